@@ -1,0 +1,1 @@
+//! The public REST contract, translated into calls of the services

@@ -1,0 +1,1 @@
+//! Credentials, the caller behind them, and the access layer that lets him in

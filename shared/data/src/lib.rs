@@ -1,0 +1,1 @@
+//! How a service keeps its data: connection, migrations, ids, pages, idempotency, group commit

@@ -1,0 +1,1 @@
+//! How a process of Guildhall starts, serves, fails and stops

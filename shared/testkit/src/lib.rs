@@ -1,0 +1,1 @@
+//! The real platform on free ports, for tests from outside

@@ -1,0 +1,1 @@
+//! The contract, journeys and faults, tested from outside
