@@ -1,0 +1,53 @@
+# What a person can ask of this repository.
+
+# Tools of `make lint` that do not come with Rust; installed without root, each version in a folder of its own.
+TOOLS := $(or $(GUILDHALL_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/tools)
+BUF_VERSION := 1.75.0
+DENY_VERSION := 0.20.2
+BUF := $(TOOLS)/buf-$(BUF_VERSION)/bin/buf
+DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+ARGS ?= --demo
+
+.PHONY: help run test lint openapi proto-baseline
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the whole platform with demo data (ARGS="…" replaces --demo)
+	cargo run --release --locked -- $(ARGS)
+
+test: ## Run every test
+	cargo build --locked --workspace --bins # the tests start the real binaries
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc; \
+	else \
+		cargo test --locked --workspace; \
+	fi
+
+lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BUF) lint proto
+	$(BUF) format proto --diff --exit-code
+	$(BUF) breaking proto --against proto/baseline.json
+	$(DENY) --locked check licenses bans sources
+
+openapi: ## Write gateway/openapi.json anew from the code
+	cargo run --locked -- openapi > gateway/openapi.json.new || { rm -f gateway/openapi.json.new; exit 1; }
+	mv gateway/openapi.json.new gateway/openapi.json
+
+proto-baseline: $(BUF) ## Make the protos of now the ones that later changes must not break (after a release)
+	$(BUF) build proto --exclude-source-info -o 'proto/baseline.json.new#format=json'
+	python3 -m json.tool --indent 1 proto/baseline.json.new > proto/baseline.json # a line a field, so that a diff can be read
+	rm proto/baseline.json.new
+
+# A Python without venv can still install into a folder.
+$(BUF):
+	python3 -m venv $(TOOLS)/buf-$(BUF_VERSION) && $(TOOLS)/buf-$(BUF_VERSION)/bin/python -m pip install --quiet buf-bin==$(BUF_VERSION) \
+		|| python3 -m pip install --quiet --upgrade --target $(TOOLS)/buf-$(BUF_VERSION) buf-bin==$(BUF_VERSION)
+
+# Its release profile asks for fat LTO, minutes of linking for a tool that runs for seconds.
+$(DENY):
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo install --locked cargo-deny --version $(DENY_VERSION) --root $(TOOLS)/cargo-deny-$(DENY_VERSION)
