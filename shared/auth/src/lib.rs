@@ -1,1 +1,34 @@
-//! Credentials, the caller behind them, and the access layer that lets him in
+//! Credentials, the caller behind them, and the access layer that lets him in.
+//!
+//! The same [`Guard`] runs in the gateway, against what a route declares, and in front of each
+//! service, against what the RPC declares: a REST caller and a gRPC caller have the same rights.
+//!
+//! * [`credential`]: what a caller presents
+//! * [`permission`]: what a key may do
+//! * [`caller`]: who he turns out to be
+//! * [`rule`]: who is let in, read from the protos' `access` option
+//! * [`source`]: where credentials are looked up, and [`jwt`] checked
+//! * [`guard`]: rate limit, credential, permission: in this order
+//! * [`layer`]: the guard in front of a gRPC service
+//! * [`peer`]: how services vouch for each other
+
+pub mod caller;
+pub mod credential;
+pub mod guard;
+pub mod jwt;
+pub mod layer;
+pub mod peer;
+pub mod permission;
+pub mod rate;
+pub mod rule;
+pub mod source;
+
+pub use caller::{Authority, Caller, CallerExt, ChannelLimit};
+pub use credential::Credential;
+pub use guard::Guard;
+pub use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
+pub use layer::AccessLayer;
+pub use peer::PeerTokens;
+pub use permission::Permissions;
+pub use rate::{Quota, RateLimit};
+pub use rule::{AccessRule, RpcTable};

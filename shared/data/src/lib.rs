@@ -1,1 +1,25 @@
-//! How a service keeps its data: connection, migrations, ids, pages, idempotency, group commit
+//! How a service keeps its data.
+//!
+//! * [`id`]: the typed ids
+//! * [`database`]: connect, migrate, read and write
+//! * [`tenancy`]: no entity is queried without its community
+//! * [`page`]: page sizes and opaque page tokens
+//! * [`group_commit`]: writes that arrive together go to disk together
+//! * [`idempotency`]: the same key answers the same
+//! * [`seal`]: secrets at rest
+//! * [`sweep`]: bounded tables
+
+pub mod database;
+pub mod group_commit;
+pub mod id;
+pub mod idempotency;
+pub mod page;
+pub mod seal;
+pub mod sweep;
+pub mod tenancy;
+
+pub use database::{Database, failed};
+pub use group_commit::GroupCommit;
+pub use id::{ChannelId, CommunityId, EventId, KeyId, MessageId, PersonId, TopicId, UserId};
+pub use idempotency::{Claim, Idempotency, IdempotencyKey, Ticket};
+pub use tenancy::Tenant;

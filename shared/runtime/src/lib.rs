@@ -1,1 +1,23 @@
-//! How a process of Guildhall starts, serves, fails and stops
+//! How a process of Guildhall starts, serves, fails and stops.
+//!
+//! * [`error`]: the one error type, and how it travels over gRPC
+//! * [`clock`]: the one clock
+//! * [`request_id`]: the name of a request in logs and answers
+//! * [`telemetry`]: logs
+//! * [`deadline`]: every hop ends in time, also where no transport enforces it
+//! * [`grpc`]: health, reflection and the peers that services call
+//! * [`serve`]: listeners, and a stop that loses nothing
+
+pub mod clock;
+pub mod deadline;
+pub mod error;
+pub mod grpc;
+pub mod request_id;
+pub mod serve;
+pub mod telemetry;
+
+pub use clock::Timestamp;
+pub use error::{Error, ErrorKind, Reason, Result};
+pub use grpc::Peer;
+pub use request_id::RequestId;
+pub use serve::Shutdown;

@@ -1,0 +1,248 @@
+//! Who the caller turns out to be. A handler gets the community from here and nowhere else.
+
+use std::{collections::HashSet, sync::Arc};
+
+use guildhall_data::{ChannelId, CommunityId, IdempotencyKey, KeyId, UserId};
+use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::Permissions;
+
+/// The gRPC metadata of an Idempotency-Key.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The gRPC metadata of an answer that is the first one again.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+/// The longest Idempotency-Key.
+const MAX_KEY_LEN: usize = 255;
+
+/// The caller of an RPC.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The one community in which everything he does happens.
+    pub community: CommunityId,
+    /// What he may do.
+    pub authority: Authority,
+    /// When his credential stops being valid; none for never.
+    pub expires_at: Option<Timestamp>,
+    pub(crate) seal_secret: Zeroizing<Vec<u8>>,
+}
+
+/// What kind of caller it is, with what bounds him.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authority {
+    /// The community's one system key.
+    SystemKey {
+        /// The key.
+        key: KeyId,
+        /// Who made it.
+        maker: UserId,
+    },
+    /// A key that admins made.
+    CommunityKey {
+        /// The key.
+        key: KeyId,
+        /// Who made it.
+        maker: UserId,
+        /// What it may do.
+        permissions: Permissions,
+    },
+    /// A key that a member made for himself.
+    UserKey {
+        /// The key.
+        key: KeyId,
+        /// Whose it is; it acts as him alone.
+        owner: UserId,
+        /// What it may do.
+        permissions: Permissions,
+        /// Where it may do it.
+        channels: ChannelLimit,
+    },
+    /// A logged-in member.
+    Member {
+        /// The user.
+        user: UserId,
+        /// His present role.
+        role: Role,
+    },
+    /// A token of the Sendbird facade: all rights there.
+    SendbirdToken {
+        /// The token.
+        key: KeyId,
+        /// Who made it.
+        maker: UserId,
+    },
+}
+
+/// The channels that a key may touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelLimit {
+    /// Every channel that its owner may.
+    Any,
+    /// These alone.
+    Only(Arc<HashSet<ChannelId>>),
+}
+
+impl ChannelLimit {
+    /// Whether `channel` is within the limit.
+    #[must_use]
+    pub fn allows(&self, channel: ChannelId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(channels) => channels.contains(&channel),
+        }
+    }
+}
+
+impl Caller {
+    /// The kind of his credential.
+    #[must_use]
+    pub fn kind(&self) -> CredentialKind {
+        match self.authority {
+            Authority::SystemKey { .. } => CredentialKind::SystemKey,
+            Authority::CommunityKey { .. } => CredentialKind::CommunityKey,
+            Authority::UserKey { .. } => CredentialKind::UserKey,
+            Authority::Member { .. } => CredentialKind::Jwt,
+            Authority::SendbirdToken { .. } => CredentialKind::SendbirdToken,
+        }
+    }
+
+    /// The only user that he may act as; none when he may act as any member.
+    #[must_use]
+    pub fn acts_only_as(&self) -> Option<UserId> {
+        match &self.authority {
+            Authority::UserKey { owner, .. } => Some(*owner),
+            Authority::Member { user, .. } => Some(*user),
+            Authority::SystemKey { .. }
+            | Authority::CommunityKey { .. }
+            | Authority::SendbirdToken { .. } => None,
+        }
+    }
+
+    /// The user to whom what he makes is put down: himself, or who made his key.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        match &self.authority {
+            Authority::SystemKey { maker, .. }
+            | Authority::CommunityKey { maker, .. }
+            | Authority::SendbirdToken { maker, .. } => *maker,
+            Authority::UserKey { owner, .. } => *owner,
+            Authority::Member { user, .. } => *user,
+        }
+    }
+
+    /// The key he calls with; none for a JWT.
+    #[must_use]
+    pub fn key(&self) -> Option<KeyId> {
+        match &self.authority {
+            Authority::SystemKey { key, .. }
+            | Authority::CommunityKey { key, .. }
+            | Authority::UserKey { key, .. }
+            | Authority::SendbirdToken { key, .. } => Some(*key),
+            Authority::Member { .. } => None,
+        }
+    }
+
+    /// His role, when he is a logged-in member.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        match &self.authority {
+            Authority::Member { role, .. } => Some(*role),
+            Authority::SystemKey { .. }
+            | Authority::CommunityKey { .. }
+            | Authority::UserKey { .. }
+            | Authority::SendbirdToken { .. } => None,
+        }
+    }
+
+    /// Whether his credential carries `permission`. System keys and Sendbird tokens carry all
+    /// that their kind may; members are bounded by their role instead.
+    #[must_use]
+    pub fn has(&self, permission: Permission) -> bool {
+        match &self.authority {
+            Authority::CommunityKey { permissions, .. } | Authority::UserKey { permissions, .. } => {
+                permissions.contains(permission)
+            }
+            Authority::SystemKey { .. }
+            | Authority::Member { .. }
+            | Authority::SendbirdToken { .. } => true,
+        }
+    }
+
+    /// The channels that his key may touch.
+    #[must_use]
+    pub fn channels(&self) -> &ChannelLimit {
+        match &self.authority {
+            Authority::UserKey { channels, .. } => channels,
+            Authority::SystemKey { .. }
+            | Authority::CommunityKey { .. }
+            | Authority::Member { .. }
+            | Authority::SendbirdToken { .. } => &ChannelLimit::Any,
+        }
+    }
+
+    /// What names his credential in the idempotency table, without being it.
+    fn credential_name(&self) -> String {
+        match self.key() {
+            Some(key) => key.to_string(),
+            None => self.user().to_string(),
+        }
+    }
+
+    /// Scopes a key of his own choosing to his credential.
+    #[must_use]
+    pub fn idempotency_key(&self, key: String) -> IdempotencyKey {
+        IdempotencyKey {
+            community: self.community,
+            credential: self.credential_name(),
+            key,
+            seal_secret: self.seal_secret.clone(),
+        }
+    }
+}
+
+/// What handlers ask of a request.
+pub trait CallerExt {
+    /// The caller.
+    ///
+    /// # Errors
+    /// CREDENTIAL_MISSING when the RPC lets in callers without credential.
+    fn caller(&self) -> Result<Arc<Caller>>;
+
+    /// The Idempotency-Key of the call, scoped to its credential.
+    ///
+    /// # Errors
+    /// INVALID_VALUE when it is empty, too long or not printable.
+    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>>;
+}
+
+impl<T> CallerExt for tonic::Request<T> {
+    fn caller(&self) -> Result<Arc<Caller>> {
+        self.extensions()
+            .get::<Arc<Caller>>()
+            .cloned()
+            .ok_or_else(|| Error::new(Reason::CredentialMissing, "Invalid token"))
+    }
+
+    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
+        let Some(value) = self.metadata().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_LEN);
+        let key = key.ok_or_else(|| {
+            Error::invalid(
+                "Idempotency-Key",
+                format!("Idempotency-Key must be 1 to {MAX_KEY_LEN} printable characters"),
+            )
+        })?;
+        Ok(Some(self.caller()?.idempotency_key(key.to_owned())))
+    }
+}
+
+/// An answer, marked when it is the first one again.
+pub fn answer<T>(message: T, replayed: bool) -> tonic::Response<T> {
+    let mut response = tonic::Response::new(message);
+    if replayed {
+        let yes = tonic::metadata::MetadataValue::from_static("true");
+        response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
+    }
+    response
+}

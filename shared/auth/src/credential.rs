@@ -1,0 +1,178 @@
+//! What a caller presents.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use guildhall_runtime::{Error, Reason, Result};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use zeroize::Zeroizing;
+
+/// The longest credential that is looked at; a JWT of ours has about 400 bytes.
+const MAX_LEN: usize = 4096;
+
+/// A credential as it travels: `authorization: <scheme> <secret>`.
+#[derive(Clone)]
+pub struct Credential {
+    scheme: Scheme,
+    secret: Zeroizing<String>,
+}
+
+/// How a credential is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// `Bearer`: a JWT, a community key or a user key; the look-up says which.
+    Bearer,
+    /// `SystemKey`
+    SystemKey,
+    /// `SendbirdToken`
+    SendbirdToken,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::SystemKey => "SystemKey",
+            Self::SendbirdToken => "SendbirdToken",
+        }
+    }
+}
+
+impl Credential {
+    /// A credential of `scheme`.
+    #[must_use]
+    pub fn new(scheme: Scheme, secret: &str) -> Self {
+        Self { scheme, secret: Zeroizing::new(secret.to_owned()) }
+    }
+
+    /// Reads gRPC metadata; none when there is no `authorization`, or an empty one.
+    ///
+    /// # Errors
+    /// CREDENTIAL_INVALID for an unknown scheme or an absurd length, CREDENTIALS_CONFLICT for two.
+    pub fn from_metadata(headers: &HeaderMap) -> Result<Option<Self>> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Self::conflict());
+        }
+        let text = value.to_str().map_err(|_| Self::invalid())?.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let (scheme, secret) = text.split_once(' ').ok_or_else(Self::invalid)?;
+        let scheme = [Scheme::Bearer, Scheme::SystemKey, Scheme::SendbirdToken]
+            .into_iter()
+            .find(|known| known.as_str().eq_ignore_ascii_case(scheme))
+            .ok_or_else(Self::invalid)?;
+        let secret = secret.trim();
+        if secret.is_empty() || secret.len() > MAX_LEN {
+            return Err(Self::invalid());
+        }
+        Ok(Some(Self::new(scheme, secret)))
+    }
+
+    /// The value of `authorization` that carries it on.
+    #[must_use]
+    pub fn to_metadata(&self) -> HeaderValue {
+        let text = format!("{} {}", self.scheme.as_str(), *self.secret);
+        // What is not a header value cannot be a credential; the look-up will say so.
+        let mut value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer -"));
+        value.set_sensitive(true);
+        value
+    }
+
+    /// How it is announced.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Its text: for checking it, never for showing it.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// SHA-256 of its text. Keys are 256 random bits, so a plain hash hides them.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        digest_of(&self.secret)
+    }
+
+    /// A JWT has three parts; a key is hex.
+    #[must_use]
+    pub fn is_jwt(&self) -> bool {
+        self.scheme == Scheme::Bearer && self.secret.contains('.')
+    }
+
+    /// The error for two different credentials.
+    #[must_use]
+    pub fn conflict() -> Error {
+        Error::new(Reason::CredentialsConflict, "Send one credential, not two different ones")
+    }
+
+    /// The error for a credential that is none: one text for every cause.
+    #[must_use]
+    pub fn invalid() -> Error {
+        Error::new(Reason::CredentialInvalid, "Invalid token")
+    }
+}
+
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && aws_lc_rs::constant_time::verify_slices_are_equal(
+                self.secret.as_bytes(),
+                other.secret.as_bytes(),
+            )
+            .is_ok()
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} …", self.scheme.as_str())
+    }
+}
+
+/// SHA-256 of a key's text: what is stored and looked up in its place.
+#[must_use]
+pub fn digest_of(secret: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Result<Option<Credential>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        Credential::from_metadata(&headers)
+    }
+
+    #[test]
+    fn it_reads_back_what_it_writes() {
+        for scheme in [Scheme::Bearer, Scheme::SystemKey, Scheme::SendbirdToken] {
+            let credential = Credential::new(scheme, "abc");
+            let text = credential.to_metadata().to_str().unwrap().to_owned();
+            assert_eq!(read(&text).unwrap(), Some(credential));
+        }
+    }
+
+    #[test]
+    fn empty_is_missing_and_nonsense_is_invalid() {
+        assert_eq!(read("").unwrap(), None);
+        for nonsense in ["Basic abc", "abc", "Bearer", &format!("Bearer {}", "a".repeat(5000))] {
+            assert_eq!(read(nonsense).unwrap_err().reason(), Reason::CredentialInvalid, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn it_never_shows_its_secret() {
+        let credential = Credential::new(Scheme::Bearer, "s3cret");
+        assert!(!format!("{credential:?} {:?}", credential.to_metadata()).contains("s3cret"));
+    }
+}

@@ -1,0 +1,248 @@
+//! Rate limit, credential, permission: in this order (contract: identity, "Order of checks").
+
+use std::{
+    sync::{Arc, atomic::{AtomicU64, Ordering}},
+    time::Duration,
+};
+
+use guildhall_data::{CommunityId, UserId};
+use guildhall_events::{Signal, Signals};
+use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use moka::future::Cache;
+use parking_lot::RwLock;
+use zeroize::Zeroizing;
+
+use crate::{
+    AccessRule, Authority, Caller, Credential, Quota, RateLimit, Role,
+    credential::Scheme,
+    jwt::{self, Verified},
+    source::{CredentialSource, Key},
+};
+
+/// Entries of each cache.
+const CACHED: u64 = 50_000;
+/// How long an entry lives at most; signals end it sooner.
+const CACHE_LIFE: Duration = Duration::from_secs(30);
+/// How often an unknown key id may make us ask for the signing keys again.
+const KEYS_REFRESH: Duration = Duration::from_secs(1);
+
+/// Lets callers in. Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    source: Arc<dyn CredentialSource>,
+    rate: RateLimit,
+    keys: Cache<[u8; 32], Arc<Key>>,
+    tokens: Cache<[u8; 32], Verified>,
+    sessions: Cache<(CommunityId, UserId), Session>,
+    signing_keys: RwLock<(Timestamp, Arc<[SigningKey]>)>,
+    /// Counts invalidations: a look-up that began before one may not fill a cache after it.
+    epoch: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    role: Role,
+    tokens_valid_after: Timestamp,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("keys", &self.0.keys.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// A guard that asks `source` and forgets what `signals` tell it to.
+    pub fn new(source: Arc<dyn CredentialSource>, rate: RateLimit, signals: &Signals) -> Self {
+        let guard = Self(Arc::new(Inner {
+            source,
+            rate,
+            keys: cache(),
+            tokens: cache(),
+            sessions: cache(),
+            signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
+            epoch: AtomicU64::new(0),
+        }));
+        let mut listener = signals.listen();
+        let inner = Arc::downgrade(&guard.0);
+        tokio::spawn(async move {
+            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+                inner.forget(signal).await;
+            }
+        });
+        guard
+    }
+
+    /// Counts a request against the limit of its credential.
+    ///
+    /// # Errors
+    /// RATE_LIMITED, with the time to wait.
+    pub fn count(&self, credential: Option<&Credential>) -> Result<Option<Quota>> {
+        match credential {
+            Some(credential) => self.0.rate.count(&credential.digest()),
+            None => Ok(None),
+        }
+    }
+
+    /// The limit in force, requests per second.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<u32> {
+        self.0.rate.limit()
+    }
+
+    /// Finds out who calls and whether `rule` lets him in; nobody is needed where it is public.
+    ///
+    /// # Errors
+    /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, PERMISSION_MISSING, ROLE_MISSING.
+    pub async fn admit(&self, credential: Option<&Credential>, rule: &AccessRule) -> Result<Option<Arc<Caller>>> {
+        match rule {
+            AccessRule::Public => return Ok(None),
+            AccessRule::Internal | AccessRule::Credential { .. } => {}
+        }
+        let credential =
+            credential.ok_or_else(|| Error::new(Reason::CredentialMissing, "Invalid token"))?;
+        let caller = self.authenticate(credential).await?;
+        rule.check(&caller)?;
+        Ok(Some(Arc::new(caller)))
+    }
+
+    /// Finds out who is behind a credential.
+    ///
+    /// # Errors
+    /// CREDENTIAL_INVALID when nobody is, UNREACHABLE when identity cannot say.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
+        let (community, authority, expires_at) = if credential.is_jwt() {
+            self.0.member(credential).await?
+        } else {
+            self.0.key(credential).await?
+        };
+        Ok(Caller {
+            community,
+            authority,
+            expires_at,
+            seal_secret: Zeroizing::new(credential.secret().as_bytes().to_vec()),
+        })
+    }
+}
+
+fn cache<K, V>() -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder().max_capacity(CACHED).time_to_live(CACHE_LIFE).build()
+}
+
+impl Inner {
+    async fn key(&self, credential: &Credential) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
+        let digest = credential.digest();
+        let key = match self.keys.get(&digest).await {
+            Some(key) => key,
+            None => self.look_up_key(digest).await?,
+        };
+        let announced = match credential.scheme() {
+            Scheme::Bearer => {
+                matches!(key.authority, Authority::CommunityKey { .. } | Authority::UserKey { .. })
+            }
+            Scheme::SystemKey => matches!(key.authority, Authority::SystemKey { .. }),
+            Scheme::SendbirdToken => matches!(key.authority, Authority::SendbirdToken { .. }),
+        };
+        let expired = key.expires_at.is_some_and(|at| at <= Timestamp::now());
+        if !announced || expired {
+            return Err(Credential::invalid());
+        }
+        Ok((key.community, key.authority.clone(), key.expires_at))
+    }
+
+    async fn look_up_key(&self, digest: [u8; 32]) -> Result<Arc<Key>> {
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let found = self.source.key(digest).await?.ok_or_else(Credential::invalid)?;
+        let key = Arc::new(Key::try_from(found)?);
+        self.keys.insert(digest, Arc::clone(&key)).await;
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            self.keys.invalidate(&digest).await;
+        }
+        Ok(key)
+    }
+
+    async fn member(&self, credential: &Credential) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
+        let digest = credential.digest();
+        let token = match self.tokens.get(&digest).await {
+            Some(token) => token,
+            None => {
+                let token = self.verify(credential.secret()).await?;
+                self.tokens.insert(digest, token).await;
+                token
+            }
+        };
+        if token.expires_at <= Timestamp::now() {
+            return Err(Credential::invalid());
+        }
+        let session = match self.sessions.get(&(token.community, token.user)).await {
+            Some(session) => session,
+            None => self.look_up_session(token.community, token.user).await?,
+        };
+        if token.issued_at < session.tokens_valid_after {
+            return Err(Credential::invalid());
+        }
+        let authority = Authority::Member { user: token.user, role: session.role };
+        Ok((token.community, authority, Some(token.expires_at)))
+    }
+
+    async fn look_up_session(&self, community: CommunityId, user: UserId) -> Result<Session> {
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let found = self.source.session(community, user).await?.ok_or_else(Credential::invalid)?;
+        let session = Session {
+            role: found.role(),
+            tokens_valid_after: found.tokens_valid_after.map_or(Timestamp::from_millis(0), Timestamp::from),
+        };
+        self.sessions.insert((community, user), session).await;
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            self.sessions.invalidate(&(community, user)).await;
+        }
+        Ok(session)
+    }
+
+    async fn verify(&self, token: &str) -> Result<Verified> {
+        let key_id = jwt::key_id(token).ok_or_else(Credential::invalid)?;
+        let known = |keys: &[SigningKey]| keys.iter().find(|key| key.key_id == key_id).cloned();
+        let (asked_at, keys) = self.signing_keys.read().clone();
+        let now = Timestamp::now();
+        let key = match known(&keys) {
+            Some(key) => Some(key),
+            // Perhaps the keys were rotated since; unknown ids cannot make us ask all the time.
+            None if now < asked_at.plus(KEYS_REFRESH) => None,
+            None => {
+                let keys: Arc<[SigningKey]> = self.source.signing_keys().await?.into();
+                *self.signing_keys.write() = (now, Arc::clone(&keys));
+                known(&keys)
+            }
+        };
+        jwt::verify(token, &key.ok_or_else(Credential::invalid)?.public_key)
+    }
+
+    async fn forget(&self, signal: Signal) {
+        match signal {
+            Signal::KeyChanged { digest } => {
+                self.epoch.fetch_add(1, Ordering::SeqCst);
+                self.keys.invalidate(&digest).await;
+            }
+            Signal::SessionChanged { community, user } => {
+                self.epoch.fetch_add(1, Ordering::SeqCst);
+                self.sessions.invalidate(&(community, user)).await;
+            }
+            Signal::Missed => {
+                self.epoch.fetch_add(1, Ordering::SeqCst);
+                self.keys.invalidate_all();
+                self.sessions.invalidate_all();
+            }
+            Signal::ChannelChanged { .. } | Signal::MessagesStored { .. } => {}
+        }
+    }
+}
+
+/// The kinds that a `Bearer` may turn out to be.
+pub const BEARER_KEYS: &[CredentialKind] = &[CredentialKind::CommunityKey, CredentialKind::UserKey];

@@ -1,0 +1,119 @@
+//! The guard in front of a gRPC service.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use guildhall_runtime::{Error, Reason, Result};
+use http::{Request, Response};
+use tonic::{Status, body::Body};
+use tower::{Layer, Service};
+
+use crate::{AccessRule, Credential, Guard, PeerTokens, RpcTable, peer::CLIENT_ADDRESS};
+
+/// Standard services that every client may use.
+const OPEN_TO_ALL: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// Who the client is to the first of us that he reached, for counting attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAddress(pub String);
+
+/// Lets a call through when its method's `access` option allows it, with the
+/// [`Caller`](crate::Caller) in its extensions.
+#[derive(Debug, Clone)]
+pub struct AccessLayer {
+    guard: Guard,
+    rules: RpcTable,
+    tokens: PeerTokens,
+}
+
+impl AccessLayer {
+    /// A layer that checks against `rules`.
+    #[must_use]
+    pub fn new(guard: Guard, rules: RpcTable, tokens: PeerTokens) -> Self {
+        Self { guard, rules, tokens }
+    }
+
+    async fn admit(&self, request: &mut Request<Body>) -> Result<()> {
+        let path = request.uri().path();
+        let Some(rule) = self.rules.get(path) else {
+            // Unknown methods are answered UNIMPLEMENTED behind us.
+            return Ok(());
+        };
+        let vouched = self.tokens.vouches_for(request.headers());
+        match rule.access {
+            AccessRule::Internal if vouched => return Ok(()),
+            AccessRule::Internal => {
+                return Err(Error::new(
+                    Reason::InternalOnly,
+                    "This method is for services of Guildhall alone",
+                ));
+            }
+            AccessRule::Public | AccessRule::Credential { .. } => {}
+        }
+        let credential = Credential::from_metadata(request.headers())?;
+        if vouched {
+            // The gateway has counted the request already, and knows where it came from.
+            let address = request.headers().get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
+            if let Some(address) = address.map(|address| ClientAddress(address.to_owned())) {
+                request.extensions_mut().insert(address);
+            }
+        } else {
+            self.guard.count(credential.as_ref())?;
+        }
+        if let Some(caller) = self.guard.admit(credential.as_ref(), &rule.access).await? {
+            request.extensions_mut().insert(Arc::clone(&caller));
+        }
+        Ok(())
+    }
+}
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = AccessService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AccessService { inner, access: self.clone() }
+    }
+}
+
+/// See [`AccessLayer`].
+#[derive(Debug, Clone)]
+pub struct AccessService<S> {
+    inner: S,
+    access: AccessLayer,
+}
+
+impl<S> Service<Request<Body>> for AccessService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let path = request.uri().path();
+        if OPEN_TO_ALL.iter().any(|open| path.starts_with(open)) {
+            return Box::pin(self.inner.call(request));
+        }
+        // The clone that was made ready must be the one that is called.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let access = self.access.clone();
+        Box::pin(async move {
+            match access.admit(&mut request).await {
+                Ok(()) => inner.call(request).await,
+                Err(error) => Ok(Status::from(error).into_http()),
+            }
+        })
+    }
+}

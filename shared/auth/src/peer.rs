@@ -1,0 +1,120 @@
+//! How services vouch for each other: short-lived tokens that only they can make.
+
+use std::{sync::Arc, task::{Context, Poll}, time::Duration};
+
+use aws_lc_rs::hmac;
+use guildhall_runtime::{Peer, Result, Timestamp};
+use http::{HeaderMap, HeaderValue, Request};
+use parking_lot::Mutex;
+use tonic::body::Body;
+use tower::Service;
+
+/// The gRPC metadata of the token.
+const HEADER: &str = "x-guildhall-peer";
+/// The gRPC metadata with which a vouched-for gateway passes the client's address on.
+pub const CLIENT_ADDRESS: &str = "x-guildhall-client-address";
+/// How long a token is valid.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// Makes and checks the tokens of services. All services of a platform share the secret.
+#[derive(Clone)]
+pub struct PeerTokens(Arc<Inner>);
+
+struct Inner {
+    key: hmac::Key,
+    current: Mutex<(Timestamp, HeaderValue)>,
+}
+
+impl std::fmt::Debug for PeerTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PeerTokens")
+    }
+}
+
+impl PeerTokens {
+    /// Tokens under a key derived from the platform's secret.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::sign(&root, b"guildhall peer token");
+        Self(Arc::new(Inner {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+            current: Mutex::new((Timestamp::from_millis(0), HeaderValue::from_static("-"))),
+        }))
+    }
+
+    /// A token that is valid for at least half a minute.
+    fn issue(&self) -> HeaderValue {
+        let now = Timestamp::now();
+        let mut current = self.0.current.lock();
+        if current.0 < now.plus(LIFE / 2) {
+            let expires_at = now.plus(LIFE);
+            let expiry = expires_at.as_millis().to_string();
+            let tag = hex::encode(hmac::sign(&self.0.key, expiry.as_bytes()));
+            let value = HeaderValue::from_str(&format!("{expiry}.{tag}"));
+            let mut value = value.unwrap_or(HeaderValue::from_static("-"));
+            value.set_sensitive(true);
+            *current = (expires_at, value);
+        }
+        current.1.clone()
+    }
+
+    /// Whether a request comes from a service of this platform.
+    #[must_use]
+    pub fn vouches_for(&self, headers: &HeaderMap) -> bool {
+        let check = || {
+            let (expiry, tag) = headers.get(HEADER)?.to_str().ok()?.split_once('.')?;
+            let expires_at = Timestamp::from_millis(expiry.parse().ok()?);
+            let now = Timestamp::now();
+            let in_time = now < expires_at && expires_at <= now.plus(LIFE * 2);
+            hmac::verify(&self.0.key, expiry.as_bytes(), &hex::decode(tag).ok()?).ok()?;
+            in_time.then_some(())
+        };
+        check().is_some()
+    }
+
+    /// A peer to which every call is vouched for.
+    #[must_use]
+    pub fn vouch(&self, peer: Peer) -> Peer {
+        Peer::in_process(Vouched { peer, tokens: self.clone() })
+    }
+}
+
+#[derive(Clone)]
+struct Vouched {
+    peer: Peer,
+    tokens: PeerTokens,
+}
+
+impl Service<Request<Body>> for Vouched {
+    type Response = <Peer as Service<Request<Body>>>::Response;
+    type Error = <Peer as Service<Request<Body>>>::Error;
+    type Future = <Peer as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.peer.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        request.headers_mut().insert(HEADER, self.tokens.issue());
+        self.peer.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_secret_vouches() {
+        let tokens = PeerTokens::new(b"secret");
+        let mut headers = HeaderMap::new();
+        assert!(!tokens.vouches_for(&headers));
+        headers.insert(HEADER, tokens.issue());
+        assert!(tokens.vouches_for(&headers));
+        assert!(!PeerTokens::new(b"other").vouches_for(&headers));
+        let later = Timestamp::now().plus(LIFE).as_millis();
+        headers.insert(HEADER, HeaderValue::from_str(&format!("{later}.00")).unwrap());
+        assert!(!tokens.vouches_for(&headers));
+    }
+}

@@ -1,0 +1,116 @@
+//! Where credentials are looked up: identity, directly or over gRPC.
+
+use async_trait::async_trait;
+use guildhall_data::{ChannelId, CommunityId, UserId};
+use guildhall_proto::identity::v1::{
+    ListSigningKeysRequest, ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest,
+    ResolveSessionResponse, SigningKey,
+    authentication_service_client::AuthenticationServiceClient,
+    credential_service_client::CredentialServiceClient,
+};
+use guildhall_runtime::{Error, ErrorKind, Peer, Result, Timestamp};
+
+use crate::{Authority, ChannelLimit, CredentialKind};
+
+/// Answers who is behind a credential.
+#[async_trait]
+pub trait CredentialSource: Send + Sync + 'static {
+    /// The live key with this digest.
+    async fn key(&self, digest: [u8; 32]) -> Result<Option<ResolveKeyResponse>>;
+    /// The present state of a user's sessions; none when he may not act.
+    async fn session(&self, community: CommunityId, user: UserId) -> Result<Option<ResolveSessionResponse>>;
+    /// The public keys that JWTs are checked with.
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>>;
+}
+
+/// Identity, asked over gRPC. The peer vouches for itself: these RPCs are internal.
+#[derive(Debug, Clone)]
+pub struct RemoteSource {
+    credentials: CredentialServiceClient<Peer>,
+    authentication: AuthenticationServiceClient<Peer>,
+}
+
+impl RemoteSource {
+    /// Identity behind `peer`.
+    #[must_use]
+    pub fn new(peer: Peer) -> Self {
+        Self {
+            credentials: CredentialServiceClient::new(peer.clone()),
+            authentication: AuthenticationServiceClient::new(peer),
+        }
+    }
+}
+
+#[async_trait]
+impl CredentialSource for RemoteSource {
+    async fn key(&self, digest: [u8; 32]) -> Result<Option<ResolveKeyResponse>> {
+        let request = ResolveKeyRequest { digest: digest.to_vec() };
+        found(self.credentials.clone().resolve_key(request).await)
+    }
+
+    async fn session(&self, community: CommunityId, user: UserId) -> Result<Option<ResolveSessionResponse>> {
+        let request =
+            ResolveSessionRequest { community_id: community.to_string(), user_id: user.to_string() };
+        found(self.credentials.clone().resolve_session(request).await)
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
+        let answer = self.authentication.clone().list_signing_keys(ListSigningKeysRequest {}).await?;
+        Ok(answer.into_inner().keys)
+    }
+}
+
+fn found<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Option<T>> {
+    match answer.map_err(Error::from) {
+        Ok(answer) => Ok(Some(answer.into_inner())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A key as the caches keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) community: CommunityId,
+    pub(crate) authority: Authority,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl TryFrom<ResolveKeyResponse> for Key {
+    type Error = Error;
+
+    fn try_from(key: ResolveKeyResponse) -> Result<Self> {
+        let (id, user) = (key.key_id.parse()?, key.user_id.parse()?);
+        let authority = match key.kind() {
+            CredentialKind::SystemKey => Authority::SystemKey { key: id, maker: user },
+            CredentialKind::SendbirdToken => Authority::SendbirdToken { key: id, maker: user },
+            CredentialKind::CommunityKey => Authority::CommunityKey {
+                key: id,
+                maker: user,
+                permissions: key.permissions().collect(),
+            },
+            CredentialKind::UserKey => Authority::UserKey {
+                key: id,
+                owner: user,
+                permissions: key.permissions().collect(),
+                channels: channel_limit(&key.channel_ids)?,
+            },
+            CredentialKind::Jwt | CredentialKind::Unspecified => {
+                return Err(Error::bug("identity resolved a key of no kind"));
+            }
+        };
+        Ok(Self {
+            community: key.community_id.parse()?,
+            authority,
+            expires_at: key.expire_time.map(Timestamp::from),
+        })
+    }
+}
+
+fn channel_limit(ids: &[String]) -> Result<ChannelLimit> {
+    if ids.is_empty() {
+        return Ok(ChannelLimit::Any);
+    }
+    let ids = ids.iter().map(|id| id.parse::<ChannelId>()).collect::<Result<_>>()?;
+    Ok(ChannelLimit::Only(std::sync::Arc::new(ids)))
+}

@@ -1,0 +1,174 @@
+//! Connect, migrate, read and write.
+//!
+//! On SQLite one connection writes and a few read: a transaction that first reads and then writes
+//! would otherwise lose against another with "database is locked", whatever the busy timeout.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use guildhall_runtime::{Error, Reason, Result};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
+    RuntimeErr, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+
+/// Connections that read. SQLite gains nothing from more than the cores at hand.
+const READERS: u32 = 4;
+
+/// How long a write waits for another process (`guildhall bootstrap`) to finish its own.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The database of one service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens `<directory>/<service>.db`, makes it when it is not there, and brings its tables up
+    /// to date under a lock.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, a migration fails, or the database would not be
+    /// durable.
+    pub async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> Result<Self> {
+        fs::create_dir_all(directory).map_err(|error| cannot_open(directory, error))?;
+        let path = directory.join(format!("{service}.db"));
+        // Held until the end of the migrations: a second process waits here.
+        let lock = lock_file(directory, service).await?;
+        let writer = connect(&path, 1).await?;
+        M::up(&writer, None).await.map_err(failed)?;
+        drop(lock);
+        let reader = connect(&path, READERS).await?;
+        require_durability(&writer).await?;
+        Ok(Self { reader, writer })
+    }
+
+    /// The connection pool for reading.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// UNREACHABLE when no connection comes free in time.
+    pub async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        self.writer.begin_with_options(options).await.map_err(failed)
+    }
+
+    /// Commits a transaction.
+    ///
+    /// # Errors
+    /// OUTCOME_UNKNOWN when the connection died in between.
+    pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
+        transaction.commit().await.map_err(|error| {
+            Error::unavailable(Reason::OutcomeUnknown, "The outcome is unknown, try again with the same Idempotency-Key")
+                .caused_by(error)
+        })
+    }
+}
+
+async fn lock_file(directory: &Path, service: &str) -> Result<File> {
+    let path = directory.join(format!("{service}.lock"));
+    let lock = tokio::task::spawn_blocking(move || {
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    lock.await.map_err(Error::internal)?.map_err(|error| cannot_open(directory, error))
+}
+
+async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
+    let file: PathBuf = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .filename(&file)
+                .in_memory(false)
+                .shared_cache(false)
+                .create_if_missing(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "ON")
+                .pragma("cache_size", "-8192")
+                .pragma("temp_store", "MEMORY")
+        });
+    sea_orm::Database::connect(options).await.map_err(|error| cannot_open(path, error))
+}
+
+/// Reads the settings back: what was asked for is not always what a file system gives.
+async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
+    let journal = pragma::<String>(connection, "journal_mode").await?;
+    let synchronous = pragma::<i32>(connection, "synchronous").await?;
+    // 2 is FULL: the log is flushed before a commit is answered.
+    if !journal.eq_ignore_ascii_case("wal") || synchronous < 2 {
+        return Err(Error::bug(format!(
+            "the database would not be durable: journal_mode {journal}, synchronous {synchronous}"
+        )));
+    }
+    Ok(())
+}
+
+async fn pragma<T: sea_orm::TryGetable>(connection: &DatabaseConnection, name: &str) -> Result<T> {
+    let statement = Statement::from_string(connection.get_database_backend(), format!("PRAGMA {name}"));
+    let row = connection.query_one_raw(statement).await.map_err(failed)?;
+    row.ok_or_else(|| Error::bug(format!("no answer to PRAGMA {name}")))?
+        .try_get_by_index(0)
+        .map_err(failed)
+}
+
+fn cannot_open(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let message = format!("cannot open the database in {}: {source}", path.display());
+    Error::new(Reason::Internal, message).caused_by(source)
+}
+
+/// What a failed statement means to the caller.
+#[must_use]
+pub fn failed(error: DbErr) -> Error {
+    if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+        return Error::new(Reason::AlreadyExists, "It exists already").caused_by(error);
+    }
+    match &error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => unreachable_now(error),
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))
+            if is_passing(cause) =>
+        {
+            unreachable_now(error)
+        }
+        _ => Error::internal(error),
+    }
+}
+
+fn unreachable_now(error: DbErr) -> Error {
+    Error::unavailable(Reason::Unreachable, "The database is unavailable, try again").caused_by(error)
+}
+
+/// Busy (5) and full (13) pass; so does a lost connection.
+fn is_passing(cause: &sea_orm::SqlxError) -> bool {
+    match cause {
+        sea_orm::SqlxError::Database(error) => {
+            matches!(error.code().as_deref(), Some("5" | "13" | "261" | "517"))
+        }
+        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut => true,
+        _ => false,
+    }
+}

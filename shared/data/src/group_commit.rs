@@ -1,0 +1,275 @@
+//! Writes that arrive together go to disk together.
+//!
+//! What arrives while a commit is under way goes in the next. There is no timer: an idle system
+//! commits a lone item at once. The queue is bounded, so load turns into refusals, not memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use guildhall_runtime::{Error, Reason, Result};
+use tokio::sync::{mpsc, oneshot};
+
+/// Items that wait at most.
+const QUEUE: usize = 4096;
+
+/// Items in one transaction at most.
+const BATCH: usize = 512;
+
+/// How a batch was not stored.
+#[derive(Debug)]
+pub enum Failure {
+    /// Nothing of it was stored.
+    RolledBack(Error),
+    /// The connection died at COMMIT: nobody knows yet.
+    Unknown(Error),
+}
+
+/// What is stored, and how.
+#[async_trait]
+pub trait Batch: Send + Sync + 'static {
+    /// One caller's write. It names its rows by ids of its own.
+    type Item: Send + Sync + 'static;
+    /// What the caller learns.
+    type Answer: Send + 'static;
+
+    /// Stores all items in one transaction and answers them in their order.
+    async fn commit(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, Failure>;
+
+    /// Looks up by its ids whether an item was stored after all.
+    async fn outcome(&self, item: &Self::Item) -> Result<Option<Self::Answer>>;
+}
+
+struct Pending<B: Batch> {
+    item: B::Item,
+    answer: oneshot::Sender<Result<B::Answer>>,
+}
+
+/// The queue in front of a [`Batch`]. Cheap to clone; ends when the last clone is dropped.
+pub struct GroupCommit<B: Batch> {
+    queue: mpsc::Sender<Pending<B>>,
+}
+
+impl<B: Batch> Clone for GroupCommit<B> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupCommit").field("free", &self.queue.capacity()).finish()
+    }
+}
+
+impl<B: Batch> GroupCommit<B> {
+    /// Starts the task that commits.
+    pub fn start(batch: B) -> Self {
+        let (queue, arrivals) = mpsc::channel(QUEUE);
+        tokio::spawn(run(Arc::new(batch), arrivals));
+        Self { queue }
+    }
+
+    /// Stores an item; it is on disk when this returns. Dropping the future cancels nothing.
+    ///
+    /// # Errors
+    /// OVERLOADED when the queue is full, OUTCOME_UNKNOWN when nobody can say, and whatever the
+    /// batch says of this item.
+    pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Pending { item, answer }).map_err(|_full| {
+            Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
+        })?;
+        answered.await.map_err(Error::internal)?
+    }
+}
+
+async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) {
+    let mut pending = Vec::with_capacity(BATCH);
+    while arrivals.recv_many(&mut pending, BATCH).await > 0 {
+        let (items, answers): (Vec<_>, Vec<_>) =
+            pending.drain(..).map(|pending| (pending.item, pending.answer)).unzip();
+        // A panic in a batch must not end the queue for everybody.
+        let batch = Arc::clone(&batch);
+        let stored = tokio::spawn(async move { store(&*batch, items).await }).await;
+        match stored {
+            Ok(results) => {
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // Nobody waits any more: the write stands all the same.
+                    let _ = answer.send(result);
+                }
+            }
+            Err(panic) => {
+                tracing::error!(%panic, "a commit panicked");
+                for answer in answers {
+                    let _ = answer.send(Err(Error::bug("the commit panicked")));
+                }
+            }
+        }
+    }
+}
+
+/// Stores all items together; when that fails, one by one, so that a bad item fails alone.
+async fn store<B: Batch>(batch: &B, items: Vec<B::Item>) -> Vec<Result<B::Answer>> {
+    match batch.commit(&items).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(Failure::RolledBack(error)) if items.len() == 1 => vec![Err(error)],
+        Err(Failure::RolledBack(error)) => {
+            tracing::warn!(items = items.len(), %error, "a batch failed, storing its items one by one");
+            let mut results = Vec::with_capacity(items.len());
+            for item in items {
+                results.push(store_one(batch, item).await);
+            }
+            results
+        }
+        Err(Failure::Unknown(error)) => {
+            tracing::warn!(items = items.len(), %error, "a commit's outcome is unknown, looking it up");
+            let mut results = Vec::with_capacity(items.len());
+            for item in &items {
+                results.push(look_up(batch, item).await);
+            }
+            results
+        }
+    }
+}
+
+async fn store_one<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
+    let alone = [item];
+    match batch.commit(&alone).await {
+        Ok(mut answers) => answers.pop().ok_or_else(|| Error::bug("a commit answered nothing")),
+        Err(Failure::RolledBack(error)) => Err(error),
+        Err(Failure::Unknown(_)) => look_up(batch, &alone[0]).await,
+    }
+}
+
+async fn look_up<B: Batch>(batch: &B, item: &B::Item) -> Result<B::Answer> {
+    match batch.outcome(item).await {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) => Err(Error::unavailable(Reason::Unreachable, "It was not stored, try again")),
+        Err(error) => Err(Error::unavailable(
+            Reason::OutcomeUnknown,
+            "The outcome is unknown, try again with the same Idempotency-Key",
+        )
+        .caused_by(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use parking_lot::Mutex;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// A store in memory that refuses 13, loses its connection at 99 and waits for permission.
+    struct Memory {
+        batches: Arc<Mutex<Vec<Vec<u32>>>>,
+        rows: Mutex<HashSet<u32>>,
+        gate: Arc<Semaphore>,
+    }
+
+    #[async_trait]
+    impl Batch for Memory {
+        type Item = u32;
+        type Answer = u32;
+
+        async fn commit(&self, items: &[u32]) -> Result<Vec<u32>, Failure> {
+            self.gate.acquire().await.unwrap().forget();
+            if items.contains(&13) {
+                return Err(Failure::RolledBack(Error::invalid("item", "unlucky")));
+            }
+            self.batches.lock().push(items.to_vec());
+            self.rows.lock().extend(items);
+            if items.contains(&99) {
+                return Err(Failure::Unknown(Error::bug("connection lost")));
+            }
+            Ok(items.to_vec())
+        }
+
+        async fn outcome(&self, item: &u32) -> Result<Option<u32>> {
+            Ok(self.rows.lock().get(item).copied())
+        }
+    }
+
+    fn memory(permits: usize) -> (GroupCommit<Memory>, Arc<Mutex<Vec<Vec<u32>>>>, Arc<Semaphore>) {
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let gate = Arc::new(Semaphore::new(permits));
+        let memory = Memory { batches: batches.clone(), rows: Mutex::default(), gate: gate.clone() };
+        (GroupCommit::start(memory), batches, gate)
+    }
+
+    async fn submit_all(queue: &GroupCommit<Memory>, items: &[u32]) -> Vec<Result<u32>> {
+        futures::future::join_all(items.iter().map(|item| queue.submit(*item))).await
+    }
+
+    #[tokio::test]
+    async fn what_arrives_during_a_commit_goes_in_the_next() {
+        let (queue, batches, gate) = memory(0);
+        let first = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.submit(1).await }
+        });
+        // The first commit is under way once the queue is empty again.
+        while queue.queue.capacity() < QUEUE || gate.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        let rest = tokio::spawn(async move { submit_all(&queue, &[2, 3, 4]).await });
+        tokio::task::yield_now().await;
+        gate.add_permits(10);
+        assert_eq!(first.await.unwrap().unwrap(), 1);
+        assert!(rest.await.unwrap().into_iter().all(|answer| answer.is_ok()));
+        assert_eq!(*batches.lock(), [vec![1], vec![2, 3, 4]]);
+    }
+
+    #[tokio::test]
+    async fn one_bad_item_fails_alone() {
+        let (queue, _, _) = memory(100);
+        let answers = submit_all(&queue, &[1, 13, 2]).await;
+        assert_eq!(answers[0].as_ref().unwrap(), &1);
+        assert_eq!(answers[1].as_ref().unwrap_err().message(), "unlucky");
+        assert_eq!(answers[2].as_ref().unwrap(), &2);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_outcome_is_looked_up() {
+        let (queue, _, _) = memory(100);
+        let answers = submit_all(&queue, &[98, 99]).await;
+        assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_with_a_hint() {
+        let (queue, _, gate) = memory(0);
+        let mut waiting: Vec<_> = Vec::new();
+        let refused = loop {
+            assert!(waiting.len() <= QUEUE + BATCH, "the queue is not bounded");
+            let mut submit = Box::pin({
+                let queue = queue.clone();
+                async move { queue.submit(1).await }
+            });
+            match futures::poll!(&mut submit) {
+                std::task::Poll::Pending => waiting.push(submit),
+                std::task::Poll::Ready(answer) => break answer.unwrap_err(),
+            }
+        };
+        assert_eq!(refused.reason(), Reason::Overloaded);
+        assert!(refused.retry_delay().is_some());
+        gate.add_permits(1000);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_cancels_nothing() {
+        let (queue, batches, gate) = memory(0);
+        let mut submit = Box::pin({
+            let queue = queue.clone();
+            async move { queue.submit(7).await }
+        });
+        assert!(futures::poll!(&mut submit).is_pending());
+        drop(submit);
+        gate.add_permits(10);
+        queue.submit(8).await.unwrap();
+        assert_eq!(batches.lock().concat(), [7, 8]);
+    }
+}

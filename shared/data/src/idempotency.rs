@@ -1,0 +1,346 @@
+//! The same Idempotency-Key answers the same.
+//!
+//! (community, credential, RPC, key) names a row with a hash of the request and the encoded
+//! answer. The row is written in the transaction of the write itself, so neither exists without
+//! the other. Only successes are kept, for 24 hours.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use parking_lot::Mutex;
+use prost::Message;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
+use zeroize::Zeroizing;
+
+use crate::{CommunityId, Database, Tenant, failed, seal::Sealer};
+
+/// How long an answer is kept for an Idempotency-Key.
+pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// The table `idempotency_keys`, which each service that writes has (see [`migration`]).
+pub mod entity {
+    use super::*;
+
+    /// A first answer.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idempotency_keys")]
+    pub struct Model {
+        /// The caller's community.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub community_id: CommunityId,
+        /// The caller's credential.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub credential: String,
+        /// The full method name.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub rpc: String,
+        /// The caller's key.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        /// SHA-256 of the request; empty when any request with the key is the same.
+        pub request_hash: Vec<u8>,
+        /// The encoded answer, sealed when it holds a secret.
+        pub answer: Vec<u8>,
+        /// Until when the key is remembered, in milliseconds.
+        pub expires_at: i64,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Tenant for Entity {
+        const COMMUNITY: Column = Column::CommunityId;
+    }
+}
+
+/// The table's migration, for the list of a service's migrations.
+pub mod migration {
+    use sea_orm_migration::{prelude::*, schema::*};
+
+    /// Makes the table `idempotency_keys` and the index that its sweeper walks.
+    #[derive(Debug, Clone, Copy)]
+    pub struct CreateIdempotencyKeys;
+
+    impl MigrationName for CreateIdempotencyKeys {
+        fn name(&self) -> &str {
+            "m0001_create_idempotency_keys"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for CreateIdempotencyKeys {
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let table = Alias::new("idempotency_keys");
+            let key = ["community_id", "credential", "rpc", "key"].map(Alias::new);
+            let mut primary = Index::create();
+            for column in key.clone() {
+                primary.col(column);
+            }
+            manager
+                .create_table(
+                    Table::create()
+                        .table(table.clone())
+                        .col(char_len(key[0].clone(), 24))
+                        .col(string(key[1].clone()))
+                        .col(string(key[2].clone()))
+                        .col(string(key[3].clone()))
+                        .col(binary(Alias::new("request_hash")))
+                        .col(binary(Alias::new("answer")))
+                        .col(big_integer(Alias::new("expires_at")))
+                        .primary_key(&mut primary)
+                        .to_owned(),
+                )
+                .await?;
+            manager
+                .create_index(
+                    Index::create()
+                        .name("idempotency_keys_expiry")
+                        .table(table)
+                        .col(Alias::new("expires_at"))
+                        .to_owned(),
+                )
+                .await
+        }
+    }
+}
+
+/// Who calls with which key.
+#[derive(Clone)]
+pub struct IdempotencyKey {
+    /// The caller's community.
+    pub community: CommunityId,
+    /// What names the caller's credential, without being it.
+    pub credential: String,
+    /// The caller's key.
+    pub key: String,
+    /// Derived from the credential itself, for answers that hold a secret.
+    pub seal_secret: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdempotencyKey").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}
+
+/// How the answer of a key is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Kept as it is.
+    Plain,
+    /// Kept sealed under the credential and the key, because it holds a secret.
+    Secret,
+}
+
+type Scope = (CommunityId, String, &'static str, String);
+
+/// The keys of one service.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    database: Database,
+    running: Arc<Mutex<HashSet<Scope>>>,
+}
+
+/// What a key gives a caller.
+#[derive(Debug)]
+pub enum Claim<T> {
+    /// He is the first: do it, and let the ticket record the answer.
+    First(Ticket),
+    /// It was done: this was the answer.
+    Replay(T),
+}
+
+impl Idempotency {
+    /// The keys kept in `database`.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database, running: Arc::default() }
+    }
+
+    /// Claims a key for a request; without a key, everybody is first.
+    ///
+    /// # Errors
+    /// IDEMPOTENCY_MISMATCH when it was used with another request, IDEMPOTENCY_IN_FLIGHT while
+    /// the first is running.
+    pub async fn claim<Q: Message, A: Message + Default>(
+        &self,
+        key: Option<IdempotencyKey>,
+        rpc: &'static str,
+        request: &Q,
+        answer: Answer,
+    ) -> Result<Claim<A>> {
+        let Some(key) = key else {
+            return Ok(Claim::First(Ticket(None)));
+        };
+        let hash = digest(&SHA256, &request.encode_to_vec()).as_ref().to_vec();
+        self.claim_hashed(key, rpc, hash, answer, KEPT).await
+    }
+
+    /// Claims a key under which any request is the same (Sendbird's `dedup_id`).
+    ///
+    /// # Errors
+    /// IDEMPOTENCY_IN_FLIGHT while the first is running.
+    pub async fn claim_any<A: Message + Default>(
+        &self,
+        key: IdempotencyKey,
+        rpc: &'static str,
+        kept: Duration,
+    ) -> Result<Claim<A>> {
+        self.claim_hashed(key, rpc, Vec::new(), Answer::Plain, kept).await
+    }
+
+    async fn claim_hashed<A: Message + Default>(
+        &self,
+        key: IdempotencyKey,
+        rpc: &'static str,
+        request_hash: Vec<u8>,
+        answer: Answer,
+        kept: Duration,
+    ) -> Result<Claim<A>> {
+        let scope: Scope = (key.community, key.credential.clone(), rpc, key.key.clone());
+        let running = Running::enter(Arc::clone(&self.running), scope)?;
+        let sealer = match answer {
+            Answer::Plain => None,
+            Answer::Secret => Some(Sealer::derive(&key.seal_secret, key.key.as_bytes())?),
+        };
+        let stored = entity::Entity::within(key.community)
+            .filter(entity::Column::Credential.eq(&key.credential))
+            .filter(entity::Column::Rpc.eq(rpc))
+            .filter(entity::Column::Key.eq(&key.key))
+            .filter(entity::Column::ExpiresAt.gt(Timestamp::now().as_millis()))
+            .one(self.database.reader())
+            .await
+            .map_err(failed)?;
+        match stored {
+            None => Ok(Claim::First(Ticket(Some(Record { running, request_hash, sealer, kept })))),
+            Some(stored) if stored.request_hash != request_hash => Err(Error::new(
+                Reason::IdempotencyMismatch,
+                "The Idempotency-Key was used with another request",
+            )),
+            Some(stored) => {
+                let bytes = match &sealer {
+                    None => Zeroizing::new(stored.answer),
+                    Some(sealer) => sealer.open(&stored.answer)?,
+                };
+                A::decode(bytes.as_slice()).map(Claim::Replay).map_err(Error::internal)
+            }
+        }
+    }
+}
+
+/// The right to record the first answer of a key. While it lives, the key is in flight.
+#[derive(Debug)]
+pub struct Ticket(Option<Record>);
+
+#[derive(Debug)]
+struct Record {
+    running: Running,
+    request_hash: Vec<u8>,
+    sealer: Option<Sealer>,
+    kept: Duration,
+}
+
+impl Ticket {
+    /// A ticket of no key: it records nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// The row to insert with the write, if there is a key.
+    ///
+    /// # Errors
+    /// Never in practice: only when sealing fails.
+    pub fn row<A: Message>(&self, answer: &A) -> Result<Option<entity::ActiveModel>> {
+        let Some(record) = &self.0 else { return Ok(None) };
+        let bytes = Zeroizing::new(answer.encode_to_vec());
+        let answer = match &record.sealer {
+            None => bytes.to_vec(),
+            Some(sealer) => sealer.seal(&bytes)?,
+        };
+        let (community, credential, rpc, key) = &record.running.scope;
+        Ok(Some(entity::ActiveModel {
+            community_id: Set(*community),
+            credential: Set(credential.clone()),
+            rpc: Set((*rpc).to_owned()),
+            key: Set(key.clone()),
+            request_hash: Set(record.request_hash.clone()),
+            answer: Set(answer),
+            expires_at: Set(Timestamp::now().plus(record.kept).as_millis()),
+        }))
+    }
+
+    /// Records the answer in the write's own transaction.
+    ///
+    /// # Errors
+    /// IDEMPOTENCY_IN_FLIGHT when another process recorded the key meanwhile: roll back.
+    pub async fn record<A: Message>(&self, transaction: &impl ConnectionTrait, answer: &A) -> Result<()> {
+        match self.row(answer)? {
+            Some(row) => record_all(transaction, vec![row]).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Inserts the rows of several tickets; an expired row of the same key gives way.
+///
+/// # Errors
+/// IDEMPOTENCY_IN_FLIGHT when one of the keys was recorded meanwhile: roll back.
+pub async fn record_all(transaction: &impl ConnectionTrait, rows: Vec<entity::ActiveModel>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let now = Timestamp::now().as_millis();
+    for row in &rows {
+        let (Set(community), Set(credential), Set(rpc), Set(key)) =
+            (&row.community_id, &row.credential, &row.rpc, &row.key)
+        else {
+            return Err(Error::bug("an idempotency row without its key"));
+        };
+        entity::Entity::delete_many()
+            .filter(entity::Column::CommunityId.eq(*community))
+            .filter(entity::Column::Credential.eq(credential))
+            .filter(entity::Column::Rpc.eq(rpc))
+            .filter(entity::Column::Key.eq(key))
+            .filter(entity::Column::ExpiresAt.lte(now))
+            .exec(transaction)
+            .await
+            .map_err(failed)?;
+    }
+    entity::Entity::insert_many(rows).exec_without_returning(transaction).await.map_err(|error| {
+        let error = failed(error);
+        if error.reason() == Reason::AlreadyExists { in_flight() } else { error }
+    })?;
+    Ok(())
+}
+
+fn in_flight() -> Error {
+    Error::new(
+        Reason::IdempotencyInFlight,
+        "A request with this Idempotency-Key is still running, try again",
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
+/// A key in flight, until dropped.
+#[derive(Debug)]
+struct Running {
+    all: Arc<Mutex<HashSet<Scope>>>,
+    scope: Scope,
+}
+
+impl Running {
+    fn enter(all: Arc<Mutex<HashSet<Scope>>>, scope: Scope) -> Result<Self> {
+        if !all.lock().insert(scope.clone()) {
+            return Err(in_flight());
+        }
+        Ok(Self { all, scope })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.scope);
+    }
+}

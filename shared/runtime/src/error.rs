@@ -1,0 +1,431 @@
+//! The one error type.
+//!
+//! A [`Reason`] says what went wrong; its [`ErrorKind`] decides the gRPC code here and the HTTP
+//! status in the gateway, both by exhaustive matches. Internals stay in `source`: they are logged
+//! once, where the error becomes a [`Status`], and never answered.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// `domain` of our `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "guildhall";
+
+/// What a fallible function of Guildhall returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller has to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Correct the request.
+    Invalid,
+    /// Present a valid credential.
+    Unauthenticated,
+    /// Present a credential with the permission or role.
+    MissingPermission,
+    /// This record does not allow it to this caller.
+    Forbidden,
+    /// No such record in the caller's community.
+    NotFound,
+    /// The record's state does not allow it.
+    Conflict,
+    /// Send less.
+    TooLarge,
+    /// Send another media type.
+    UnsupportedMedia,
+    /// Call more slowly.
+    RateLimited,
+    /// Not built yet.
+    Unimplemented,
+    /// Try again.
+    Unavailable,
+    /// Our fault.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The gRPC code; total.
+    #[must_use]
+    pub fn grpc_code(self) -> Code {
+        match self {
+            Self::Invalid | Self::TooLarge | Self::UnsupportedMedia => Code::InvalidArgument,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::MissingPermission | Self::Forbidden => Code::PermissionDenied,
+            Self::NotFound => Code::NotFound,
+            Self::Conflict => Code::AlreadyExists,
+            Self::RateLimited => Code::ResourceExhausted,
+            Self::Unimplemented => Code::Unimplemented,
+            Self::Unavailable => Code::Unavailable,
+            Self::Internal => Code::Internal,
+        }
+    }
+}
+
+/// Declares each reason once, with its machine name and its kind.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal => $kind:ident,)*) => {
+        /// What went wrong, as machines read it (`google.rpc.ErrorInfo.reason`).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The machine name, UPPER_SNAKE.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What a caller has to do about it.
+            #[must_use]
+            pub fn kind(self) -> ErrorKind {
+                match self { $(Self::$variant => ErrorKind::$kind,)* }
+            }
+
+            fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A field has a value that it cannot have.
+    InvalidValue = "INVALID_VALUE" => Invalid,
+    /// A required field is absent.
+    MissingField = "MISSING_FIELD" => Invalid,
+    /// A field is longer than allowed.
+    ValueTooLong = "VALUE_TOO_LONG" => Invalid,
+    /// The body is not what the media type says.
+    MalformedBody = "MALFORMED_BODY" => Invalid,
+    /// An id is not of its form.
+    MalformedId = "MALFORMED_ID" => Invalid,
+    /// Two different credentials in one request.
+    CredentialsConflict = "CREDENTIALS_CONFLICT" => Invalid,
+    /// The most different emojis that a message takes are on it.
+    TooManyReactions = "TOO_MANY_REACTIONS" => Invalid,
+    /// No credential, or not one that this call takes.
+    CredentialMissing = "CREDENTIAL_MISSING" => Unauthenticated,
+    /// Unknown, revoked, expired or badly signed: on purpose not said which.
+    CredentialInvalid = "CREDENTIAL_INVALID" => Unauthenticated,
+    /// Wrong account or password: on purpose not said which.
+    LoginRefused = "LOGIN_REFUSED" => Unauthenticated,
+    /// The key lacks the permission.
+    PermissionMissing = "PERMISSION_MISSING" => MissingPermission,
+    /// The user lacks the role.
+    RoleMissing = "ROLE_MISSING" => MissingPermission,
+    /// For services of Guildhall alone.
+    InternalOnly = "INTERNAL_ONLY" => MissingPermission,
+    /// The account may not log in.
+    AccountUnavailable = "ACCOUNT_UNAVAILABLE" => Forbidden,
+    /// The sender may not act for the caller, or not in this channel.
+    SenderNotAllowed = "SENDER_NOT_ALLOWED" => Forbidden,
+    /// The key is restricted to other channels.
+    ChannelNotAllowed = "CHANNEL_NOT_ALLOWED" => Forbidden,
+    /// The channel is frozen.
+    ChannelFrozen = "CHANNEL_FROZEN" => Forbidden,
+    /// The topic is closed.
+    TopicClosed = "TOPIC_CLOSED" => Forbidden,
+    /// No such community.
+    CommunityNotFound = "COMMUNITY_NOT_FOUND" => NotFound,
+    /// No such user.
+    UserNotFound = "USER_NOT_FOUND" => NotFound,
+    /// No such key.
+    KeyNotFound = "KEY_NOT_FOUND" => NotFound,
+    /// No such channel.
+    ChannelNotFound = "CHANNEL_NOT_FOUND" => NotFound,
+    /// No such topic.
+    TopicNotFound = "TOPIC_NOT_FOUND" => NotFound,
+    /// No such message.
+    MessageNotFound = "MESSAGE_NOT_FOUND" => NotFound,
+    /// No such route.
+    RouteNotFound = "ROUTE_NOT_FOUND" => NotFound,
+    /// Something of that name or id is there already.
+    AlreadyExists = "ALREADY_EXISTS" => Conflict,
+    /// The record is of a kind that has no such thing.
+    WrongState = "WRONG_STATE" => Conflict,
+    /// The Idempotency-Key was used with another request.
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH" => Conflict,
+    /// The first request with this Idempotency-Key is still running.
+    IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" => Conflict,
+    /// The body is over the limit.
+    BodyTooLarge = "BODY_TOO_LARGE" => TooLarge,
+    /// The media type is not one that the route takes.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE" => UnsupportedMedia,
+    /// Too many requests with this credential.
+    RateLimited = "RATE_LIMITED" => RateLimited,
+    /// Too many login attempts.
+    LoginAttempts = "LOGIN_ATTEMPTS" => RateLimited,
+    /// Not built yet.
+    NotImplemented = "NOT_IMPLEMENTED" => Unimplemented,
+    /// A bounded queue is full.
+    Overloaded = "OVERLOADED" => Unavailable,
+    /// A service or database does not answer.
+    Unreachable = "UNREACHABLE" => Unavailable,
+    /// It took longer than the caller gave it.
+    DeadlineExceeded = "DEADLINE_EXCEEDED" => Unavailable,
+    /// Nobody can say whether the write was stored; repeat with the same Idempotency-Key.
+    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unavailable,
+    /// Our fault.
+    Internal = "INTERNAL" => Internal,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field as the caller spelled it.
+    pub field: String,
+    /// What is wrong with it and what to do.
+    pub description: String,
+}
+
+/// An error with everything that a caller may know, and a source that only the log sees.
+#[derive(Clone)]
+pub struct Error {
+    reason: Reason,
+    message: Cow<'static, str>,
+    violations: Vec<Violation>,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error that says `message` to the caller.
+    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            violations: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// A field with a value that it cannot have.
+    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::violation(Reason::InvalidValue, field, description)
+    }
+
+    /// A required field that is absent or empty.
+    pub fn missing(field: impl Into<String>) -> Self {
+        let field = field.into();
+        let description = format!("{field} is required");
+        Self::violation(Reason::MissingField, field, description)
+    }
+
+    /// A bad field, for `reason`. The description becomes the message, too.
+    pub fn violation(
+        reason: Reason,
+        field: impl Into<String>,
+        description: impl Into<String>,
+    ) -> Self {
+        let description = description.into();
+        let mut error = Self::new(reason, description.clone());
+        error.violations.push(Violation { field: field.into(), description });
+        error
+    }
+
+    /// Our own fault: `source` is logged, the caller learns nothing of it.
+    pub fn internal(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::new(Reason::Internal, "Internal server error").caused_by(source)
+    }
+
+    /// Our own fault, found by ourselves: `what` is logged, the caller learns nothing of it.
+    pub fn bug(what: impl Into<String>) -> Self {
+        Self::internal(Bug(what.into()))
+    }
+
+    /// Something that will work later; the caller is told to try again after `retry_after`.
+    pub fn unavailable(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(reason, message).retry_after(Duration::from_secs(1))
+    }
+
+    /// Keeps `source` for the log.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Tells the caller when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What the caller has to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What is wrong with which field.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// When to try again.
+    #[must_use]
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Logs our own faults, once, at the boundary that answers.
+    pub fn log(&self) {
+        if let (ErrorKind::Internal, Some(source)) = (self.kind(), &self.source) {
+            tracing::error!(error = %chain(source.as_ref()), "request failed");
+        } else if let Some(source) = &self.source {
+            tracing::warn!(reason = self.reason.as_str(), error = %chain(source.as_ref()), "request refused");
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Bug(String);
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.as_str(), self.message)?;
+        match &self.source {
+            Some(source) => write!(f, " ({})", chain(source.as_ref())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        error.log();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(error.reason.as_str(), DOMAIN, std::collections::HashMap::new());
+        if !error.violations.is_empty() {
+            let violations = error.violations.iter();
+            details.set_bad_request(
+                violations.map(|v| FieldViolation::new(&v.field, &v.description)).collect::<Vec<_>>(),
+            );
+        }
+        if let Some(after) = error.retry_after {
+            details.set_retry_info(Some(after));
+        }
+        let code = match error.reason {
+            Reason::DeadlineExceeded => Code::DeadlineExceeded,
+            reason => reason.kind().grpc_code(),
+        };
+        Self::with_error_details(code, error.message, details)
+    }
+}
+
+impl From<Status> for Error {
+    /// Restores the error that a service answered. What is not ours becomes its nearest kin.
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let reason = details
+            .error_info()
+            .filter(|info| info.domain == DOMAIN)
+            .and_then(|info| Reason::from_name(&info.reason));
+        let Some(reason) = reason else {
+            return Self::from_foreign(&status);
+        };
+        let violations = details.bad_request().map(|bad| &bad.field_violations[..]);
+        Self {
+            reason,
+            message: status.message().to_owned().into(),
+            violations: violations
+                .unwrap_or_default()
+                .iter()
+                .map(|v| Violation { field: v.field.clone(), description: v.description.clone() })
+                .collect(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+            source: None,
+        }
+    }
+}
+
+impl Error {
+    /// A status without our details: written by the transport, or by tonic itself.
+    fn from_foreign(status: &Status) -> Self {
+        match status.code() {
+            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown => {
+                Self::unavailable(Reason::Unreachable, "The service is unavailable, try again")
+                    .caused_by(status.clone())
+            }
+            Code::Unimplemented => Self::new(Reason::NotImplemented, "Not implemented"),
+            Code::OutOfRange | Code::InvalidArgument => {
+                Self::new(Reason::InvalidValue, "The request is invalid").caused_by(status.clone())
+            }
+            Code::Ok
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::Internal
+            | Code::DataLoss
+            | Code::Unauthenticated => Self::internal(status.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_survives_the_way_over_grpc() {
+        for &reason in Reason::ALL {
+            let error = Error::new(reason, "what to do").retry_after(Duration::from_secs(2));
+            let back = Error::from(Status::from(error));
+            assert_eq!(back.reason(), reason);
+            assert_eq!(back.message(), "what to do");
+            assert_eq!(back.retry_delay(), Some(Duration::from_secs(2)));
+        }
+    }
+
+    #[test]
+    fn violations_survive_and_sources_do_not() {
+        let error = Error::missing("channelId").caused_by(Bug("secret".into()));
+        let status = Status::from(error);
+        assert!(!format!("{status:?}").contains("secret"));
+        let back = Error::from(status);
+        assert_eq!(back.violations()[0].field, "channelId");
+    }
+}
