@@ -160,9 +160,8 @@ impl Caller {
     #[must_use]
     pub fn has(&self, permission: Permission) -> bool {
         match &self.authority {
-            Authority::CommunityKey { permissions, .. } | Authority::UserKey { permissions, .. } => {
-                permissions.contains(permission)
-            }
+            Authority::CommunityKey { permissions, .. }
+            | Authority::UserKey { permissions, .. } => permissions.contains(permission),
             Authority::SystemKey { .. }
             | Authority::Member { .. }
             | Authority::SendbirdToken { .. } => true,
@@ -225,8 +224,13 @@ impl<T> CallerExt for tonic::Request<T> {
     }
 
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
-        let Some(value) = self.metadata().get(IDEMPOTENCY_KEY) else { return Ok(None) };
-        let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_LEN);
+        let Some(value) = self.metadata().get(IDEMPOTENCY_KEY) else {
+            return Ok(None);
+        };
+        let key = value
+            .to_str()
+            .ok()
+            .filter(|key| !key.is_empty() && key.len() <= MAX_KEY_LEN);
         let key = key.ok_or_else(|| {
             Error::invalid(
                 "Idempotency-Key",

@@ -42,7 +42,10 @@ impl Credential {
     /// A credential of `scheme`.
     #[must_use]
     pub fn new(scheme: Scheme, secret: &str) -> Self {
-        Self { scheme, secret: Zeroizing::new(secret.to_owned()) }
+        Self {
+            scheme,
+            secret: Zeroizing::new(secret.to_owned()),
+        }
     }
 
     /// Reads gRPC metadata; none when there is no `authorization`, or an empty one.
@@ -51,7 +54,9 @@ impl Credential {
     /// CREDENTIAL_INVALID for an unknown scheme or an absurd length, CREDENTIALS_CONFLICT for two.
     pub fn from_metadata(headers: &HeaderMap) -> Result<Option<Self>> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Ok(None) };
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
         if values.next().is_some() {
             return Err(Self::conflict());
         }
@@ -76,7 +81,8 @@ impl Credential {
     pub fn to_metadata(&self) -> HeaderValue {
         let text = format!("{} {}", self.scheme.as_str(), *self.secret);
         // What is not a header value cannot be a credential; the look-up will say so.
-        let mut value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer -"));
+        let mut value =
+            HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer -"));
         value.set_sensitive(true);
         value
     }
@@ -108,7 +114,10 @@ impl Credential {
     /// The error for two different credentials.
     #[must_use]
     pub fn conflict() -> Error {
-        Error::new(Reason::CredentialsConflict, "Send one credential, not two different ones")
+        Error::new(
+            Reason::CredentialsConflict,
+            "Send one credential, not two different ones",
+        )
     }
 
     /// The error for a credential that is none: one text for every cause.
@@ -165,8 +174,17 @@ mod tests {
     #[test]
     fn empty_is_missing_and_nonsense_is_invalid() {
         assert_eq!(read("").unwrap(), None);
-        for nonsense in ["Basic abc", "abc", "Bearer", &format!("Bearer {}", "a".repeat(5000))] {
-            assert_eq!(read(nonsense).unwrap_err().reason(), Reason::CredentialInvalid, "{nonsense}");
+        for nonsense in [
+            "Basic abc",
+            "abc",
+            "Bearer",
+            &format!("Bearer {}", "a".repeat(5000)),
+        ] {
+            assert_eq!(
+                read(nonsense).unwrap_err().reason(),
+                Reason::CredentialInvalid,
+                "{nonsense}"
+            );
         }
     }
 

@@ -1,7 +1,10 @@
 //! Rate limit, credential, permission: in this order (contract: identity, "Order of checks").
 
 use std::{
-    sync::{Arc, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,8 +25,11 @@ use crate::{
 
 /// Entries of each cache.
 const CACHED: u64 = 50_000;
-/// How long an entry lives at most; signals end it sooner.
-const CACHE_LIFE: Duration = Duration::from_secs(30);
+/// How long an entry lives at most: an operator who revokes a key from another process sends no
+/// signal, and his keys die within a second all the same.
+const CACHE_LIFE: Duration = Duration::from_secs(1);
+/// How long a checked signature is remembered: nothing but time can make it wrong.
+const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// How often an unknown key id may make us ask for the signing keys again.
 const KEYS_REFRESH: Duration = Duration::from_secs(1);
 
@@ -50,7 +56,9 @@ struct Session {
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard").field("keys", &self.0.keys.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Guard")
+            .field("keys", &self.0.keys.entry_count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,9 +68,9 @@ impl Guard {
         let guard = Self(Arc::new(Inner {
             source,
             rate,
-            keys: cache(),
-            tokens: cache(),
-            sessions: cache(),
+            keys: cache(CACHE_LIFE),
+            tokens: cache(TOKEN_LIFE),
+            sessions: cache(CACHE_LIFE),
             signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
             epoch: AtomicU64::new(0),
         }));
@@ -97,7 +105,11 @@ impl Guard {
     ///
     /// # Errors
     /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, PERMISSION_MISSING, ROLE_MISSING.
-    pub async fn admit(&self, credential: Option<&Credential>, rule: &AccessRule) -> Result<Option<Arc<Caller>>> {
+    pub async fn admit(
+        &self,
+        credential: Option<&Credential>,
+        rule: &AccessRule,
+    ) -> Result<Option<Arc<Caller>>> {
         match rule {
             AccessRule::Public => return Ok(None),
             AccessRule::Internal | AccessRule::Credential { .. } => {}
@@ -128,16 +140,22 @@ impl Guard {
     }
 }
 
-fn cache<K, V>() -> Cache<K, V>
+fn cache<K, V>(life: Duration) -> Cache<K, V>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    Cache::builder().max_capacity(CACHED).time_to_live(CACHE_LIFE).build()
+    Cache::builder()
+        .max_capacity(CACHED)
+        .time_to_live(life)
+        .build()
 }
 
 impl Inner {
-    async fn key(&self, credential: &Credential) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
+    async fn key(
+        &self,
+        credential: &Credential,
+    ) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
         let digest = credential.digest();
         let key = match self.keys.get(&digest).await {
             Some(key) => key,
@@ -145,7 +163,10 @@ impl Inner {
         };
         let announced = match credential.scheme() {
             Scheme::Bearer => {
-                matches!(key.authority, Authority::CommunityKey { .. } | Authority::UserKey { .. })
+                matches!(
+                    key.authority,
+                    Authority::CommunityKey { .. } | Authority::UserKey { .. }
+                )
             }
             Scheme::SystemKey => matches!(key.authority, Authority::SystemKey { .. }),
             Scheme::SendbirdToken => matches!(key.authority, Authority::SendbirdToken { .. }),
@@ -159,7 +180,11 @@ impl Inner {
 
     async fn look_up_key(&self, digest: [u8; 32]) -> Result<Arc<Key>> {
         let epoch = self.epoch.load(Ordering::SeqCst);
-        let found = self.source.key(digest).await?.ok_or_else(Credential::invalid)?;
+        let found = self
+            .source
+            .key(digest)
+            .await?
+            .ok_or_else(Credential::invalid)?;
         let key = Arc::new(Key::try_from(found)?);
         self.keys.insert(digest, Arc::clone(&key)).await;
         if self.epoch.load(Ordering::SeqCst) != epoch {
@@ -168,7 +193,10 @@ impl Inner {
         Ok(key)
     }
 
-    async fn member(&self, credential: &Credential) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
+    async fn member(
+        &self,
+        credential: &Credential,
+    ) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
         let digest = credential.digest();
         let token = match self.tokens.get(&digest).await {
             Some(token) => token,
@@ -188,16 +216,25 @@ impl Inner {
         if token.issued_at < session.tokens_valid_after {
             return Err(Credential::invalid());
         }
-        let authority = Authority::Member { user: token.user, role: session.role };
+        let authority = Authority::Member {
+            user: token.user,
+            role: session.role,
+        };
         Ok((token.community, authority, Some(token.expires_at)))
     }
 
     async fn look_up_session(&self, community: CommunityId, user: UserId) -> Result<Session> {
         let epoch = self.epoch.load(Ordering::SeqCst);
-        let found = self.source.session(community, user).await?.ok_or_else(Credential::invalid)?;
+        let found = self
+            .source
+            .session(community, user)
+            .await?
+            .ok_or_else(Credential::invalid)?;
         let session = Session {
             role: found.role(),
-            tokens_valid_after: found.tokens_valid_after.map_or(Timestamp::from_millis(0), Timestamp::from),
+            tokens_valid_after: found
+                .tokens_valid_after
+                .map_or(Timestamp::from_millis(0), Timestamp::from),
         };
         self.sessions.insert((community, user), session).await;
         if self.epoch.load(Ordering::SeqCst) != epoch {

@@ -70,7 +70,10 @@ pub fn verify(token: &str, public_key: &[u8]) -> Result<Verified> {
         .map_err(|_| Credential::invalid())?
         .claims;
     Ok(Verified {
-        community: claims.community_id.parse().map_err(|_| Credential::invalid())?,
+        community: claims
+            .community_id
+            .parse()
+            .map_err(|_| Credential::invalid())?,
         user: claims._id.parse().map_err(|_| Credential::invalid())?,
         issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
         expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),

@@ -34,7 +34,11 @@ impl AccessLayer {
     /// A layer that checks against `rules`.
     #[must_use]
     pub fn new(guard: Guard, rules: RpcTable, tokens: PeerTokens) -> Self {
-        Self { guard, rules, tokens }
+        Self {
+            guard,
+            rules,
+            tokens,
+        }
     }
 
     async fn admit(&self, request: &mut Request<Body>) -> Result<()> {
@@ -57,7 +61,10 @@ impl AccessLayer {
         let credential = Credential::from_metadata(request.headers())?;
         if vouched {
             // The gateway has counted the request already, and knows where it came from.
-            let address = request.headers().get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
+            let address = request
+                .headers()
+                .get(CLIENT_ADDRESS)
+                .and_then(|value| value.to_str().ok());
             if let Some(address) = address.map(|address| ClientAddress(address.to_owned())) {
                 request.extensions_mut().insert(address);
             }
@@ -75,7 +82,10 @@ impl<S> Layer<S> for AccessLayer {
     type Service = AccessService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AccessService { inner, access: self.clone() }
+        AccessService {
+            inner,
+            access: self.clone(),
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! How services vouch for each other: short-lived tokens that only they can make.
 
-use std::{sync::Arc, task::{Context, Poll}, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use guildhall_runtime::{Peer, Result, Timestamp};
@@ -76,7 +80,10 @@ impl PeerTokens {
     /// A peer to which every call is vouched for.
     #[must_use]
     pub fn vouch(&self, peer: Peer) -> Peer {
-        Peer::in_process(Vouched { peer, tokens: self.clone() })
+        Peer::in_process(Vouched {
+            peer,
+            tokens: self.clone(),
+        })
     }
 }
 
@@ -114,7 +121,10 @@ mod tests {
         assert!(tokens.vouches_for(&headers));
         assert!(!PeerTokens::new(b"other").vouches_for(&headers));
         let later = Timestamp::now().plus(LIFE).as_millis();
-        headers.insert(HEADER, HeaderValue::from_str(&format!("{later}.00")).unwrap());
+        headers.insert(
+            HEADER,
+            HeaderValue::from_str(&format!("{later}.00")).unwrap(),
+        );
         assert!(!tokens.vouches_for(&headers));
     }
 }

@@ -79,7 +79,10 @@ pub fn is_for_user_keys(permission: Permission) -> bool {
 /// The machine name.
 #[must_use]
 pub fn name(permission: Permission) -> &'static str {
-    NAMES.iter().find(|(_, known)| *known == permission).map_or("-", |(name, _)| name)
+    NAMES
+        .iter()
+        .find(|(_, known)| *known == permission)
+        .map_or("-", |(name, _)| name)
 }
 
 /// A set of permissions.
@@ -96,7 +99,11 @@ impl Permissions {
 
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        Self(permissions.into_iter().fold(0, |set, permission| set | bit(permission)))
+        Self(
+            permissions
+                .into_iter()
+                .fold(0, |set, permission| set | bit(permission)),
+        )
     }
 }
 
@@ -110,14 +117,19 @@ mod tests {
 
     #[test]
     fn aliases_mean_the_same_and_nothing_else_is_a_name() {
-        assert_eq!(parse("sendMessages").unwrap(), parse("sendMessage").unwrap());
+        assert_eq!(
+            parse("sendMessages").unwrap(),
+            parse("sendMessage").unwrap()
+        );
         assert!(parse("SendMessage").is_err());
         assert!(parse("").is_err());
     }
 
     #[test]
     fn a_set_holds_what_was_put_in() {
-        let set: Permissions = [Permission::Store, Permission::ReadOwnMessages].into_iter().collect();
+        let set: Permissions = [Permission::Store, Permission::ReadOwnMessages]
+            .into_iter()
+            .collect();
         assert!(set.contains(Permission::Store));
         assert!(!set.contains(Permission::SendMessage));
     }

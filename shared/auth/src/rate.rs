@@ -50,7 +50,11 @@ impl RateLimit {
             let quota = GovernorQuota::per_second(rate).allow_burst(burst);
             let limiter = DefaultKeyedRateLimiter::keyed(quota)
                 .with_middleware::<StateInformationMiddleware>();
-            Arc::new(Bucket { limiter, per_second, clock: DefaultClock::default() })
+            Arc::new(Bucket {
+                limiter,
+                per_second,
+                clock: DefaultClock::default(),
+            })
         });
         Self(bucket)
     }
@@ -60,7 +64,9 @@ impl RateLimit {
     /// # Errors
     /// RATE_LIMITED, with the time to wait.
     pub fn count(&self, credential: &[u8; 32]) -> Result<Option<Quota>> {
-        let Some(bucket) = &self.0 else { return Ok(None) };
+        let Some(bucket) = &self.0 else {
+            return Ok(None);
+        };
         if bucket.limiter.len() > MAX_KEYS {
             bucket.limiter.retain_recent();
         }
@@ -69,11 +75,18 @@ impl RateLimit {
                 let remaining = state.remaining_burst_capacity();
                 let used = state.quota().burst_size().get().saturating_sub(remaining);
                 let reset = state.quota().replenish_interval() * used;
-                Ok(Some(Quota { limit: bucket.per_second, remaining, reset }))
+                Ok(Some(Quota {
+                    limit: bucket.per_second,
+                    remaining,
+                    reset,
+                }))
             }
             Err(denied) => {
                 let wait = denied.wait_time_from(bucket.clock.now());
-                let message = format!("Rate limit exceeded: {} requests per second", bucket.per_second);
+                let message = format!(
+                    "Rate limit exceeded: {} requests per second",
+                    bucket.per_second
+                );
                 Err(Error::new(Reason::RateLimited, message).retry_after(wait))
             }
         }
@@ -99,7 +112,10 @@ mod tests {
         let refused = limit.count(&[1; 32]).unwrap_err();
         assert_eq!(refused.reason(), Reason::RateLimited);
         assert!(refused.retry_delay().unwrap() <= Duration::from_millis(200));
-        assert!(limit.count(&[2; 32]).is_ok(), "another credential has a limit of its own");
+        assert!(
+            limit.count(&[2; 32]).is_ok(),
+            "another credential has a limit of its own"
+        );
     }
 
     #[test]

@@ -30,8 +30,16 @@ pub enum AccessRule {
 impl AccessRule {
     /// A rule for callers with one of `kinds`.
     #[must_use]
-    pub fn credential(kinds: &[CredentialKind], permission: Option<Permission>, role: Role) -> Self {
-        Self::Credential { kinds: kinds.to_vec(), permission, role }
+    pub fn credential(
+        kinds: &[CredentialKind],
+        permission: Option<Permission>,
+        role: Role,
+    ) -> Self {
+        Self::Credential {
+            kinds: kinds.to_vec(),
+            permission,
+            role,
+        }
     }
 
     /// Whether the rule lets the caller in.
@@ -41,15 +49,20 @@ impl AccessRule {
     pub fn check(&self, caller: &Caller) -> Result<()> {
         match self {
             Self::Public => Ok(()),
-            Self::Internal => {
-                Err(Error::new(Reason::InternalOnly, "This method is for services of Guildhall alone"))
-            }
+            Self::Internal => Err(Error::new(
+                Reason::InternalOnly,
+                "This method is for services of Guildhall alone",
+            )),
             Self::Credential { kinds, .. } if !kinds.contains(&caller.kind()) => {
                 Err(Credential::invalid())
             }
-            Self::Credential { permission: Some(permission), .. } if !caller.has(*permission) => {
-                Err(Error::new(Reason::PermissionMissing, "Insufficient permission"))
-            }
+            Self::Credential {
+                permission: Some(permission),
+                ..
+            } if !caller.has(*permission) => Err(Error::new(
+                Reason::PermissionMissing,
+                "Insufficient permission",
+            )),
             Self::Credential { role, .. } if caller.role().is_some_and(|has| has < *role) => {
                 Err(Error::new(Reason::RoleMissing, "Insufficient permission"))
             }
@@ -79,9 +92,13 @@ impl RpcTable {
     pub fn load() -> Result<Self> {
         let pool = DescriptorPool::decode(guildhall_proto::DESCRIPTORS).map_err(Error::internal)?;
         let mut rules = HashMap::new();
-        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        for method in pool
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+        {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-            let rule = rule_of(&pool, &method).map_err(|why| Error::bug(format!("{path}: {why}")))?;
+            let rule =
+                rule_of(&pool, &method).map_err(|why| Error::bug(format!("{path}: {why}")))?;
             rules.insert(path, rule);
         }
         Ok(Self(Arc::new(rules)))
@@ -124,12 +141,20 @@ fn extension(
     options: &DynamicMessage,
     name: &str,
 ) -> Result<Option<Value>, String> {
-    let extension = pool.get_extension_by_name(name).ok_or("the option is not declared")?;
-    Ok(options.has_extension(&extension).then(|| options.get_extension(&extension).into_owned()))
+    let extension = pool
+        .get_extension_by_name(name)
+        .ok_or("the option is not declared")?;
+    Ok(options
+        .has_extension(&extension)
+        .then(|| options.get_extension(&extension).into_owned()))
 }
 
 fn access_rule(access: &Access) -> Result<AccessRule, String> {
-    match (access.public, access.internal, access.credentials.is_empty()) {
+    match (
+        access.public,
+        access.internal,
+        access.credentials.is_empty(),
+    ) {
         (true, false, true) => Ok(AccessRule::Public),
         (false, true, true) => Ok(AccessRule::Internal),
         (false, false, false) => Ok(AccessRule::Credential {
@@ -149,16 +174,24 @@ mod tests {
     fn every_rpc_declares_who_may_call_it_and_what_a_repeat_does() {
         let table = RpcTable::load().unwrap();
         assert!(table.iter().count() >= 15);
-        let send = table.get("/guildhall.messaging.v1.MessageService/SendMessage").unwrap();
+        let send = table
+            .get("/guildhall.messaging.v1.MessageService/SendMessage")
+            .unwrap();
         assert_eq!(send.idempotency, Idempotency::Keyed);
-        let AccessRule::Credential { permission, .. } = &send.access else { panic!("{send:?}") };
+        let AccessRule::Credential { permission, .. } = &send.access else {
+            panic!("{send:?}")
+        };
         assert_eq!(*permission, Some(Permission::SendMessage));
     }
 
     #[test]
     fn a_contradictory_option_is_refused() {
         let nobody = Access::default();
-        let both = Access { public: true, internal: true, ..Access::default() };
+        let both = Access {
+            public: true,
+            internal: true,
+            ..Access::default()
+        };
         assert!(access_rule(&nobody).is_err());
         assert!(access_rule(&both).is_err());
     }

@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use guildhall_data::{ChannelId, CommunityId, UserId};
 use guildhall_proto::identity::v1::{
     ListSigningKeysRequest, ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest,
-    ResolveSessionResponse, SigningKey,
-    authentication_service_client::AuthenticationServiceClient,
+    ResolveSessionResponse, SigningKey, authentication_service_client::AuthenticationServiceClient,
     credential_service_client::CredentialServiceClient,
 };
 use guildhall_runtime::{Error, ErrorKind, Peer, Result, Timestamp};
@@ -18,7 +17,11 @@ pub trait CredentialSource: Send + Sync + 'static {
     /// The live key with this digest.
     async fn key(&self, digest: [u8; 32]) -> Result<Option<ResolveKeyResponse>>;
     /// The present state of a user's sessions; none when he may not act.
-    async fn session(&self, community: CommunityId, user: UserId) -> Result<Option<ResolveSessionResponse>>;
+    async fn session(
+        &self,
+        community: CommunityId,
+        user: UserId,
+    ) -> Result<Option<ResolveSessionResponse>>;
     /// The public keys that JWTs are checked with.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>>;
 }
@@ -44,18 +47,30 @@ impl RemoteSource {
 #[async_trait]
 impl CredentialSource for RemoteSource {
     async fn key(&self, digest: [u8; 32]) -> Result<Option<ResolveKeyResponse>> {
-        let request = ResolveKeyRequest { digest: digest.to_vec() };
+        let request = ResolveKeyRequest {
+            digest: digest.to_vec(),
+        };
         found(self.credentials.clone().resolve_key(request).await)
     }
 
-    async fn session(&self, community: CommunityId, user: UserId) -> Result<Option<ResolveSessionResponse>> {
-        let request =
-            ResolveSessionRequest { community_id: community.to_string(), user_id: user.to_string() };
+    async fn session(
+        &self,
+        community: CommunityId,
+        user: UserId,
+    ) -> Result<Option<ResolveSessionResponse>> {
+        let request = ResolveSessionRequest {
+            community_id: community.to_string(),
+            user_id: user.to_string(),
+        };
         found(self.credentials.clone().resolve_session(request).await)
     }
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
-        let answer = self.authentication.clone().list_signing_keys(ListSigningKeysRequest {}).await?;
+        let answer = self
+            .authentication
+            .clone()
+            .list_signing_keys(ListSigningKeysRequest {})
+            .await?;
         Ok(answer.into_inner().keys)
     }
 }
@@ -82,8 +97,14 @@ impl TryFrom<ResolveKeyResponse> for Key {
     fn try_from(key: ResolveKeyResponse) -> Result<Self> {
         let (id, user) = (key.key_id.parse()?, key.user_id.parse()?);
         let authority = match key.kind() {
-            CredentialKind::SystemKey => Authority::SystemKey { key: id, maker: user },
-            CredentialKind::SendbirdToken => Authority::SendbirdToken { key: id, maker: user },
+            CredentialKind::SystemKey => Authority::SystemKey {
+                key: id,
+                maker: user,
+            },
+            CredentialKind::SendbirdToken => Authority::SendbirdToken {
+                key: id,
+                maker: user,
+            },
             CredentialKind::CommunityKey => Authority::CommunityKey {
                 key: id,
                 maker: user,
@@ -111,6 +132,9 @@ fn channel_limit(ids: &[String]) -> Result<ChannelLimit> {
     if ids.is_empty() {
         return Ok(ChannelLimit::Any);
     }
-    let ids = ids.iter().map(|id| id.parse::<ChannelId>()).collect::<Result<_>>()?;
+    let ids = ids
+        .iter()
+        .map(|id| id.parse::<ChannelId>())
+        .collect::<Result<_>>()?;
     Ok(ChannelLimit::Only(std::sync::Arc::new(ids)))
 }

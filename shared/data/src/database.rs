@@ -65,7 +65,10 @@ impl Database {
             access_mode: Some(AccessMode::ReadWrite),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
-        self.writer.begin_with_options(options).await.map_err(failed)
+        self.writer
+            .begin_with_options(options)
+            .await
+            .map_err(failed)
     }
 
     /// Commits a transaction.
@@ -74,8 +77,11 @@ impl Database {
     /// OUTCOME_UNKNOWN when the connection died in between.
     pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
         transaction.commit().await.map_err(|error| {
-            Error::unavailable(Reason::OutcomeUnknown, "The outcome is unknown, try again with the same Idempotency-Key")
-                .caused_by(error)
+            Error::unavailable(
+                Reason::OutcomeUnknown,
+                "The outcome is unknown, try again with the same Idempotency-Key",
+            )
+            .caused_by(error)
         })
     }
 }
@@ -87,7 +93,9 @@ async fn lock_file(directory: &Path, service: &str) -> Result<File> {
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     });
-    lock.await.map_err(Error::internal)?.map_err(|error| cannot_open(directory, error))
+    lock.await
+        .map_err(Error::internal)?
+        .map_err(|error| cannot_open(directory, error))
 }
 
 async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
@@ -112,7 +120,9 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
                 .pragma("cache_size", "-8192")
                 .pragma("temp_store", "MEMORY")
         });
-    sea_orm::Database::connect(options).await.map_err(|error| cannot_open(path, error))
+    sea_orm::Database::connect(options)
+        .await
+        .map_err(|error| cannot_open(path, error))
 }
 
 /// Reads the settings back: what was asked for is not always what a file system gives.
@@ -129,7 +139,8 @@ async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
 }
 
 async fn pragma<T: sea_orm::TryGetable>(connection: &DatabaseConnection, name: &str) -> Result<T> {
-    let statement = Statement::from_string(connection.get_database_backend(), format!("PRAGMA {name}"));
+    let statement =
+        Statement::from_string(connection.get_database_backend(), format!("PRAGMA {name}"));
     let row = connection.query_one_raw(statement).await.map_err(failed)?;
     row.ok_or_else(|| Error::bug(format!("no answer to PRAGMA {name}")))?
         .try_get_by_index(0)
@@ -159,7 +170,11 @@ pub fn failed(error: DbErr) -> Error {
 }
 
 fn unreachable_now(error: DbErr) -> Error {
-    Error::unavailable(Reason::Unreachable, "The database is unavailable, try again").caused_by(error)
+    Error::unavailable(
+        Reason::Unreachable,
+        "The database is unavailable, try again",
+    )
+    .caused_by(error)
 }
 
 /// Busy (5) and full (13) pass; so does a lost connection.

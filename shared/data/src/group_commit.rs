@@ -51,13 +51,17 @@ pub struct GroupCommit<B: Batch> {
 
 impl<B: Batch> Clone for GroupCommit<B> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self {
+            queue: self.queue.clone(),
+        }
     }
 }
 
 impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GroupCommit").field("free", &self.queue.capacity()).finish()
+        f.debug_struct("GroupCommit")
+            .field("free", &self.queue.capacity())
+            .finish()
     }
 }
 
@@ -76,9 +80,11 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Pending { item, answer }).map_err(|_full| {
-            Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
-        })?;
+        self.queue
+            .try_send(Pending { item, answer })
+            .map_err(|_full| {
+                Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
+            })?;
         answered.await.map_err(Error::internal)?
     }
 }
@@ -86,8 +92,10 @@ impl<B: Batch> GroupCommit<B> {
 async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) {
     let mut pending = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut pending, BATCH).await > 0 {
-        let (items, answers): (Vec<_>, Vec<_>) =
-            pending.drain(..).map(|pending| (pending.item, pending.answer)).unzip();
+        let (items, answers): (Vec<_>, Vec<_>) = pending
+            .drain(..)
+            .map(|pending| (pending.item, pending.answer))
+            .unzip();
         // A panic in a batch must not end the queue for everybody.
         let batch = Arc::clone(&batch);
         let stored = tokio::spawn(async move { store(&*batch, items).await }).await;
@@ -135,7 +143,9 @@ async fn store<B: Batch>(batch: &B, items: Vec<B::Item>) -> Vec<Result<B::Answer
 async fn store_one<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
     let alone = [item];
     match batch.commit(&alone).await {
-        Ok(mut answers) => answers.pop().ok_or_else(|| Error::bug("a commit answered nothing")),
+        Ok(mut answers) => answers
+            .pop()
+            .ok_or_else(|| Error::bug("a commit answered nothing")),
         Err(Failure::RolledBack(error)) => Err(error),
         Err(Failure::Unknown(_)) => look_up(batch, &alone[0]).await,
     }
@@ -144,7 +154,10 @@ async fn store_one<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
 async fn look_up<B: Batch>(batch: &B, item: &B::Item) -> Result<B::Answer> {
     match batch.outcome(item).await {
         Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(Error::unavailable(Reason::Unreachable, "It was not stored, try again")),
+        Ok(None) => Err(Error::unavailable(
+            Reason::Unreachable,
+            "It was not stored, try again",
+        )),
         Err(error) => Err(Error::unavailable(
             Reason::OutcomeUnknown,
             "The outcome is unknown, try again with the same Idempotency-Key",
@@ -192,10 +205,20 @@ mod tests {
         }
     }
 
-    fn memory(permits: usize) -> (GroupCommit<Memory>, Arc<Mutex<Vec<Vec<u32>>>>, Arc<Semaphore>) {
+    fn memory(
+        permits: usize,
+    ) -> (
+        GroupCommit<Memory>,
+        Arc<Mutex<Vec<Vec<u32>>>>,
+        Arc<Semaphore>,
+    ) {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let gate = Arc::new(Semaphore::new(permits));
-        let memory = Memory { batches: batches.clone(), rows: Mutex::default(), gate: gate.clone() };
+        let memory = Memory {
+            batches: batches.clone(),
+            rows: Mutex::default(),
+            gate: gate.clone(),
+        };
         (GroupCommit::start(memory), batches, gate)
     }
 

@@ -120,7 +120,9 @@ pub struct IdempotencyKey {
 
 impl std::fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IdempotencyKey").field("credential", &self.credential).finish_non_exhaustive()
+        f.debug_struct("IdempotencyKey")
+            .field("credential", &self.credential)
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,7 +157,10 @@ impl Idempotency {
     /// The keys kept in `database`.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database, running: Arc::default() }
+        Self {
+            database,
+            running: Arc::default(),
+        }
     }
 
     /// Claims a key for a request; without a key, everybody is first.
@@ -187,7 +192,8 @@ impl Idempotency {
         rpc: &'static str,
         kept: Duration,
     ) -> Result<Claim<A>> {
-        self.claim_hashed(key, rpc, Vec::new(), Answer::Plain, kept).await
+        self.claim_hashed(key, rpc, Vec::new(), Answer::Plain, kept)
+            .await
     }
 
     async fn claim_hashed<A: Message + Default>(
@@ -213,7 +219,12 @@ impl Idempotency {
             .await
             .map_err(failed)?;
         match stored {
-            None => Ok(Claim::First(Ticket(Some(Record { running, request_hash, sealer, kept })))),
+            None => Ok(Claim::First(Ticket(Some(Record {
+                running,
+                request_hash,
+                sealer,
+                kept,
+            })))),
             Some(stored) if stored.request_hash != request_hash => Err(Error::new(
                 Reason::IdempotencyMismatch,
                 "The Idempotency-Key was used with another request",
@@ -223,7 +234,9 @@ impl Idempotency {
                     None => Zeroizing::new(stored.answer),
                     Some(sealer) => sealer.open(&stored.answer)?,
                 };
-                A::decode(bytes.as_slice()).map(Claim::Replay).map_err(Error::internal)
+                A::decode(bytes.as_slice())
+                    .map(Claim::Replay)
+                    .map_err(Error::internal)
             }
         }
     }
@@ -253,7 +266,9 @@ impl Ticket {
     /// # Errors
     /// Never in practice: only when sealing fails.
     pub fn row<A: Message>(&self, answer: &A) -> Result<Option<entity::ActiveModel>> {
-        let Some(record) = &self.0 else { return Ok(None) };
+        let Some(record) = &self.0 else {
+            return Ok(None);
+        };
         let bytes = Zeroizing::new(answer.encode_to_vec());
         let answer = match &record.sealer {
             None => bytes.to_vec(),
@@ -275,7 +290,11 @@ impl Ticket {
     ///
     /// # Errors
     /// IDEMPOTENCY_IN_FLIGHT when another process recorded the key meanwhile: roll back.
-    pub async fn record<A: Message>(&self, transaction: &impl ConnectionTrait, answer: &A) -> Result<()> {
+    pub async fn record<A: Message>(
+        &self,
+        transaction: &impl ConnectionTrait,
+        answer: &A,
+    ) -> Result<()> {
         match self.row(answer)? {
             Some(row) => record_all(transaction, vec![row]).await,
             None => Ok(()),
@@ -287,7 +306,10 @@ impl Ticket {
 ///
 /// # Errors
 /// IDEMPOTENCY_IN_FLIGHT when one of the keys was recorded meanwhile: roll back.
-pub async fn record_all(transaction: &impl ConnectionTrait, rows: Vec<entity::ActiveModel>) -> Result<()> {
+pub async fn record_all(
+    transaction: &impl ConnectionTrait,
+    rows: Vec<entity::ActiveModel>,
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -308,10 +330,17 @@ pub async fn record_all(transaction: &impl ConnectionTrait, rows: Vec<entity::Ac
             .await
             .map_err(failed)?;
     }
-    entity::Entity::insert_many(rows).exec_without_returning(transaction).await.map_err(|error| {
-        let error = failed(error);
-        if error.reason() == Reason::AlreadyExists { in_flight() } else { error }
-    })?;
+    entity::Entity::insert_many(rows)
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|error| {
+            let error = failed(error);
+            if error.reason() == Reason::AlreadyExists {
+                in_flight()
+            } else {
+                error
+            }
+        })?;
     Ok(())
 }
 

@@ -15,7 +15,10 @@ pub fn size(requested: i32, default: u64, max: u64) -> Result<u64> {
     match u64::try_from(requested) {
         Ok(0) => Ok(default),
         Ok(size) => Ok(size.min(max)),
-        Err(_) => Err(Error::invalid("page_size", "page_size must not be negative")),
+        Err(_) => Err(Error::invalid(
+            "page_size",
+            "page_size must not be negative",
+        )),
     }
 }
 
@@ -38,18 +41,27 @@ pub fn decode<C: DeserializeOwned>(token: &str) -> Result<Option<C>> {
         .then(|| URL_SAFE_NO_PAD.decode(token).ok())
         .flatten()
         .and_then(|json| serde_json::from_slice(&json).ok());
-    cursor.map(Some).ok_or_else(|| Error::invalid("page_token", "page_token is not one of ours"))
+    cursor
+        .map(Some)
+        .ok_or_else(|| Error::invalid("page_token", "page_token is not one of ours"))
 }
 
 /// Cuts a list that was read with one row too many down to `size`; the token of the next page
 /// names its last row.
-pub fn cut<T, C: Serialize>(mut rows: Vec<T>, size: u64, cursor: impl Fn(&T) -> C) -> (Vec<T>, String) {
+pub fn cut<T, C: Serialize>(
+    mut rows: Vec<T>,
+    size: u64,
+    cursor: impl Fn(&T) -> C,
+) -> (Vec<T>, String) {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     if rows.len() <= size {
         return (rows, String::new());
     }
     rows.truncate(size);
-    let token = rows.last().map(|row| encode(&cursor(row))).unwrap_or_default();
+    let token = rows
+        .last()
+        .map(|row| encode(&cursor(row)))
+        .unwrap_or_default();
     (rows, token)
 }
 
@@ -74,8 +86,14 @@ mod tests {
 
     #[test]
     fn a_full_page_has_a_next_one_only_when_there_is_more() {
-        assert_eq!(cut(vec![1, 2, 3], 3, |n| *n), (vec![1, 2, 3], String::new()));
+        assert_eq!(
+            cut(vec![1, 2, 3], 3, |n| *n),
+            (vec![1, 2, 3], String::new())
+        );
         let (page, token) = cut(vec![1, 2, 3], 2, |n| *n);
-        assert_eq!((page, decode::<i32>(&token).unwrap()), (vec![1, 2], Some(2)));
+        assert_eq!(
+            (page, decode::<i32>(&token).unwrap()),
+            (vec![1, 2], Some(2))
+        );
     }
 }

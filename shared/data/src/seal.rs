@@ -67,7 +67,11 @@ impl Sealer {
         let length = self
             .key
             .open_in_place(nonce, Aad::empty(), &mut text)
-            .map_err(|_| Error::bug("a sealed value does not open: is secret.key the one it was sealed with?"))?
+            .map_err(|_| {
+                Error::bug(
+                    "a sealed value does not open: is secret.key the one it was sealed with?",
+                )
+            })?
             .len();
         text.truncate(length);
         Ok(text)
@@ -83,9 +87,14 @@ pub fn load_or_create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         Ok(text) => {
             let text = Zeroizing::new(text);
             let secret = hex::decode(text.trim()).map(Zeroizing::new).ok();
-            secret.filter(|secret| secret.len() == KEY_LEN).ok_or_else(|| {
-                Error::bug(format!("{} must hold 64 hexadecimal characters", path.display()))
-            })
+            secret
+                .filter(|secret| secret.len() == KEY_LEN)
+                .ok_or_else(|| {
+                    Error::bug(format!(
+                        "{} must hold 64 hexadecimal characters",
+                        path.display()
+                    ))
+                })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create_secret(path),
         Err(error) => Err(Error::internal(error)),
@@ -108,12 +117,16 @@ fn create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         .mode(0o600)
         .open(&beside)
         .map_err(Error::internal)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::internal)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(Error::internal)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside).map_err(Error::internal)?;
     match linked {
         Ok(()) => Ok(secret),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => load_or_create_secret(path),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            load_or_create_secret(path)
+        }
         Err(error) => Err(Error::internal(error)),
     }
 }
@@ -126,11 +139,35 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_and_purpose_open() {
-        let sealed = Sealer::derive(b"secret", b"jwt").unwrap().seal(b"private").unwrap();
-        assert_eq!(&**Sealer::derive(b"secret", b"jwt").unwrap().open(&sealed).unwrap(), b"private");
-        assert!(Sealer::derive(b"secret", b"mail").unwrap().open(&sealed).is_err());
-        assert!(Sealer::derive(b"other", b"jwt").unwrap().open(&sealed).is_err());
-        assert!(Sealer::derive(b"secret", b"jwt").unwrap().open(&sealed[..5]).is_err());
+        let sealed = Sealer::derive(b"secret", b"jwt")
+            .unwrap()
+            .seal(b"private")
+            .unwrap();
+        assert_eq!(
+            &**Sealer::derive(b"secret", b"jwt")
+                .unwrap()
+                .open(&sealed)
+                .unwrap(),
+            b"private"
+        );
+        assert!(
+            Sealer::derive(b"secret", b"mail")
+                .unwrap()
+                .open(&sealed)
+                .is_err()
+        );
+        assert!(
+            Sealer::derive(b"other", b"jwt")
+                .unwrap()
+                .open(&sealed)
+                .is_err()
+        );
+        assert!(
+            Sealer::derive(b"secret", b"jwt")
+                .unwrap()
+                .open(&sealed[..5])
+                .is_err()
+        );
     }
 
     #[test]
@@ -139,7 +176,10 @@ mod tests {
         let path = directory.path().join("secret.key");
         let first = load_or_create_secret(&path).unwrap();
         assert_eq!(*first, *load_or_create_secret(&path).unwrap());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

@@ -15,8 +15,12 @@ const REST: Duration = Duration::from_secs(60);
 
 /// Deletes rows of `E` whose `column` (milliseconds, indexed) lies further back than `age`,
 /// again and again until `shutdown`.
-pub fn start<E: EntityTrait>(database: Database, column: E::Column, age: Duration, shutdown: Shutdown)
-where
+pub fn start<E: EntityTrait>(
+    database: Database,
+    column: E::Column,
+    age: Duration,
+    shutdown: Shutdown,
+) where
     E::Column: Send + Sync,
 {
     tokio::spawn(async move {
@@ -43,7 +47,11 @@ where
 
 /// One step; says whether there may be more.
 #[expect(clippy::disallowed_methods, reason = "expiry knows no community")]
-async fn step<E: EntityTrait>(database: &Database, column: E::Column, age: Duration) -> Result<bool> {
+async fn step<E: EntityTrait>(
+    database: &Database,
+    column: E::Column,
+    age: Duration,
+) -> Result<bool> {
     let horizon = Timestamp::now().minus(age).as_millis();
     let full = E::find()
         .select_only()

@@ -14,7 +14,10 @@ pub trait Tenant: EntityTrait {
 
     /// All rows of one community: the beginning of every query.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that adds the community")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that adds the community"
+    )]
     fn within(community: CommunityId) -> Select<Self> {
         Self::find().filter(Self::COMMUNITY.eq(community))
     }

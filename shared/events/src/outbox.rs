@@ -133,9 +133,9 @@ impl NewEvent {
 
 /// FNV-1a of the key: the same on every machine and in every version.
 fn partition_of(key: &str) -> i16 {
-    let hash = key
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     i16::try_from(hash % PARTITIONS).unwrap_or(0)
 }
 
@@ -148,6 +148,9 @@ pub async fn append(transaction: &impl ConnectionTrait, events: Vec<NewEvent>) -
         return Ok(());
     }
     let rows = events.into_iter().map(NewEvent::into_row);
-    entity::Entity::insert_many(rows).exec_without_returning(transaction).await.map_err(failed)?;
+    entity::Entity::insert_many(rows)
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }

@@ -91,6 +91,9 @@ mod tests {
             signals.send(Signal::KeyChanged { digest: [0; 32] });
         }
         assert_eq!(listener.next().await, Some(Signal::Missed));
-        assert_eq!(listener.next().await, Some(Signal::KeyChanged { digest: [0; 32] }));
+        assert_eq!(
+            listener.next().await,
+            Some(Signal::KeyChanged { digest: [0; 32] })
+        );
     }
 }

@@ -15,7 +15,9 @@ impl Timestamp {
     /// Now.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(LATEST_MILLIS))
     }
 
@@ -40,20 +42,27 @@ impl Timestamp {
     /// This moment, `after` later.
     #[must_use]
     pub fn plus(self, after: Duration) -> Self {
-        Self::from_millis(self.0.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_millis(
+            self.0
+                .saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment, `before` earlier.
     #[must_use]
     pub fn minus(self, before: Duration) -> Self {
-        Self::from_millis(self.0.saturating_sub(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_millis(
+            self.0
+                .saturating_sub(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// `2026-01-02T03:04:05.678Z`
     #[must_use]
     pub fn to_iso(self) -> String {
-        let format =
-            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
             .and_then(|moment| moment.format(&format).ok())
@@ -63,10 +72,12 @@ impl Timestamp {
     /// Reads an ISO-8601 moment with a time zone, or a plain `YYYY-MM-DD` (midnight UTC).
     #[must_use]
     pub fn parse_iso(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(|| {
-            OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339).ok()
-        })?;
-        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Self::from_millis)
+        let moment = OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .or_else(|| OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339).ok())?;
+        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
+            .ok()
+            .map(Self::from_millis)
     }
 }
 
@@ -82,7 +93,12 @@ impl From<Timestamp> for prost_types::Timestamp {
 impl From<&prost_types::Timestamp> for Timestamp {
     fn from(timestamp: &prost_types::Timestamp) -> Self {
         let millis = i64::from(timestamp.nanos) / 1_000_000;
-        Self::from_millis(timestamp.seconds.saturating_mul(1000).saturating_add(millis))
+        Self::from_millis(
+            timestamp
+                .seconds
+                .saturating_mul(1000)
+                .saturating_add(millis),
+        )
     }
 }
 
@@ -100,15 +116,26 @@ mod tests {
     fn iso_keeps_the_millisecond() {
         let moment = Timestamp::from_millis(1_767_323_045_678);
         assert_eq!(moment.to_iso(), "2026-01-02T03:04:05.678Z");
-        assert_eq!(Timestamp::parse_iso("2026-01-02T03:04:05.678Z"), Some(moment));
-        assert_eq!(Timestamp::parse_iso("2026-01-02T04:04:05.678+01:00"), Some(moment));
-        assert_eq!(Timestamp::from(prost_types::Timestamp::from(moment)), moment);
+        assert_eq!(
+            Timestamp::parse_iso("2026-01-02T03:04:05.678Z"),
+            Some(moment)
+        );
+        assert_eq!(
+            Timestamp::parse_iso("2026-01-02T04:04:05.678+01:00"),
+            Some(moment)
+        );
+        assert_eq!(
+            Timestamp::from(prost_types::Timestamp::from(moment)),
+            moment
+        );
     }
 
     #[test]
     fn a_plain_date_is_midnight() {
         assert_eq!(
-            Timestamp::parse_iso("2026-01-02").map(Timestamp::to_iso).as_deref(),
+            Timestamp::parse_iso("2026-01-02")
+                .map(Timestamp::to_iso)
+                .as_deref(),
             Some("2026-01-02T00:00:00.000Z")
         );
         assert_eq!(Timestamp::parse_iso("yesterday"), None);

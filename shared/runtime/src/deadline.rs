@@ -65,7 +65,11 @@ where
 }
 
 fn exceeded() -> Status {
-    Error::unavailable(Reason::DeadlineExceeded, "The deadline was exceeded, try again").into()
+    Error::unavailable(
+        Reason::DeadlineExceeded,
+        "The deadline was exceeded, try again",
+    )
+    .into()
 }
 
 /// Reads `grpc-timeout`: up to eight digits and a unit.
@@ -104,9 +108,17 @@ mod tests {
         });
         let ask = |timeout: &'static str| {
             let request = Request::builder().header("grpc-timeout", timeout);
-            DeadlineLayer.layer(slow).oneshot(request.body(Body::empty()).unwrap())
+            DeadlineLayer
+                .layer(slow)
+                .oneshot(request.body(Body::empty()).unwrap())
         };
         assert_eq!(ask("50m").await.unwrap().headers()["grpc-status"], "4");
-        assert!(!ask("1S").await.unwrap().headers().contains_key("grpc-status"));
+        assert!(
+            !ask("1S")
+                .await
+                .unwrap()
+                .headers()
+                .contains_key("grpc-status")
+        );
     }
 }

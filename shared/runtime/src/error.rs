@@ -224,7 +224,10 @@ impl Error {
     ) -> Self {
         let description = description.into();
         let mut error = Self::new(reason, description.clone());
-        error.violations.push(Violation { field: field.into(), description });
+        error.violations.push(Violation {
+            field: field.into(),
+            description,
+        });
         error
     }
 
@@ -335,11 +338,17 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         error.log();
         let mut details = ErrorDetails::new();
-        details.set_error_info(error.reason.as_str(), DOMAIN, std::collections::HashMap::new());
+        details.set_error_info(
+            error.reason.as_str(),
+            DOMAIN,
+            std::collections::HashMap::new(),
+        );
         if !error.violations.is_empty() {
             let violations = error.violations.iter();
             details.set_bad_request(
-                violations.map(|v| FieldViolation::new(&v.field, &v.description)).collect::<Vec<_>>(),
+                violations
+                    .map(|v| FieldViolation::new(&v.field, &v.description))
+                    .collect::<Vec<_>>(),
             );
         }
         if let Some(after) = error.retry_after {
@@ -371,7 +380,10 @@ impl From<Status> for Error {
             violations: violations
                 .unwrap_or_default()
                 .iter()
-                .map(|v| Violation { field: v.field.clone(), description: v.description.clone() })
+                .map(|v| Violation {
+                    field: v.field.clone(),
+                    description: v.description.clone(),
+                })
                 .collect(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             source: None,

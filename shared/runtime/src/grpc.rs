@@ -34,8 +34,9 @@ impl std::fmt::Debug for Peer {
 impl Service<Request<Body>> for Peer {
     type Response = Response<Body>;
     type Error = BoxError;
-    type Future =
-        <BoxCloneSyncService<Request<Body>, Response<Body>, BoxError> as Service<Request<Body>>>::Future;
+    type Future = <BoxCloneSyncService<Request<Body>, Response<Body>, BoxError> as Service<
+        Request<Body>,
+    >>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(cx)
@@ -57,14 +58,18 @@ pub async fn with_standard_services(
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
     for service in services {
-        reporter.set_service_status(*service, tonic_health::ServingStatus::Serving).await;
+        reporter
+            .set_service_status(*service, tonic_health::ServingStatus::Serving)
+            .await;
     }
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(guildhall_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name("grpc.health.v1.Health");
-        services.iter().fold(builder, |builder, service| builder.with_service_name(*service))
+        services.iter().fold(builder, |builder, service| {
+            builder.with_service_name(*service)
+        })
     };
     routes
         .add_service(health)

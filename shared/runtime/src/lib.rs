@@ -3,7 +3,7 @@
 //! * [`error`]: the one error type, and how it travels over gRPC
 //! * [`clock`]: the one clock
 //! * [`request_id`]: the name of a request in logs and answers
-//! * [`telemetry`]: logs
+//! * [`telemetry`]: logs, and [`trace`]: a span around every call
 //! * [`deadline`]: every hop ends in time, also where no transport enforces it
 //! * [`grpc`]: health, reflection and the peers that services call
 //! * [`serve`]: listeners, and a stop that loses nothing
@@ -15,6 +15,7 @@ pub mod grpc;
 pub mod request_id;
 pub mod serve;
 pub mod telemetry;
+pub mod trace;
 
 pub use clock::Timestamp;
 pub use error::{Error, ErrorKind, Reason, Result};

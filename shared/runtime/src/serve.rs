@@ -11,13 +11,17 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 /// How long requests under way may still take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// How long a client may take to send a request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The address of the other end of a connection, among the extensions of each of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientSocket(pub SocketAddr);
 
 /// The request to stop, shared by all parts of a process.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +88,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -93,9 +100,9 @@ where
         .keep_alive_interval(Duration::from_secs(30));
     let connections = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file handles: give the connections that are open a chance to end.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -107,9 +114,16 @@ where
         };
         // Small answers must not wait for the next packet; a refusal costs latency only.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(service.clone());
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let service = service
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(ClientSocket(address));
+                request
+            });
+        let service = TowerToHyperService::new(service);
+        let connection = builder
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -118,7 +132,13 @@ where
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {
-        tracing::warn!(seconds = DRAIN.as_secs(), "connections were still busy, closing them");
+    if tokio::time::timeout(DRAIN, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            seconds = DRAIN.as_secs(),
+            "connections were still busy, closing them"
+        );
     }
 }

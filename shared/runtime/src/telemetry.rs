@@ -16,6 +16,11 @@ pub fn start(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync
     if std::io::stderr().is_terminal() {
         builder.with_target(false).try_init()
     } else {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     }
 }
