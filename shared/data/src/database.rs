@@ -147,9 +147,11 @@ async fn pragma<T: sea_orm::TryGetable>(connection: &DatabaseConnection, name: &
         .map_err(failed)
 }
 
-fn cannot_open(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    let message = format!("cannot open the database in {}: {source}", path.display());
-    Error::new(Reason::Internal, message).caused_by(source)
+fn cannot_open(path: &Path, source: impl std::error::Error) -> Error {
+    Error::bug(format!(
+        "cannot open the database in {}: {source}",
+        path.display()
+    ))
 }
 
 /// What a failed statement means to the caller.

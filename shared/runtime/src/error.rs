@@ -290,6 +290,16 @@ impl Error {
         self.retry_after
     }
 
+    /// The whole story in one line, for an operator's terminal; never for a caller.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        match &self.source {
+            Some(source) if self.kind() == ErrorKind::Internal => chain(source.as_ref()),
+            Some(source) => format!("{}: {}", self.message, chain(source.as_ref())),
+            None => self.message.to_string(),
+        }
+    }
+
     /// Logs our own faults, once, at the boundary that answers.
     pub fn log(&self) {
         if let (ErrorKind::Internal, Some(source)) = (self.kind(), &self.source) {

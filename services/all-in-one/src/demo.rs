@@ -1,0 +1,366 @@
+//! `--demo`: a community to try things out with.
+//!
+//! Made once, through the same RPCs that everybody calls. The credentials are in
+//! `<data-dir>/demo.json` (mode 0600), and for curl in `demo.curl`, so that no key stands in a
+//! shell's history.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use guildhall_auth::credential::{Credential, Scheme};
+use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember};
+use guildhall_proto::{
+    access::v1::Role,
+    identity::v1::{
+        LoginRequest, User, authentication_service_client::AuthenticationServiceClient,
+        login_request::Account,
+    },
+    messaging::v1::{
+        ChannelType, CreateChannelRequest, CreateTopicRequest, Message, SendMessageRequest,
+        channel_service_client::ChannelServiceClient, message_service_client::MessageServiceClient,
+        topic_service_client::TopicServiceClient,
+    },
+};
+use guildhall_runtime::{Error, Peer, Reason, Result};
+use serde::{Deserialize, Serialize};
+use tonic::Request;
+
+use crate::platform::Addresses;
+
+const COMMUNITY: &str = "Demo";
+const OWNER: &str = "johndoe";
+/// Username, given and family name, role.
+const MEMBERS: [(&str, &str, &str, Role); 2] = [
+    ("ada", "Ada", "Lovelace", Role::Admin),
+    ("grace", "Grace", "Hopper", Role::Member),
+];
+/// The address of the direct-message channel in the Sendbird facade.
+const GROUP_CHANNEL: &str = "demo-group";
+
+/// What `demo.json` holds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Demo {
+    base_url: String,
+    grpc_url: String,
+    community_id: String,
+    system_api_key: String,
+    api_key: String,
+    user_api_key: String,
+    users: Vec<DemoUser>,
+    channels: Channels,
+    forum_topic_id: String,
+    sendbird: Sendbird,
+    mudbase: Mudbase,
+    /// A message in `general`, to reply and react to.
+    message_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DemoUser {
+    _id: String,
+    id: i64,
+    username: String,
+    email: String,
+    password: String,
+    jwt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Channels {
+    general: String,
+    forum: String,
+    announcements: String,
+    dm: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sendbird {
+    api_token: String,
+    channel_url: String,
+    user_id: String,
+    message_id: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Mudbase {
+    project_id: String,
+    jwt: String,
+    chat_id: String,
+    message_id: String,
+}
+
+/// Makes the demo community when it is not there, renews its tokens, and says how to try it.
+pub async fn prepare(
+    identity: &Identity,
+    peer: &Peer,
+    data_dir: &Path,
+    addresses: &Addresses,
+) -> Result<()> {
+    let file = data_dir.join("demo.json");
+    let mut demo = match fs::read(&file) {
+        Ok(json) => serde_json::from_slice(&json).map_err(Error::internal)?,
+        Err(_)
+            if identity
+                .find_community(&COMMUNITY.to_lowercase())
+                .await?
+                .is_some() =>
+        {
+            return Err(Error::bug(format!(
+                "the demo community is there, but {} is gone and its keys cannot be shown again: \
+                 choose another --data-dir, or remove this one",
+                file.display()
+            )));
+        }
+        Err(_) => make(identity, peer).await?,
+    };
+    demo.base_url.clone_from(&addresses.http);
+    demo.grpc_url.clone_from(&addresses.grpc);
+    for user in &mut demo.users {
+        user.jwt = login(peer, &demo.system_api_key, &user.email, &user.password).await?;
+    }
+    if let Some(owner) = demo.users.first() {
+        demo.mudbase.jwt.clone_from(&owner.jwt);
+    }
+    let json = serde_json::to_vec_pretty(&demo).map_err(Error::internal)?;
+    write_private(&file, &json)?;
+    let curl = data_dir.join("demo.curl");
+    write_private(&curl, curl_config(&demo).as_bytes())?;
+    say(&demo, &file, &curl);
+    Ok(())
+}
+
+async fn make(identity: &Identity, peer: &Peer) -> Result<Demo> {
+    let owner_email = format!("{OWNER}@example.com");
+    let new = NewCommunity {
+        name: COMMUNITY.into(),
+        owner_email,
+    };
+    let made = identity.bootstrap(new).await?;
+    let mut users = vec![demo_user(&made.owner, &made.owner_password)];
+    for (username, first_name, last_name, role) in MEMBERS {
+        let member = NewMember {
+            username: username.into(),
+            email: format!("{username}@example.com"),
+            display_name: first_name.into(),
+            first_name: first_name.into(),
+            last_name: last_name.into(),
+            role,
+            password: None,
+        };
+        let (user, password) = identity.add_member(made.community_id, member).await?;
+        users.push(demo_user(&user, &password));
+    }
+    furnish(peer, &made, users).await
+}
+
+fn demo_user(user: &User, password: &str) -> DemoUser {
+    DemoUser {
+        _id: user.id.clone(),
+        id: user.number,
+        username: user.username.clone(),
+        email: user.email.clone(),
+        password: password.to_owned(),
+        jwt: String::new(),
+    }
+}
+
+/// Channels, a topic and the first messages.
+async fn furnish(peer: &Peer, made: &Bootstrapped, users: Vec<DemoUser>) -> Result<Demo> {
+    let room = Furnisher { peer, made };
+    let sendbird = Credential::new(Scheme::SendbirdToken, &made.sendbird_token);
+    let dm = room
+        .channel(
+            &sendbird,
+            CreateChannelRequest {
+                topic: "Team".into(),
+                r#type: ChannelType::Dm.into(),
+                participants: users.iter().map(|user| user.username.clone()).collect(),
+                url: GROUP_CHANNEL.into(),
+                ..Default::default()
+            },
+        )
+        .await?;
+    let mut ids = Vec::new();
+    for (topic, kind) in [
+        ("General", ChannelType::Open),
+        ("Forum", ChannelType::Forum),
+        ("Announcements", ChannelType::Announcement),
+    ] {
+        let system = Credential::new(Scheme::SystemKey, &made.system_key);
+        let request = CreateChannelRequest {
+            topic: topic.into(),
+            r#type: kind.into(),
+            ..Default::default()
+        };
+        ids.push(room.channel(&system, request).await?);
+    }
+    let [general, forum, announcements] = <[String; 3]>::try_from(ids)
+        .map_err(|_| Error::bug("three channels were made, but not three came back"))?;
+    let first = room.message(&dm, "Welcome, team").await?;
+    let welcome = room.message(&general, "Welcome to Guildhall").await?;
+    let forum_topic_id = room.topic(&forum).await?;
+    Ok(Demo {
+        base_url: String::new(),
+        grpc_url: String::new(),
+        community_id: made.community_id.to_string(),
+        system_api_key: made.system_key.to_string(),
+        api_key: made.api_key.to_string(),
+        user_api_key: made.user_api_key.to_string(),
+        sendbird: Sendbird {
+            api_token: made.sendbird_token.to_string(),
+            channel_url: GROUP_CHANNEL.into(),
+            user_id: OWNER.into(),
+            message_id: first.number,
+        },
+        mudbase: Mudbase {
+            project_id: made.community_id.to_string(),
+            jwt: String::new(),
+            chat_id: dm.clone(),
+            message_id: first.id,
+        },
+        channels: Channels {
+            general,
+            forum,
+            announcements,
+            dm,
+        },
+        forum_topic_id,
+        message_id: welcome.id,
+        users,
+    })
+}
+
+struct Furnisher<'a> {
+    peer: &'a Peer,
+    made: &'a Bootstrapped,
+}
+
+impl Furnisher<'_> {
+    fn by_key<T>(&self, message: T) -> Request<T> {
+        signed(
+            message,
+            &Credential::new(Scheme::Bearer, &self.made.api_key),
+        )
+    }
+
+    async fn channel(&self, by: &Credential, request: CreateChannelRequest) -> Result<String> {
+        let answer = ChannelServiceClient::new(self.peer.clone())
+            .create_channel(signed(request, by))
+            .await?
+            .into_inner();
+        Ok(answer.channel.unwrap_or_default().id)
+    }
+
+    async fn topic(&self, forum: &str) -> Result<String> {
+        let request = CreateTopicRequest {
+            channel_id: forum.into(),
+            title: "First steps".into(),
+            sender: OWNER.into(),
+            ..Default::default()
+        };
+        let answer = TopicServiceClient::new(self.peer.clone())
+            .create_topic(self.by_key(request))
+            .await?;
+        Ok(answer.into_inner().topic.unwrap_or_default().id)
+    }
+
+    async fn message(&self, channel: &str, text: &str) -> Result<Message> {
+        let request = SendMessageRequest {
+            channel: channel.into(),
+            sender: OWNER.into(),
+            text: text.into(),
+            ..Default::default()
+        };
+        let answer = MessageServiceClient::new(self.peer.clone())
+            .send_message(self.by_key(request))
+            .await?;
+        answer
+            .into_inner()
+            .message
+            .ok_or_else(|| Error::bug("a message was sent, but none came back"))
+    }
+}
+
+async fn login(peer: &Peer, system_key: &str, email: &str, password: &str) -> Result<String> {
+    let request = LoginRequest {
+        account: Some(Account::Email(email.into())),
+        password: password.into(),
+    };
+    let request = signed(request, &Credential::new(Scheme::SystemKey, system_key));
+    match AuthenticationServiceClient::new(peer.clone())
+        .login(request)
+        .await
+    {
+        Ok(answer) => Ok(answer.into_inner().token),
+        Err(status) => match Error::from(status) {
+            // He changed his password: his old token is all that the file can offer.
+            error if error.reason() == Reason::LoginRefused => Ok(String::new()),
+            error => Err(error),
+        },
+    }
+}
+
+fn signed<T>(message: T, credential: &Credential) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Ok(value) = tonic::metadata::MetadataValue::try_from(credential.to_metadata().as_bytes())
+    {
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
+
+/// Writes beside and renames, so that nobody ever reads half a file.
+fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let beside: PathBuf = path.with_extension("new");
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(&beside, path))
+        .map_err(|error| Error::bug(format!("cannot write {}: {error}", path.display())))
+}
+
+fn curl_config(demo: &Demo) -> String {
+    format!(
+        "# curl -K this file: calls with the demo community's key.\n\
+         header = \"Authorization: Bearer {}\"\nheader = \"Content-Type: application/json\"\n\
+         silent\nwrite-out = \"\\n\"\n",
+        demo.api_key
+    )
+}
+
+fn say(demo: &Demo, file: &Path, curl: &Path) {
+    let (base, curl) = (&demo.base_url, curl.display());
+    println!("Guildhall is a community-engagement platform; this one holds a demo community.");
+    println!("  REST         {base}   (reference: {base}/docs)");
+    println!("  gRPC         {}", demo.grpc_url);
+    println!("  credentials  {}", file.display());
+    println!("Send a message, reply to it, react to it:");
+    let (channel, message) = (&demo.channels.general, &demo.message_id);
+    for (action, body) in [
+        (
+            "send",
+            format!(r#"{{"channelId":"{channel}","message":"Hello!","sender":"{OWNER}"}}"#),
+        ),
+        (
+            "reply",
+            format!(r#"{{"messageId":"{message}","message":"Hello back!","sender":"ada"}}"#),
+        ),
+        (
+            "react",
+            format!(r#"{{"messageId":"{message}","emoji":":tada:","sender":"grace"}}"#),
+        ),
+    ] {
+        println!("  curl -K {curl} {base}/v1/messages/{action} -d '{body}'");
+    }
+}

@@ -1,0 +1,118 @@
+//! What `--demo` and `guildhall bootstrap` print.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// `demo.json`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Demo {
+    /// Base of the REST contract.
+    pub base_url: String,
+    /// The gRPC services.
+    pub grpc_url: String,
+    /// The community.
+    pub community_id: String,
+    /// Its system key.
+    pub system_api_key: String,
+    /// A community key with every permission.
+    pub api_key: String,
+    /// A user key of the owner.
+    pub user_api_key: String,
+    /// The owner, an admin and a member, in this order.
+    pub users: Vec<User>,
+    /// `general`, `forum`, `announcements`, `dm`.
+    pub channels: HashMap<String, String>,
+    /// A topic of the forum.
+    pub forum_topic_id: String,
+    /// For the Sendbird facade.
+    pub sendbird: Sendbird,
+    /// For the Mudbase facade.
+    pub mudbase: Mudbase,
+    /// A message in `general`.
+    pub message_id: String,
+}
+
+/// A user with what he needs to log in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct User {
+    /// 24 hex.
+    pub _id: String,
+    /// The small numeric id.
+    pub id: i64,
+    /// His username.
+    pub username: String,
+    /// His e-mail address.
+    pub email: String,
+    /// His password.
+    pub password: String,
+    /// A JWT; empty in the answer of `bootstrap`.
+    #[serde(default)]
+    pub jwt: String,
+}
+
+/// For the Sendbird facade.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sendbird {
+    /// `Api-Token`
+    pub api_token: String,
+    /// A group channel.
+    pub channel_url: String,
+    /// One of its members.
+    pub user_id: String,
+    /// A message in it.
+    pub message_id: i64,
+}
+
+/// For the Mudbase facade.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mudbase {
+    /// The community.
+    pub project_id: String,
+    /// The owner's JWT.
+    pub jwt: String,
+    /// A chat of his.
+    pub chat_id: String,
+    /// A message in it.
+    pub message_id: String,
+}
+
+/// What `guildhall bootstrap` prints.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Community {
+    /// The community.
+    pub community_id: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its owner.
+    pub owner: User,
+    /// Its system key.
+    pub system_api_key: String,
+    /// A community key with every permission.
+    pub api_key: String,
+    /// A user key of the owner.
+    pub user_api_key: String,
+    /// `Api-Token`
+    pub sendbird_api_token: String,
+}
+
+impl Demo {
+    /// The id of a demo channel.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> &str {
+        &self.channels[name]
+    }
+
+    /// The user of this name.
+    #[must_use]
+    pub fn user(&self, username: &str) -> &User {
+        self.users
+            .iter()
+            .find(|user| user.username == username)
+            .expect("a demo user")
+    }
+}

@@ -1,0 +1,263 @@
+//! The binary itself.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{Community, Demo, Rest};
+
+/// How long a start may take; a debug build on a busy machine is slow.
+const START: Duration = Duration::from_secs(60);
+
+/// How a platform is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether to make the demo community.
+    pub demo: bool,
+    /// Requests per second and credential; 0 is off.
+    pub rate_limit: u32,
+    /// Further flags.
+    pub args: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            demo: true,
+            rate_limit: 0,
+            args: Vec::new(),
+        }
+    }
+}
+
+/// A running platform. Dropping it kills it.
+#[derive(Debug)]
+pub struct Platform {
+    child: Child,
+    directory: Directory,
+    options: Options,
+    http: String,
+    grpc: String,
+    started_in: Duration,
+}
+
+impl Platform {
+    /// Starts the platform with a demo community and no rate limit.
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// Starts a platform on an empty data directory.
+    pub async fn start_with(options: Options) -> Self {
+        let directory = Directory(tempfile::tempdir().expect("a temporary directory"));
+        Self::start_in(directory, options).await
+    }
+
+    async fn start_in(directory: Directory, options: Options) -> Self {
+        let begin = Instant::now();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(directory.log())
+            .expect("a log file");
+        let mut command = command(&directory.data());
+        command
+            .args(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
+            .args(["--rate-limit", &options.rate_limit.to_string()])
+            .args(&options.args)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
+        if options.demo {
+            command.arg("--demo");
+        }
+        let mut child = command.spawn().expect("the binary starts");
+        let stdout = child.stdout.take().expect("a pipe");
+        let ready = tokio::time::timeout(START, wait_until_ready(stdout)).await;
+        let Ok(Some((http, grpc))) = ready else {
+            panic!("the platform did not get ready");
+        };
+        Self {
+            child,
+            directory,
+            options,
+            http,
+            grpc,
+            started_in: begin.elapsed(),
+        }
+    }
+
+    /// Kills the process (SIGKILL) and starts another on the same data.
+    pub async fn kill_and_restart(self) -> Self {
+        let (directory, options) = self.kill().await;
+        Self::start_in(directory, options).await
+    }
+
+    async fn kill(self) -> (Directory, Options) {
+        let Self {
+            mut child,
+            directory,
+            options,
+            ..
+        } = self;
+        child.kill().await.expect("the process dies");
+        (directory, options)
+    }
+
+    /// Asks the process to stop (SIGTERM) and waits for it; its exit status and its log.
+    pub async fn stop(mut self) -> (std::process::ExitStatus, String) {
+        let pid = self.child.id().expect("a running process");
+        let killed = Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .await;
+        assert!(killed.expect("kill runs").success());
+        let status = self.child.wait().await.expect("an exit status");
+        (status, self.log())
+    }
+
+    /// Base of the REST contract.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
+    /// Base of the gRPC services.
+    #[must_use]
+    pub fn grpc(&self) -> &str {
+        &self.grpc
+    }
+
+    /// From the start of the process to its line `ready`.
+    #[must_use]
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
+    /// A REST client.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        Rest::new(&self.http)
+    }
+
+    /// The demo community.
+    #[must_use]
+    pub fn demo(&self) -> Demo {
+        let json = fs::read(self.data_dir().join("demo.json")).expect("demo.json");
+        serde_json::from_slice(&json).expect("demo.json of its shape")
+    }
+
+    /// Makes another community beside the running platform, as an operator does.
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
+        let output = self
+            .command(&[
+                "bootstrap",
+                "--community",
+                name,
+                "--owner-email",
+                owner_email,
+            ])
+            .await;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).expect("credentials")
+    }
+
+    /// Runs a command of the binary on the same data.
+    pub async fn command(&self, args: &[&str]) -> Output {
+        let output = command(&self.data_dir()).args(args).output().await;
+        output.expect("the binary runs")
+    }
+
+    /// Where its data lies.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.data()
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.directory.read_log()
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.directory.path().join("log");
+            eprintln!(
+                "log of the platform:\n{}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
+        }
+    }
+}
+
+fn data_dir(directory: &TempDir) -> PathBuf {
+    directory.path().join("data")
+}
+
+fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(binary());
+    // The developer's own settings must not reach a test.
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GUILDHALL_"))
+    {
+        command.env_remove(name);
+    }
+    command.arg("--data-dir").arg(data_dir);
+    command
+}
+
+/// The binary beside the tests: `target/<profile>/guildhall`.
+fn binary() -> PathBuf {
+    let named = env::var_os("GUILDHALL_BIN").map(|path: OsString| PathBuf::from(path));
+    let beside = || -> io::Result<PathBuf> {
+        let test = env::current_exe()?;
+        let profile = test.ancestors().find(|path| path.join("deps").is_dir());
+        Ok(profile.unwrap_or(&test).join("guildhall"))
+    };
+    let binary = named.unwrap_or_else(|| beside().expect("the path of this test"));
+    assert!(
+        binary.is_file(),
+        "{} is not there: run `make test`, or `cargo build` first",
+        binary.display()
+    );
+    binary
+}
+
+/// Reads on until the line `ready http=… grpc=…`, and keeps the pipe drained afterwards.
+async fn wait_until_ready(stdout: tokio::process::ChildStdout) -> Option<(String, String)> {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(rest) = line.strip_prefix("ready http=") {
+            let (http, grpc) = rest.split_once(" grpc=")?;
+            let addresses = (http.to_owned(), grpc.to_owned());
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Some(addresses);
+        }
+    }
+    None
+}
