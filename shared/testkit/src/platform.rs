@@ -203,20 +203,30 @@ impl Platform {
     }
 }
 
-impl Drop for Platform {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = self.directory.path().join("log");
-            eprintln!(
-                "log of the platform:\n{}",
-                fs::read_to_string(log).unwrap_or_default()
-            );
-        }
+/// The platform's files; they go with it, and a failing test shows the log.
+#[derive(Debug)]
+struct Directory(TempDir);
+
+impl Directory {
+    fn data(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.path().join("log")
+    }
+
+    fn read_log(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
     }
 }
 
-fn data_dir(directory: &TempDir) -> PathBuf {
-    directory.path().join("data")
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("log of the platform:\n{}", self.read_log());
+        }
+    }
 }
 
 fn command(data_dir: &Path) -> Command {
