@@ -6,7 +6,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac,
+};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use parking_lot::Mutex;
 use prost::Message;
@@ -39,7 +42,8 @@ pub mod entity {
         /// The caller's key.
         #[sea_orm(primary_key, auto_increment = false)]
         pub key: String,
-        /// SHA-256 of the request; empty when any request with the key is the same.
+        /// SHA-256 of the request, keyed when the answer is sealed; empty when any request with
+        /// the key is the same.
         pub request_hash: Vec<u8>,
         /// The encoded answer, sealed when it holds a secret.
         pub answer: Vec<u8>,
@@ -118,6 +122,22 @@ pub struct IdempotencyKey {
     pub seal_secret: Zeroizing<Vec<u8>>,
 }
 
+impl IdempotencyKey {
+    /// A request that is answered with a secret may hold one itself: a plain hash of a login
+    /// would let a thief of the database guess passwords at the speed of SHA-256.
+    fn hash(&self, request: &[u8], answer: Answer) -> Vec<u8> {
+        match answer {
+            Answer::Plain => digest(&SHA256, request).as_ref().to_vec(),
+            Answer::Secret => {
+                let root = hmac::Key::new(hmac::HMAC_SHA256, &self.seal_secret);
+                let derived = hmac::sign(&root, b"guildhall request hash");
+                let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+                hmac::sign(&key, request).as_ref().to_vec()
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IdempotencyKey")
@@ -178,7 +198,7 @@ impl Idempotency {
         let Some(key) = key else {
             return Ok(Claim::First(Ticket(None)));
         };
-        let hash = digest(&SHA256, &request.encode_to_vec()).as_ref().to_vec();
+        let hash = key.hash(&Zeroizing::new(request.encode_to_vec()), answer);
         self.claim_hashed(key, rpc, hash, answer, KEPT).await
     }
 
@@ -371,5 +391,32 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.all.lock().remove(&self.scope);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(secret: &[u8]) -> IdempotencyKey {
+        IdempotencyKey {
+            community: CommunityId::generate(),
+            credential: "credential".into(),
+            key: "key".into(),
+            seal_secret: Zeroizing::new(secret.to_vec()),
+        }
+    }
+
+    #[test]
+    fn a_request_with_a_secret_can_not_be_guessed_from_its_hash() {
+        let request = b"ada@example.com:password";
+        let (plain, keyed) = (
+            key(b"a").hash(request, Answer::Plain),
+            key(b"a").hash(request, Answer::Secret),
+        );
+        assert_eq!(plain, key(b"b").hash(request, Answer::Plain));
+        assert_eq!(keyed, key(b"a").hash(request, Answer::Secret));
+        assert_ne!(keyed, plain);
+        assert_ne!(keyed, key(b"b").hash(request, Answer::Secret));
     }
 }
