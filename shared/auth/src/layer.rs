@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,10 +11,10 @@ use http::{Request, Response};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::{AccessRule, Credential, Guard, PeerTokens, RpcTable, peer::CLIENT_ADDRESS};
-
-/// Standard services that every client may use.
-const OPEN_TO_ALL: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection."];
+use crate::{
+    AccessRule, Credential, Guard, PeerTokens, RpcTable, peer::CLIENT_ADDRESS, rule::RpcRule,
+    stream::guarded,
+};
 
 /// Who the client is to the first of us that he reached, for counting attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,15 +40,15 @@ impl AccessLayer {
         }
     }
 
-    async fn admit(&self, request: &mut Request<Body>) -> Result<()> {
-        let path = request.uri().path();
-        let Some(rule) = self.rules.get(path) else {
-            // Unknown methods are answered UNIMPLEMENTED behind us.
-            return Ok(());
-        };
+    /// Lets the call in, and says with which credential and by which rule.
+    async fn admit(
+        &self,
+        request: &mut Request<Body>,
+        rule: &RpcRule,
+    ) -> Result<Option<Credential>> {
         let vouched = self.tokens.vouches_for(request.headers());
-        match rule.access {
-            AccessRule::Internal if vouched => return Ok(()),
+        match *rule.access {
+            AccessRule::Internal if vouched => return Ok(None),
             AccessRule::Internal => {
                 return Err(Error::new(
                     Reason::InternalOnly,
@@ -72,9 +71,9 @@ impl AccessLayer {
             self.guard.count(credential.as_ref())?;
         }
         if let Some(caller) = self.guard.admit(credential.as_ref(), &rule.access).await? {
-            request.extensions_mut().insert(Arc::clone(&caller));
+            request.extensions_mut().insert(caller);
         }
-        Ok(())
+        Ok(credential)
     }
 }
 
@@ -111,19 +110,26 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let path = request.uri().path();
-        if OPEN_TO_ALL.iter().any(|open| path.starts_with(open)) {
+        // Unknown methods are answered UNIMPLEMENTED behind us; health and reflection are open.
+        let Some(rule) = self.access.rules.get(request.uri().path()).cloned() else {
             return Box::pin(self.inner.call(request));
-        }
+        };
         // The clone that was made ready must be the one that is called.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let access = self.access.clone();
         Box::pin(async move {
-            match access.admit(&mut request).await {
-                Ok(()) => inner.call(request).await,
-                Err(error) => Ok(Status::from(error).into_http()),
-            }
+            let credential = match access.admit(&mut request, &rule).await {
+                Ok(credential) => credential,
+                Err(error) => return Ok(Status::from(error).into_http()),
+            };
+            let response = inner.call(request).await?;
+            Ok(match credential {
+                Some(credential) if rule.streaming => {
+                    response.map(|body| guarded(body, access.guard, credential, rule.access))
+                }
+                Some(_) | None => response,
+            })
         })
     }
 }

@@ -10,6 +10,7 @@
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order
 //! * [`layer`]: the guard in front of a gRPC service
+//! * `stream`: streams that end with their credential
 //! * [`peer`]: how services vouch for each other
 
 pub mod caller;
@@ -22,6 +23,7 @@ pub mod permission;
 pub mod rate;
 pub mod rule;
 pub mod source;
+mod stream;
 
 pub use caller::{Authority, Caller, CallerExt, ChannelLimit};
 pub use credential::Credential;

@@ -75,9 +75,11 @@ impl AccessRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpcRule {
     /// Who may call it.
-    pub access: AccessRule,
+    pub access: Arc<AccessRule>,
     /// What a repeat does.
     pub idempotency: Idempotency,
+    /// Whether it answers with a stream.
+    pub streaming: bool,
 }
 
 /// The rules of all our RPCs, by path (`/guildhall.area.v1.Service/Method`).
@@ -129,7 +131,8 @@ fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<RpcRule, 
         _ => None,
     };
     Ok(RpcRule {
-        access: access_rule(&access)?,
+        access: Arc::new(access_rule(&access)?),
+        streaming: method.is_server_streaming(),
         idempotency: idempotency
             .filter(|idempotency| *idempotency != Idempotency::Unspecified)
             .ok_or("it has no option `idempotency`")?,
@@ -178,7 +181,7 @@ mod tests {
             .get("/guildhall.messaging.v1.MessageService/SendMessage")
             .unwrap();
         assert_eq!(send.idempotency, Idempotency::Keyed);
-        let AccessRule::Credential { permission, .. } = &send.access else {
+        let AccessRule::Credential { permission, .. } = &*send.access else {
             panic!("{send:?}")
         };
         assert_eq!(*permission, Some(Permission::SendMessage));
