@@ -1,1 +1,26 @@
-//! The contract, journeys and faults, tested from outside
+//! The contract, journeys and faults, tested from outside.
+//!
+//! * [`town`]: a running platform and what a test says to it
+//! * [`operation`]: every authenticated operation of the REST contract as one table
+//! * [`envelope`]: what a refusal looks like in each family of answers
+//! * [`credential`]: what a caller presents over REST
+//! * [`key`]: keys of the test's own making
+//! * [`row`]: the rows of the contract
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a fixture that fails must fail its test, with a backtrace"
+)]
+
+pub mod credential;
+pub mod envelope;
+pub mod key;
+pub mod operation;
+pub mod row;
+pub mod town;
+
+pub use credential::Credential;
+pub use envelope::{Family, Refusal};
+pub use key::Keys;
+pub use operation::{OPERATIONS, Operation};
+pub use town::{Place, Town};

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -117,15 +117,35 @@ impl Platform {
     }
 
     /// Asks the process to stop (SIGTERM) and waits for it; its exit status and its log.
-    pub async fn stop(mut self) -> (std::process::ExitStatus, String) {
-        let pid = self.child.id().expect("a running process");
-        let killed = Command::new("kill")
-            .args(["-TERM", &pid.to_string()])
-            .status()
-            .await;
+    pub async fn stop(self) -> (ExitStatus, String) {
+        self.terminate().await;
+        self.wait().await
+    }
+
+    /// Asks the process to stop (SIGTERM).
+    pub async fn terminate(&self) {
+        let pid = self.pid().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().await;
         assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits for the process to end; its exit status and its log.
+    pub async fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().await.expect("an exit status");
         (status, self.log())
+    }
+
+    /// Stops the process (SIGTERM) and starts another with `options` on the same data.
+    pub async fn restart_with(self, options: Options) -> Self {
+        self.terminate().await;
+        let Self {
+            mut child,
+            directory,
+            ..
+        } = self;
+        let status = child.wait().await.expect("an exit status");
+        assert!(status.success(), "{status}");
+        Self::start_in(directory, options).await
     }
 
     /// Base of the REST contract.

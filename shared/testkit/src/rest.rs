@@ -20,6 +20,16 @@ impl Rest {
         }
     }
 
+    /// A client that sends any number of calls at once over few connections (HTTP/2).
+    #[must_use]
+    pub fn multiplexed(base: &str) -> Self {
+        let client = reqwest::Client::builder().http2_prior_knowledge();
+        Self {
+            base: base.to_owned(),
+            client: client.build().expect("a client"),
+        }
+    }
+
     /// `GET path`
     #[must_use]
     pub fn get(&self, path: &str) -> Call {
@@ -100,15 +110,20 @@ impl Call {
 
     /// Sends it and reads the whole answer.
     pub async fn send(self) -> Answer {
-        let response = self.0.send().await.expect("an answer");
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let body = response.text().await.expect("a whole answer");
-        Answer {
-            status,
-            headers,
-            body,
-        }
+        self.try_send().await.expect("a whole answer")
+    }
+
+    /// As [`send`](Self::send), for a platform that may die meanwhile.
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
+        let response = self.0.send().await?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await?,
+        })
     }
 }
 

@@ -1,0 +1,285 @@
+//! A running platform with its demo community, and what a test says to it.
+
+use guildhall_proto::messaging::v1::{
+    GetMessageRequest, Message, MessageReference, message_reference::Reference,
+    message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::{
+    Answer, Community, Demo, Options, Platform, Rest,
+    grpc::{connect, signed},
+};
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+use crate::{Credential, Keys, operation::Kind};
+
+/// A running platform with its demo community.
+#[derive(Debug)]
+pub struct Town {
+    /// The process.
+    pub platform: Platform,
+    /// Its demo community.
+    pub demo: Demo,
+    /// A client of its REST contract.
+    pub rest: Rest,
+    /// A connection to its services.
+    pub services: Channel,
+}
+
+/// The records that an operation names.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// A channel by id.
+    pub channel: String,
+    /// A message in it by id.
+    pub message: String,
+    /// A member's username.
+    pub sender: String,
+    /// His e-mail address.
+    pub email: String,
+    /// His password.
+    pub password: String,
+    /// A channel by its Sendbird url.
+    pub url: String,
+    /// A message in it by its Sendbird number.
+    pub number: i64,
+    /// A Mudbase project.
+    pub project: String,
+    /// A chat of it.
+    pub chat: String,
+    /// A message in it.
+    pub chat_message: String,
+}
+
+impl Place {
+    /// `template` with its `{…}` replaced.
+    #[must_use]
+    pub fn fill(&self, template: &str) -> String {
+        template
+            .replace("{channel}", &self.channel)
+            .replace("{message}", &self.message)
+            .replace("{sender}", &self.sender)
+            .replace("{url}", &self.url)
+            .replace("{number}", &self.number.to_string())
+            .replace("{project}", &self.project)
+            .replace("{chat}", &self.chat)
+            .replace("{chat_message}", &self.chat_message)
+    }
+}
+
+impl Town {
+    /// A platform with a demo community and no rate limit.
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// A platform started with `options`.
+    pub async fn start_with(options: Options) -> Self {
+        Self::around(Platform::start_with(options).await).await
+    }
+
+    /// The town of a platform that runs already.
+    pub async fn around(platform: Platform) -> Self {
+        Self {
+            demo: platform.demo(),
+            rest: platform.rest(),
+            services: connect(&platform).await,
+            platform,
+        }
+    }
+
+    /// The records of the demo community.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let owner = &self.demo.users[0];
+        Place {
+            channel: self.demo.channel("general").to_owned(),
+            message: self.demo.message_id.clone(),
+            sender: owner.username.clone(),
+            email: owner.email.clone(),
+            password: owner.password.clone(),
+            url: self.demo.sendbird.channel_url.clone(),
+            number: self.demo.sendbird.message_id,
+            project: self.demo.mudbase.project_id.clone(),
+            chat: self.demo.mudbase.chat_id.clone(),
+            chat_message: self.demo.mudbase.message_id.clone(),
+        }
+    }
+
+    /// A good credential of the demo community.
+    #[must_use]
+    pub fn credential(&self, kind: Kind) -> Credential {
+        match kind {
+            Kind::SystemKey => Credential::SystemKey(self.demo.system_api_key.clone()),
+            Kind::CommunityKey => Credential::Bearer(self.demo.api_key.clone()),
+            Kind::UserKey => Credential::Bearer(self.demo.user_api_key.clone()),
+            Kind::Jwt => Credential::Bearer(self.demo.mudbase.jwt.clone()),
+            Kind::SendbirdToken => Credential::SendbirdToken(self.demo.sendbird.api_token.clone()),
+        }
+    }
+
+    /// Makes keys as the owner.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        self.keys_of("johndoe")
+    }
+
+    /// Makes keys as a member.
+    #[must_use]
+    pub fn keys_of(&self, username: &str) -> Keys {
+        Keys::new(self.services.clone(), &self.demo.user(username).jwt)
+    }
+
+    /// Calls `POST path` with the community key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.rest
+            .post(path)
+            .bearer(&self.demo.api_key)
+            .json(body)
+            .send()
+            .await
+    }
+
+    /// Calls `GET path` with the community key; the data of a success.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.rest.get(path).bearer(&self.demo.api_key).send().await;
+        answer.expect(200)["data"].clone()
+    }
+
+    /// Sends a message; its id.
+    pub async fn send(&self, channel: &str, sender: &str, text: &str) -> String {
+        let body = json!({ "channelId": channel, "message": text, "sender": sender });
+        let answer = self.post("/v1/messages/send", &body).await.expect(200);
+        answer["data"]["messageId"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    }
+
+    /// The newest messages of a channel.
+    pub async fn messages(&self, channel: &str) -> Vec<Value> {
+        let data = self
+            .get(&format!("/v1/messages?channel_id={channel}&count=100"))
+            .await;
+        data["messages"].as_array().expect("a list").clone()
+    }
+
+    /// Makes a channel with the system key; its id.
+    pub async fn channel(&self, body: &Value) -> String {
+        make_channel(&self.rest, &self.demo.system_api_key, body).await
+    }
+
+    /// A message as the services show it.
+    pub async fn message(&self, id: &str) -> Message {
+        message(&self.services, &self.demo.api_key, id).await
+    }
+
+    /// Makes another community with a channel and a message.
+    pub async fn neighbour(&self, name: &str) -> Neighbour {
+        let email = format!("owner@{name}.example");
+        let community = self.platform.bootstrap(name, &email).await;
+        Neighbour::furnish(&self.rest, &self.services, community).await
+    }
+}
+
+/// Another community on the same platform.
+#[derive(Debug, Clone)]
+pub struct Neighbour {
+    /// Its credentials.
+    pub community: Community,
+    /// Its records.
+    pub place: Place,
+    /// A JWT of its owner.
+    pub jwt: String,
+}
+
+impl Neighbour {
+    async fn furnish(rest: &Rest, services: &Channel, community: Community) -> Self {
+        let owner = community.owner.clone();
+        let login = json!({ "email": owner.email, "password": owner.password });
+        let login = rest
+            .post("/v1/auth/login")
+            .system_key(&community.system_api_key)
+            .json(&login);
+        let jwt = login.send().await.expect(200)["body"]["token"]
+            .as_str()
+            .expect("a JWT")
+            .to_owned();
+        let room = json!({ "topic": "Theirs", "channelType": "open" });
+        let channel = make_channel(rest, &community.system_api_key, &room).await;
+        let hello = json!({ "channelId": channel, "message": "Theirs", "sender": owner.username });
+        let send = rest
+            .post("/v1/messages/send")
+            .bearer(&community.api_key)
+            .json(&hello);
+        let sent = send.send().await.expect(200);
+        let id = sent["data"]["messageId"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        let number = message(services, &community.api_key, &id).await.number;
+        let place = Place {
+            channel: channel.clone(),
+            message: id.clone(),
+            sender: owner.username,
+            email: owner.email,
+            password: owner.password,
+            url: channel.clone(),
+            number,
+            project: community.community_id.clone(),
+            chat: channel,
+            chat_message: id,
+        };
+        Self {
+            community,
+            place,
+            jwt,
+        }
+    }
+
+    /// A good credential of theirs.
+    #[must_use]
+    pub fn credential(&self, kind: Kind) -> Credential {
+        match kind {
+            Kind::SystemKey => Credential::SystemKey(self.community.system_api_key.clone()),
+            Kind::CommunityKey => Credential::Bearer(self.community.api_key.clone()),
+            Kind::UserKey => Credential::Bearer(self.community.user_api_key.clone()),
+            Kind::Jwt => Credential::Bearer(self.jwt.clone()),
+            Kind::SendbirdToken => {
+                Credential::SendbirdToken(self.community.sendbird_api_token.clone())
+            }
+        }
+    }
+}
+
+async fn make_channel(rest: &Rest, system_key: &str, body: &Value) -> String {
+    let made = rest
+        .post("/v1/channels")
+        .system_key(system_key)
+        .json(body)
+        .send()
+        .await;
+    made.expect(200)["body"]["_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
+}
+
+async fn message(services: &Channel, key: &str, id: &str) -> Message {
+    let reference = Reference::Id(id.to_owned());
+    let request = GetMessageRequest {
+        message: Some(MessageReference {
+            reference: Some(reference),
+            ..Default::default()
+        }),
+    };
+    let request = signed(request, &format!("Bearer {key}"));
+    let answer = MessageServiceClient::new(services.clone())
+        .get_message(request)
+        .await;
+    answer
+        .expect("a message")
+        .into_inner()
+        .message
+        .expect("a message")
+}
