@@ -50,6 +50,7 @@ pub struct Platform {
     options: Options,
     http: String,
     grpc: String,
+    greeting: Vec<String>,
     started_in: Duration,
 }
 
@@ -86,7 +87,12 @@ impl Platform {
         let mut child = command.spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("a pipe");
         let ready = tokio::time::timeout(START, wait_until_ready(stdout)).await;
-        let Ok(Some((http, grpc))) = ready else {
+        let Ok(Some(Ready {
+            greeting,
+            http,
+            grpc,
+        })) = ready
+        else {
             panic!("the platform did not get ready");
         };
         Self {
@@ -95,6 +101,7 @@ impl Platform {
             options,
             http,
             grpc,
+            greeting,
             started_in: begin.elapsed(),
         }
     }
@@ -158,6 +165,12 @@ impl Platform {
     #[must_use]
     pub fn grpc(&self) -> &str {
         &self.grpc
+    }
+
+    /// What it said on standard output before its line `ready`.
+    #[must_use]
+    pub fn greeting(&self) -> &[String] {
+        &self.greeting
     }
 
     /// From the start of the process to its line `ready`.
@@ -278,16 +291,29 @@ fn binary() -> PathBuf {
     binary
 }
 
+/// What the process says on standard output until it is ready.
+struct Ready {
+    greeting: Vec<String>,
+    http: String,
+    grpc: String,
+}
+
 /// Reads on until the line `ready http=… grpc=…`, and keeps the pipe drained afterwards.
-async fn wait_until_ready(stdout: tokio::process::ChildStdout) -> Option<(String, String)> {
+async fn wait_until_ready(stdout: tokio::process::ChildStdout) -> Option<Ready> {
     let mut lines = BufReader::new(stdout).lines();
+    let mut greeting = Vec::new();
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(rest) = line.strip_prefix("ready http=") {
             let (http, grpc) = rest.split_once(" grpc=")?;
-            let addresses = (http.to_owned(), grpc.to_owned());
+            let (http, grpc) = (http.to_owned(), grpc.to_owned());
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Some(addresses);
+            return Some(Ready {
+                greeting,
+                http,
+                grpc,
+            });
         }
+        greeting.push(line);
     }
     None
 }
