@@ -1,0 +1,71 @@
+//! The text of a key, its digest and its mask (contract: identity, "Credentials").
+
+use aws_lc_rs::rand;
+use guildhall_auth::credential::digest_of;
+use guildhall_runtime::{Error, Result};
+use zeroize::Zeroizing;
+
+use crate::store::api_keys::Kind;
+
+/// Characters that a mask shows at either end.
+const SHOWN: usize = 4;
+
+/// The text of a new key: shown once, stored never.
+pub(crate) struct KeyText(Zeroizing<String>);
+
+impl KeyText {
+    /// A new text: 40 lowercase hex for a system key, 64 for all others.
+    ///
+    /// # Errors
+    /// INTERNAL without randomness.
+    pub(crate) fn generate(kind: Kind) -> Result<Self> {
+        let length = match kind {
+            Kind::System => 20,
+            Kind::Community | Kind::User | Kind::Sendbird => 32,
+        };
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        rand::fill(&mut bytes).map_err(Error::internal)?;
+        Ok(Self(Zeroizing::new(hex::encode(&*bytes))))
+    }
+
+    /// What is stored and looked up in its place.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        digest_of(&self.0)
+    }
+
+    /// Its first and last characters.
+    pub(crate) fn masked(&self) -> String {
+        let (first, last) = (&self.0[..SHOWN], &self.0[self.0.len() - SHOWN..]);
+        format!("{first}…{last}")
+    }
+
+    /// The text itself, for the one answer that shows it.
+    pub(crate) fn reveal(self) -> Zeroizing<String> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_length_and_shows_eight_characters() {
+        for (kind, length) in [
+            (Kind::System, 40),
+            (Kind::Community, 64),
+            (Kind::User, 64),
+            (Kind::Sendbird, 64),
+        ] {
+            let key = KeyText::generate(kind).unwrap();
+            let masked = key.masked();
+            let text = key.reveal();
+            assert_eq!(text.len(), length);
+            assert!(
+                text.bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            );
+            assert_eq!(masked, format!("{}…{}", &text[..4], &text[length - 4..]));
+        }
+    }
+}

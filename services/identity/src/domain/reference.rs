@@ -1,0 +1,85 @@
+//! The ways to mean a user (contract: identity, "DECISION: user reference").
+
+use guildhall_data::UserId;
+use guildhall_runtime::{Error, Reason, Result};
+
+use super::text::fold_case;
+
+/// The longest reference, in characters: an e-mail address at its longest.
+const MAX_LEN: usize = 320;
+
+/// How a reference is read first. Whatever finds nobody is tried as a username last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// 24 hex.
+    Id(UserId),
+    /// Digits.
+    Number(i64),
+    /// With an `@`; lower case.
+    Email(String),
+    /// Anything else; lower case.
+    Username(String),
+}
+
+impl Reference {
+    /// Reads a reference.
+    ///
+    /// # Errors
+    /// VALUE_TOO_LONG; INVALID_VALUE for NUL.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        if text.chars().count() > MAX_LEN {
+            let description = format!("a reference must be at most {MAX_LEN} characters");
+            return Err(Error::violation(
+                Reason::ValueTooLong,
+                "references",
+                description,
+            ));
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid(
+                "references",
+                "a reference must not contain NUL",
+            ));
+        }
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        if let (true, Ok(number)) = (digits, text.parse()) {
+            return Ok(Self::Number(number));
+        }
+        let folded = fold_case(text);
+        Ok(if text.contains('@') {
+            Self::Email(folded)
+        } else {
+            Self::Username(folded)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_decides_the_first_reading() {
+        let id = UserId::generate();
+        for (text, expected) in [
+            (id.to_string(), Reference::Id(id)),
+            (id.to_string().to_uppercase(), Reference::Id(id)),
+            ("0042".into(), Reference::Number(42)),
+            (
+                "Ada@Example.com".into(),
+                Reference::Email("ada@example.com".into()),
+            ),
+            ("Ada".into(), Reference::Username("ada".into())),
+            ("9".repeat(20), Reference::Username("9".repeat(20))),
+            ("+5".into(), Reference::Username("+5".into())),
+            (String::new(), Reference::Username(String::new())),
+        ] {
+            assert_eq!(Reference::parse(&text).unwrap(), expected);
+        }
+        assert!(Reference::parse(&"a".repeat(321)).is_err());
+        assert!(Reference::parse("a\0").is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! A community's name in addresses.
+
+use guildhall_data::CommunityId;
+
+/// The longest slug, in characters.
+const MAX_LEN: usize = 60;
+
+/// Letters and digits of `name` in lower case, all else a hyphen; the community's id where
+/// nothing is left.
+pub(crate) fn slug(name: &str, id: CommunityId) -> String {
+    let lowered = name.to_lowercase();
+    let words: Vec<&str> = lowered
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let slug: String = words.join("-").chars().take(MAX_LEN).collect();
+    match slug.trim_end_matches('-') {
+        "" => id.to_string(),
+        slug => slug.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_lower_case_words() {
+        let id = CommunityId::generate();
+        for (name, expected) in [
+            ("Demo", "demo"),
+            ("  Ada's Chess & Go  ", "ada-s-chess-go"),
+            ("Zürich 2", "zürich-2"),
+            ("囲碁", "囲碁"),
+            ("!!!", &id.to_string()),
+        ] {
+            assert_eq!(slug(name, id), expected);
+        }
+        assert_eq!(slug(&"ab ".repeat(40), id).len(), 59);
+    }
+}

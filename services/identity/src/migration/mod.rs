@@ -1,0 +1,30 @@
+//! The tables of identity: a file per change, never edited once shipped.
+//! Each runs in a transaction: on SQLite that is not the default, and a change that was cut in half
+//! would keep the service from ever starting again.
+
+mod m0002_create_communities;
+mod m0003_create_users;
+mod m0004_create_api_keys;
+mod m0005_create_signing_keys;
+mod m0006_create_login_attempts;
+
+use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
+use sea_orm_migration::prelude::*;
+
+/// All changes, in their order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(CreateIdempotencyKeys),
+            Box::new(m0002_create_communities::Migration),
+            Box::new(m0003_create_users::Migration),
+            Box::new(m0004_create_api_keys::Migration),
+            Box::new(m0005_create_signing_keys::Migration),
+            Box::new(m0006_create_login_attempts::Migration),
+        ]
+    }
+}

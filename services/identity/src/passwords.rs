@@ -1,0 +1,184 @@
+//! Argon2id, for as many passwords at once as there are cores.
+//!
+//! A hash takes a core and 19 MiB for tens of milliseconds. What waits is bounded as well: under
+//! a flood of logins, callers are told to come back instead of waiting beyond their deadlines.
+
+use std::{sync::Arc, thread};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{self, PasswordHasher, PasswordVerifier},
+};
+use aws_lc_rs::rand;
+use guildhall_runtime::{Error, Reason, Result};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::domain::password;
+
+/// OWASP's parameters: memory in KiB, passes, lanes.
+const MEMORY: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const SALT_LEN: usize = 16;
+/// Passwords per core that may wait for it: less than two seconds of work.
+const WAITING_PER_CORE: usize = 32;
+
+/// Hashes and checks passwords.
+pub(crate) struct Passwords {
+    /// A place in the queue or at work.
+    places: Arc<Semaphore>,
+    cores: Arc<Semaphore>,
+    /// What unknown accounts are checked against, so that they take as long as known ones.
+    decoy: Arc<str>,
+}
+
+impl Passwords {
+    /// # Errors
+    /// INTERNAL without randomness.
+    pub(crate) async fn start() -> Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mut passwords = Self::with_capacity(cores, cores * WAITING_PER_CORE);
+        passwords.decoy = passwords.hash(password::generate()?).await?.into();
+        Ok(passwords)
+    }
+
+    fn with_capacity(cores: usize, waiting: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(cores + waiting)),
+            cores: Arc::new(Semaphore::new(cores)),
+            decoy: "".into(),
+        }
+    }
+
+    /// The PHC string of a password.
+    ///
+    /// # Errors
+    /// OVERLOADED when too many wait.
+    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
+        self.run(move || {
+            let mut salt = [0; SALT_LEN];
+            rand::fill(&mut salt).map_err(Error::internal)?;
+            let hash = argon2()?.hash_password_with_salt(password.as_bytes(), &salt);
+            hash.map(|hash| hash.to_string()).map_err(Error::internal)
+        })
+        .await
+    }
+
+    /// Whether `hash` is of this password. Without a hash it is not, but takes as long.
+    ///
+    /// # Errors
+    /// OVERLOADED when too many wait.
+    pub(crate) async fn is_right(
+        &self,
+        password: Zeroizing<String>,
+        hash: Option<String>,
+    ) -> Result<bool> {
+        let is_known = hash.is_some();
+        let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.decoy), Into::into);
+        self.run(
+            move || match argon2()?.verify_password(password.as_bytes(), &*hash) {
+                Ok(()) => Ok(is_known),
+                Err(password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(error) => Err(Error::internal(error)),
+            },
+        )
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_full| {
+                Error::unavailable(Reason::Overloaded, "Too many logins at once, try again")
+            })?;
+        let core = Arc::clone(&self.cores)
+            .acquire_owned()
+            .await
+            .map_err(Error::internal)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held by the work itself: a caller who goes away frees nothing that is still in use.
+            let _held = (place, core);
+            work()
+        });
+        done.await.map_err(Error::internal)?
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY, PASSES, LANES, None).map_err(Error::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    fn text(password: &str) -> Zeroizing<String> {
+        Zeroizing::new(password.into())
+    }
+
+    #[tokio::test]
+    async fn a_hash_knows_its_password_alone() {
+        let passwords = Passwords::start().await.unwrap();
+        let hash = passwords.hash(text("correct horse")).await.unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert_ne!(
+            hash,
+            passwords.hash(text("correct horse")).await.unwrap(),
+            "salted"
+        );
+        assert!(
+            passwords
+                .is_right(text("correct horse"), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .is_right(text("wrong horse"), Some(hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .is_right(text("correct horse"), None)
+                .await
+                .unwrap()
+        );
+        assert!(
+            passwords
+                .is_right(text("a"), Some("damaged".into()))
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn who_finds_the_queue_full_is_sent_away_and_the_others_are_served() {
+        let passwords = Passwords::with_capacity(1, 2);
+        let answers = join_all((0..5).map(|_| passwords.hash(text("password")))).await;
+        let refused: Vec<_> = answers
+            .iter()
+            .filter_map(|answer| answer.as_ref().err())
+            .collect();
+        assert_eq!(refused.len(), 2);
+        assert!(
+            refused
+                .iter()
+                .all(|error| error.reason() == Reason::Overloaded)
+        );
+        assert!(
+            passwords.hash(text("password")).await.is_ok(),
+            "places come free again"
+        );
+    }
+}

@@ -1,0 +1,34 @@
+use guildhall_proto::identity::v1::{
+    ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest, ResolveSessionResponse,
+    credential_service_server::CredentialService,
+};
+use guildhall_runtime::{Error, Reason};
+use tonic::{Request, Response, Status};
+
+use crate::{Identity, store::api_keys};
+
+pub(super) struct Service(pub(super) Identity);
+
+#[tonic::async_trait]
+impl CredentialService for Service {
+    async fn resolve_key(
+        &self,
+        request: Request<ResolveKeyRequest>,
+    ) -> Result<Response<ResolveKeyResponse>, Status> {
+        let digest = request.into_inner().digest.try_into();
+        let digest = digest.map_err(|_| Error::invalid("digest", "digest must be 32 bytes"))?;
+        let key = self.0.resolve_key(digest).await?;
+        Ok(Response::new(key.ok_or_else(api_keys::not_found)?))
+    }
+
+    async fn resolve_session(
+        &self,
+        request: Request<ResolveSessionRequest>,
+    ) -> Result<Response<ResolveSessionResponse>, Status> {
+        let request = request.into_inner();
+        let (community, user) = (request.community_id.parse()?, request.user_id.parse()?);
+        let session = self.0.resolve_session(community, user).await?;
+        let missing = || Error::new(Reason::UserNotFound, "User not found.");
+        Ok(Response::new(session.ok_or_else(missing)?))
+    }
+}

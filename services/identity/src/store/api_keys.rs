@@ -1,0 +1,274 @@
+//! Keys of every kind. Their texts are nowhere: only digests and masks are kept.
+
+use guildhall_auth::{CredentialKind, permission};
+use guildhall_data::{ChannelId, CommunityId, KeyId, Tenant, UserId, failed};
+use guildhall_proto::identity::v1::{ApiKey, ResolveKeyResponse};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use sea_orm::{
+    ActiveValue::Set, Condition, ConnectionTrait, FromJsonQueryResult, QuerySelect, Select,
+    entity::prelude::*,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{key_spec::KeySpec, key_text::KeyText};
+
+/// Live keys of one kind that an owner may have.
+const MAX_LIVE: usize = 100;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "api_keys")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub community_id: CommunityId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: KeyId,
+    pub kind: Kind,
+    /// Among whose keys the name is unique: the user of a user key, else the community.
+    pub owner_id: String,
+    pub name: String,
+    /// SHA-256 of the text, unique.
+    pub digest: Vec<u8>,
+    pub masked: String,
+    /// The user of a user key, or who made it.
+    pub user_id: UserId,
+    pub permissions: Texts,
+    pub channel_ids: Texts,
+    pub expire_period_days: i32,
+    pub expires_at: Option<i64>,
+    pub is_active: bool,
+    pub created_at: i64,
+    pub deleted_at: Option<i64>,
+}
+
+/// A JSON array of strings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Texts(pub Vec<String>);
+
+/// What kind of key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i32", db_type = "Integer")]
+pub enum Kind {
+    #[sea_orm(num_value = 1)]
+    System,
+    #[sea_orm(num_value = 2)]
+    Community,
+    #[sea_orm(num_value = 3)]
+    User,
+    #[sea_orm(num_value = 4)]
+    Sendbird,
+}
+
+impl From<Kind> for CredentialKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::System => Self::SystemKey,
+            Kind::Community => Self::CommunityKey,
+            Kind::User => Self::UserKey,
+            Kind::Sendbird => Self::SendbirdToken,
+        }
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenant for Entity {
+    const COMMUNITY: Column = Column::CommunityId;
+}
+
+impl Model {
+    /// The digest, as signals carry it.
+    ///
+    /// # Errors
+    /// INTERNAL when the row was damaged.
+    pub(crate) fn digest(&self) -> Result<[u8; 32]> {
+        self.digest.as_slice().try_into().map_err(Error::internal)
+    }
+
+    fn expire_time(&self) -> Option<prost_types::Timestamp> {
+        self.expires_at.map(|at| Timestamp::from_millis(at).into())
+    }
+
+    /// What the access layer learns of it.
+    ///
+    /// # Errors
+    /// INTERNAL when the row was damaged.
+    pub(crate) fn into_resolved(self) -> Result<ResolveKeyResponse> {
+        let permissions = self
+            .permissions
+            .0
+            .iter()
+            .map(|name| permission::parse(name).map(i32::from));
+        Ok(ResolveKeyResponse {
+            key_id: self.id.to_string(),
+            kind: CredentialKind::from(self.kind).into(),
+            community_id: self.community_id.to_string(),
+            user_id: self.user_id.to_string(),
+            permissions: permissions
+                .collect::<Result<_>>()
+                .map_err(Error::internal)?,
+            expire_time: self.expire_time(),
+            channel_ids: self.channel_ids.0,
+        })
+    }
+}
+
+impl From<Model> for ApiKey {
+    fn from(key: Model) -> Self {
+        let user_id = match key.kind {
+            Kind::User => key.user_id.to_string(),
+            Kind::System | Kind::Community | Kind::Sendbird => String::new(),
+        };
+        Self {
+            id: key.id.to_string(),
+            kind: CredentialKind::from(key.kind).into(),
+            community_id: key.community_id.to_string(),
+            user_id,
+            expire_period_days: key.expire_period_days,
+            expire_time: key.expire_time(),
+            active: key.is_active,
+            create_time: Some(Timestamp::from_millis(key.created_at).into()),
+            name: key.name,
+            permissions: key.permissions.0,
+            channel_ids: key.channel_ids.0,
+            masked_key: key.masked,
+        }
+    }
+}
+
+/// A key about to be stored.
+pub(crate) struct NewKey<'a> {
+    pub(crate) community: CommunityId,
+    pub(crate) kind: Kind,
+    /// The user of a user key, or who makes it.
+    pub(crate) user: UserId,
+    pub(crate) spec: KeySpec,
+    pub(crate) text: &'a KeyText,
+}
+
+impl NewKey<'_> {
+    fn owner(&self) -> String {
+        match self.kind {
+            Kind::User => self.user.to_string(),
+            Kind::System | Kind::Community | Kind::Sendbird => self.community.to_string(),
+        }
+    }
+}
+
+/// Stores a key.
+///
+/// # Errors
+/// ALREADY_EXISTS when its owner has a live one of that name, WRONG_STATE when he has too many.
+pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewKey<'_>) -> Result<Model> {
+    let owner = new.owner();
+    let taken = live(new.community)
+        .filter(Column::OwnerId.eq(&owner))
+        .filter(Column::Kind.eq(new.kind))
+        .select_only()
+        .column(Column::Name)
+        .into_tuple::<String>()
+        .all(transaction)
+        .await
+        .map_err(failed)?;
+    if taken.len() >= MAX_LIVE {
+        let message = format!("There are {MAX_LIVE} keys already, delete one first");
+        return Err(Error::new(Reason::WrongState, message));
+    }
+    let inserted = Entity::insert(row(new, owner))
+        .exec_with_returning(transaction)
+        .await;
+    inserted.map_err(|error| match failed(error) {
+        error if error.reason() == Reason::AlreadyExists => {
+            Error::new(Reason::AlreadyExists, "A key of that name exists already")
+        }
+        error => error,
+    })
+}
+
+fn row(new: NewKey<'_>, owner: String) -> ActiveModel {
+    let channels = new.spec.channels.iter().map(ChannelId::to_string).collect();
+    ActiveModel {
+        community_id: Set(new.community),
+        id: Set(KeyId::generate()),
+        kind: Set(new.kind),
+        owner_id: Set(owner),
+        name: Set(new.spec.name),
+        digest: Set(new.text.digest().to_vec()),
+        masked: Set(new.text.masked()),
+        user_id: Set(new.user),
+        permissions: Set(Texts(new.spec.permissions)),
+        channel_ids: Set(Texts(channels)),
+        expire_period_days: Set(new.spec.expire_period_days),
+        expires_at: Set(new.spec.expires_at.map(Timestamp::as_millis)),
+        is_active: Set(true),
+        created_at: Set(Timestamp::now().as_millis()),
+        deleted_at: Set(None),
+    }
+}
+
+fn live(community: CommunityId) -> Select<Entity> {
+    Entity::within(community).filter(Column::DeletedAt.is_null())
+}
+
+/// The usable key with this digest: live, active, and in time.
+pub(crate) async fn find_usable(
+    connection: &impl ConnectionTrait,
+    digest: [u8; 32],
+) -> Result<Option<Model>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the digest says which community it is"
+    )]
+    let key = Entity::find().filter(Column::Digest.eq(digest.to_vec()));
+    let in_time = Condition::any()
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(Timestamp::now().as_millis()));
+    key.filter(Column::DeletedAt.is_null())
+        .filter(Column::IsActive.eq(true))
+        .filter(in_time)
+        .one(connection)
+        .await
+        .map_err(failed)
+}
+
+/// The live key of an id, used or not.
+///
+/// # Errors
+/// KEY_NOT_FOUND.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    id: KeyId,
+) -> Result<Model> {
+    let key = live(community)
+        .filter(Column::Id.eq(id))
+        .one(connection)
+        .await
+        .map_err(failed)?;
+    key.ok_or_else(not_found)
+}
+
+/// Revokes a key for good; its name is free again.
+///
+/// # Errors
+/// KEY_NOT_FOUND when somebody was faster.
+pub(crate) async fn delete(transaction: &impl ConnectionTrait, key: &Model) -> Result<()> {
+    let deleted = Entity::update_many()
+        .col_expr(Column::DeletedAt, Expr::value(Timestamp::now().as_millis()))
+        .filter(Column::CommunityId.eq(key.community_id))
+        .filter(Column::Id.eq(key.id))
+        .filter(Column::DeletedAt.is_null())
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    if deleted.rows_affected == 0 {
+        Err(not_found())
+    } else {
+        Ok(())
+    }
+}
+
+/// The error for a key that is not there, or not the caller's to see.
+pub(crate) fn not_found() -> Error {
+    Error::new(Reason::KeyNotFound, "API key not found.")
+}

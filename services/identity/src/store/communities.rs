@@ -1,0 +1,117 @@
+//! Communities, the tenants.
+
+use guildhall_data::{CommunityId, Tenant, UserId, failed};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, entity::prelude::*};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "communities")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: CommunityId,
+    pub name: String,
+    /// Its name in addresses, unique.
+    pub slug: String,
+    pub owner_id: UserId,
+    /// The numeric id of its newest user.
+    pub last_user_number: i64,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenant for Entity {
+    const COMMUNITY: Column = Column::Id;
+}
+
+/// A new community, still without users.
+///
+/// # Errors
+/// ALREADY_EXISTS when the slug is taken.
+pub(crate) async fn insert(
+    transaction: &impl ConnectionTrait,
+    id: CommunityId,
+    name: &str,
+    slug: &str,
+    owner: UserId,
+) -> Result<()> {
+    let now = Timestamp::now().as_millis();
+    let row = ActiveModel {
+        id: Set(id),
+        name: Set(name.to_owned()),
+        slug: Set(slug.to_owned()),
+        owner_id: Set(owner),
+        last_user_number: Set(0),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let inserted = Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await;
+    inserted.map(drop).map_err(|error| match failed(error) {
+        error if error.reason() == Reason::AlreadyExists => Error::new(
+            Reason::AlreadyExists,
+            format!(
+                "A community with the address name {slug:?} exists already, choose another name"
+            ),
+        ),
+        error => error,
+    })
+}
+
+/// The community of an id.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    id: CommunityId,
+) -> Result<Option<Model>> {
+    Entity::within(id).one(connection).await.map_err(failed)
+}
+
+/// The community of an id or slug; an id wins.
+pub(crate) async fn find_by_name(
+    connection: &impl ConnectionTrait,
+    id_or_slug: &str,
+) -> Result<Option<Model>> {
+    if let Ok(id) = id_or_slug.parse()
+        && let Some(community) = find(connection, id).await?
+    {
+        return Ok(Some(community));
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the community is what is looked for"
+    )]
+    let by_slug = Entity::find().filter(Column::Slug.eq(id_or_slug.to_lowercase()));
+    by_slug.one(connection).await.map_err(failed)
+}
+
+/// Counts up the numeric ids of users. The row stays locked until the transaction ends, so that
+/// one that rolls back leaves no gap.
+///
+/// # Errors
+/// COMMUNITY_NOT_FOUND.
+pub(crate) async fn next_user_number(
+    transaction: &impl ConnectionTrait,
+    id: CommunityId,
+) -> Result<i64> {
+    let updated = Entity::update_many()
+        .col_expr(
+            Column::LastUserNumber,
+            Expr::col(Column::LastUserNumber).add(1),
+        )
+        .filter(Column::Id.eq(id))
+        .exec_with_returning(transaction)
+        .await
+        .map_err(failed)?;
+    updated
+        .first()
+        .map(|community| community.last_user_number)
+        .ok_or_else(not_found)
+}
+
+/// The error for a community that is not there.
+pub(crate) fn not_found() -> Error {
+    Error::new(Reason::CommunityNotFound, "Community not found.")
+}

@@ -1,0 +1,102 @@
+//! The keys that JWTs are signed with. They belong to the platform, not to a community.
+
+use std::time::Duration;
+
+use guildhall_auth::jwt;
+use guildhall_data::{KeyId, failed};
+use guildhall_proto::identity::v1::SigningKey;
+use guildhall_runtime::{Result, Timestamp};
+use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, entity::prelude::*};
+
+/// How long a retired key is listed: its last token lives as long, and a day of clock error.
+pub(crate) const LISTED_AFTER_RETIREMENT: Duration =
+    jwt::LIFETIME.saturating_add(Duration::from_secs(24 * 3600));
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "signing_keys")]
+pub struct Model {
+    /// The `kid` of a token's header.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key_id: KeyId,
+    /// The raw Ed25519 public key.
+    pub public_key: Vec<u8>,
+    /// PKCS#8, sealed; gone once the key is retired.
+    pub sealed_private_key: Option<Vec<u8>>,
+    pub created_at: i64,
+    pub retired_at: Option<i64>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<Model> for SigningKey {
+    fn from(key: Model) -> Self {
+        Self {
+            key_id: key.key_id.to_string(),
+            public_key: key.public_key,
+            create_time: Some(Timestamp::from_millis(key.created_at).into()),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "signing keys are the platform's")]
+fn newest_first() -> Select<Entity> {
+    Entity::find()
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::KeyId)
+}
+
+/// The key to sign with.
+pub(crate) async fn newest(connection: &impl ConnectionTrait) -> Result<Option<Model>> {
+    let key = newest_first().filter(Column::RetiredAt.is_null());
+    key.one(connection).await.map_err(failed)
+}
+
+/// The keys that a valid token may be signed with, newest first.
+pub(crate) async fn listed(connection: &impl ConnectionTrait) -> Result<Vec<Model>> {
+    let horizon = Timestamp::now().minus(LISTED_AFTER_RETIREMENT).as_millis();
+    let listed = Condition::any()
+        .add(Column::RetiredAt.is_null())
+        .add(Column::RetiredAt.gt(horizon));
+    let mut keys = newest_first()
+        .filter(listed)
+        .all(connection)
+        .await
+        .map_err(failed)?;
+    // Clocks can step back; the one that signs comes first all the same.
+    keys.sort_by_key(|key| key.retired_at.is_some());
+    Ok(keys)
+}
+
+/// Stores a key, with which tokens are signed from now on.
+pub(crate) async fn insert(
+    transaction: &impl ConnectionTrait,
+    key_id: KeyId,
+    public_key: Vec<u8>,
+    sealed_private_key: Vec<u8>,
+) -> Result<()> {
+    let row = ActiveModel {
+        key_id: Set(key_id),
+        public_key: Set(public_key),
+        sealed_private_key: Set(Some(sealed_private_key)),
+        created_at: Set(Timestamp::now().as_millis()),
+        retired_at: Set(None),
+    };
+    Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Retires every key: they sign no more, and their private halves are forgotten.
+pub(crate) async fn retire_all(transaction: &impl ConnectionTrait) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::RetiredAt, Expr::value(Timestamp::now().as_millis()))
+        .col_expr(Column::SealedPrivateKey, Expr::value(None::<Vec<u8>>))
+        .filter(Column::RetiredAt.is_null())
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
