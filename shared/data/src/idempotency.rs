@@ -74,6 +74,11 @@ pub mod migration {
 
     #[async_trait::async_trait]
     impl MigrationTrait for CreateIdempotencyKeys {
+        // Not the default on SQLite: half a change would keep the service from ever starting again.
+        fn use_transaction(&self) -> Option<bool> {
+            Some(true)
+        }
+
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
             let table = Alias::new("idempotency_keys");
             let key = ["community_id", "credential", "rpc", "key"].map(Alias::new);
