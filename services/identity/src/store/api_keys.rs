@@ -15,7 +15,6 @@ use crate::domain::{key_spec::KeySpec, key_text::KeyText};
 /// Live keys of one kind that an owner may have.
 const MAX_LIVE: usize = 100;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
 pub struct Model {
@@ -69,6 +68,9 @@ impl From<Kind> for CredentialKind {
         }
     }
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -4,7 +4,6 @@ use guildhall_data::{CommunityId, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, entity::prelude::*};
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "communities")]
 pub struct Model {
@@ -19,6 +18,9 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

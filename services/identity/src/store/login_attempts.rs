@@ -16,7 +16,6 @@ const MAX: i32 = 20;
 /// The window, which begins with its first attempt.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "login_attempts")]
 pub struct Model {
@@ -29,6 +28,9 @@ pub struct Model {
     /// The end of the window.
     pub expires_at: i64,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -12,7 +12,6 @@ use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, entity::
 pub(crate) const LISTED_AFTER_RETIREMENT: Duration =
     jwt::LIFETIME.saturating_add(Duration::from_secs(24 * 3600));
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
@@ -26,6 +25,9 @@ pub struct Model {
     pub created_at: i64,
     pub retired_at: Option<i64>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

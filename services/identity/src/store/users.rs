@@ -8,7 +8,6 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, Select, entity::prelude::*};
 
 use crate::domain::{account::Account, profile::Profile, text::fold_case};
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
@@ -76,6 +75,9 @@ pub enum Status {
     #[sea_orm(num_value = 3)]
     Deleted,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
