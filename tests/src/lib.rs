@@ -3,23 +3,28 @@
 //! * [`town`]: a running platform and what a test says to it
 //! * [`operation`]: every authenticated operation of the REST contract as one table
 //! * [`envelope`]: what a refusal looks like in each family of answers
-//! * [`credential`]: what a caller presents over REST
+//! * [`caller`]: somebody who calls with one [`credential`]
 //! * [`key`]: keys of the test's own making
 //! * [`row`]: the rows of the contract
+//! * [`differences`]: what a table found wrong
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a fixture that fails must fail its test, with a backtrace"
 )]
 
+pub mod caller;
 pub mod credential;
+pub mod differences;
 pub mod envelope;
 pub mod key;
 pub mod operation;
 pub mod row;
 pub mod town;
 
+pub use caller::Caller;
 pub use credential::Credential;
+pub use differences::Differences;
 pub use envelope::{Family, Refusal};
 pub use key::Keys;
 pub use operation::{OPERATIONS, Operation};

@@ -5,13 +5,13 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Answer, Community, Demo, Options, Platform, Rest,
+    Community, Demo, Options, Platform, Rest,
     grpc::{connect, signed},
 };
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use crate::{Credential, Keys, operation::Kind};
+use crate::{Caller, Credential, Keys, operation::Kind};
 
 /// A running platform with its demo community.
 #[derive(Debug)]
@@ -130,43 +130,64 @@ impl Town {
         Keys::new(self.services.clone(), &self.demo.user(username).jwt)
     }
 
-    /// Calls `POST path` with the community key.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.rest
-            .post(path)
-            .bearer(&self.demo.api_key)
-            .json(body)
-            .send()
-            .await
+    /// Who holds the community key with every permission.
+    #[must_use]
+    pub fn integrator(&self) -> Caller {
+        self.by(self.credential(Kind::CommunityKey))
     }
 
-    /// Calls `GET path` with the community key; the data of a success.
-    pub async fn get(&self, path: &str) -> Value {
-        let answer = self.rest.get(path).bearer(&self.demo.api_key).send().await;
-        answer.expect(200)["data"].clone()
+    /// Who holds the system key.
+    #[must_use]
+    pub fn system(&self) -> Caller {
+        self.by(self.credential(Kind::SystemKey))
+    }
+
+    /// Who holds the Sendbird token.
+    #[must_use]
+    pub fn sendbird(&self) -> Caller {
+        self.by(self.credential(Kind::SendbirdToken))
+    }
+
+    /// A logged-in member.
+    #[must_use]
+    pub fn member(&self, username: &str) -> Caller {
+        self.bearer(&self.demo.user(username).jwt)
+    }
+
+    /// Who holds this key or JWT.
+    #[must_use]
+    pub fn bearer(&self, text: &str) -> Caller {
+        self.by(Credential::Bearer(text.to_owned()))
+    }
+
+    /// Who holds this credential.
+    #[must_use]
+    pub fn by(&self, credential: Credential) -> Caller {
+        Caller::new(&self.rest, credential)
+    }
+
+    /// The data of a `GET` with the community key.
+    pub async fn data(&self, path: &str) -> Value {
+        self.integrator().get(path).await.expect(200)["data"].take()
     }
 
     /// Sends a message; its id.
     pub async fn send(&self, channel: &str, sender: &str, text: &str) -> String {
         let body = json!({ "channelId": channel, "message": text, "sender": sender });
-        let answer = self.post("/v1/messages/send", &body).await.expect(200);
-        answer["data"]["messageId"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
+        let answer = self.integrator().post("/v1/messages/send", &body).await;
+        id_of(&answer.expect(200)["data"]["messageId"])
     }
 
     /// The newest messages of a channel.
     pub async fn messages(&self, channel: &str) -> Vec<Value> {
-        let data = self
-            .get(&format!("/v1/messages?channel_id={channel}&count=100"))
-            .await;
+        let path = format!("/v1/messages?channel_id={channel}&count=100");
+        let data = self.data(&path).await;
         data["messages"].as_array().expect("a list").clone()
     }
 
     /// Makes a channel with the system key; its id.
     pub async fn channel(&self, body: &Value) -> String {
-        make_channel(&self.rest, &self.demo.system_api_key, body).await
+        make_channel(&self.system(), body).await
     }
 
     /// A message as the services show it.
@@ -195,28 +216,18 @@ pub struct Neighbour {
 
 impl Neighbour {
     async fn furnish(rest: &Rest, services: &Channel, community: Community) -> Self {
+        let system_key = Credential::SystemKey(community.system_api_key.clone());
+        let system = Caller::new(rest, system_key);
+        let integrator = Caller::new(rest, Credential::Bearer(community.api_key.clone()));
         let owner = community.owner.clone();
         let login = json!({ "email": owner.email, "password": owner.password });
-        let login = rest
-            .post("/v1/auth/login")
-            .system_key(&community.system_api_key)
-            .json(&login);
-        let jwt = login.send().await.expect(200)["body"]["token"]
-            .as_str()
-            .expect("a JWT")
-            .to_owned();
+        let login = system.post("/v1/auth/login", &login).await;
+        let jwt = id_of(&login.expect(200)["body"]["token"]);
         let room = json!({ "topic": "Theirs", "channelType": "open" });
-        let channel = make_channel(rest, &community.system_api_key, &room).await;
+        let channel = make_channel(&system, &room).await;
         let hello = json!({ "channelId": channel, "message": "Theirs", "sender": owner.username });
-        let send = rest
-            .post("/v1/messages/send")
-            .bearer(&community.api_key)
-            .json(&hello);
-        let sent = send.send().await.expect(200);
-        let id = sent["data"]["messageId"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
+        let sent = integrator.post("/v1/messages/send", &hello).await;
+        let id = id_of(&sent.expect(200)["data"]["messageId"]);
         let number = message(services, &community.api_key, &id).await.number;
         let place = Place {
             channel: channel.clone(),
@@ -252,17 +263,13 @@ impl Neighbour {
     }
 }
 
-async fn make_channel(rest: &Rest, system_key: &str, body: &Value) -> String {
-    let made = rest
-        .post("/v1/channels")
-        .system_key(system_key)
-        .json(body)
-        .send()
-        .await;
-    made.expect(200)["body"]["_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned()
+fn id_of(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+async fn make_channel(system: &Caller, body: &Value) -> String {
+    let made = system.post("/v1/channels", body).await;
+    id_of(&made.expect(200)["body"]["_id"])
 }
 
 async fn message(services: &Channel, key: &str, id: &str) -> Message {

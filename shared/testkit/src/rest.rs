@@ -147,7 +147,6 @@ impl Answer {
     }
 
     /// The body as JSON, when the status is the expected one.
-    #[must_use]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.json()
