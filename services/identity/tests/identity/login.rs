@@ -1,0 +1,361 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use guildhall_auth::{Authority, credential::Scheme, jwt, peer::CLIENT_ADDRESS};
+use guildhall_identity::Bootstrapped;
+use guildhall_proto::{
+    access::v1::Role,
+    identity::v1::{ListSigningKeysRequest, LoginRequest, SigningKey},
+};
+use guildhall_runtime::{Error, Reason, Timestamp};
+use tonic::metadata::MetadataValue;
+
+use crate::fixture::{World, by_email, by_username, member, reason, signed, with_key};
+
+/// A community with the member `ada`, and her password.
+async fn with_ada(world: &World) -> (Bootstrapped, String) {
+    let home = world.community("Demo").await;
+    let ada = member("Ada", Role::Admin);
+    let (_, password) = world
+        .identity
+        .add_member(home.community_id, ada)
+        .await
+        .unwrap();
+    (home, password.to_string())
+}
+
+async fn signing_keys(world: &World) -> Vec<SigningKey> {
+    let answer = world
+        .authentication()
+        .list_signing_keys(ListSigningKeysRequest {})
+        .await;
+    answer.unwrap().into_inner().keys
+}
+
+#[tokio::test]
+async fn the_right_password_gets_a_token_for_seven_days_in_one_community() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let before = Timestamp::now().as_secs();
+    for request in [
+        by_username("aDA", &password),
+        by_email("ADA@Example.com", &password),
+    ] {
+        let answer = world.login(&home.system_key, request).await.unwrap();
+        let user = answer.user.unwrap();
+        assert_eq!((&*user.username, user.number), ("Ada", 2));
+        let caller = world.caller(Scheme::Bearer, &answer.token).await.unwrap();
+        assert_eq!(caller.community, home.community_id);
+        let ada = user.id.parse().unwrap();
+        assert_eq!(
+            caller.authority,
+            Authority::Member {
+                user: ada,
+                role: Role::Admin
+            }
+        );
+        let expires_at = Timestamp::from(answer.expire_time.unwrap());
+        assert_eq!(caller.expires_at, Some(expires_at));
+        let life = expires_at.as_secs() - before;
+        assert!((604_800..604_810).contains(&life), "{life}");
+    }
+    let keys = signing_keys(&world).await;
+    assert_eq!((keys.len(), keys[0].public_key.len()), (1, 32));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_account_are_told_apart_by_nobody() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let other = world.community("Other").await;
+    for (key, request) in [
+        (&home.system_key, by_username("ada", "wrong")),
+        (&home.system_key, by_username("nobody", &password)),
+        (&home.system_key, by_email("nobody@example.com", &password)),
+        // Ada has no account there.
+        (&other.system_key, by_username("ada", &password)),
+    ] {
+        let error = world.login(key, request).await.unwrap_err();
+        assert_eq!(error.reason(), Reason::LoginRefused);
+        assert_eq!(error.message(), "Wrong email or password");
+    }
+}
+
+#[tokio::test]
+async fn the_twenty_first_attempt_has_to_wait_until_the_window_is_over() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let attempt = |password: String| {
+        let request = by_username("ada", &password);
+        world.login(&home.system_key, request)
+    };
+    // All at once: none slips through between counting and checking.
+    let answers = join_all((0..25).map(|n| attempt(format!("wrong {n}")))).await;
+    let mut refused: Vec<_> = answers.into_iter().map(reason).collect();
+    refused.sort_by_key(|reason| *reason == Reason::LoginAttempts);
+    assert!(
+        refused[..20]
+            .iter()
+            .all(|reason| *reason == Reason::LoginRefused),
+        "{refused:?}"
+    );
+    assert!(
+        refused[20..]
+            .iter()
+            .all(|reason| *reason == Reason::LoginAttempts),
+        "{refused:?}"
+    );
+
+    let error = attempt(password.clone()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::LoginAttempts);
+    let wait = error.retry_delay().unwrap();
+    assert!(
+        wait > Duration::from_secs(600) && wait <= Duration::from_secs(900),
+        "{wait:?}"
+    );
+
+    world
+        .sql("UPDATE login_attempts SET expires_at = 1")
+        .await
+        .unwrap();
+    attempt(password).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_right_password_forgets_the_wrong_ones() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    for _ in 0..2 {
+        for _ in 0..19 {
+            let wrong = world.login(&home.system_key, by_username("ada", "wrong"));
+            assert_eq!(reason(wrong.await), Reason::LoginRefused);
+        }
+        world
+            .login(&home.system_key, by_username("ada", &password))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn attempts_are_counted_for_each_account_and_address() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let from = |address: &'static str, name: &str, password: &str| {
+        let mut request = signed(
+            by_username(name, password),
+            Scheme::SystemKey,
+            &home.system_key,
+        );
+        request
+            .metadata_mut()
+            .insert(CLIENT_ADDRESS, MetadataValue::from_static(address));
+        let mut client = world.authentication_by_gateway();
+        async move { client.login(request).await.map_err(Error::from) }
+    };
+    let wrong = (0..20).map(|_| from("192.0.2.1", "ada", "wrong"));
+    assert!(
+        join_all(wrong)
+            .await
+            .into_iter()
+            .all(|answer| reason(answer) == Reason::LoginRefused)
+    );
+    assert_eq!(
+        reason(from("192.0.2.1", "ada", &password).await),
+        Reason::LoginAttempts
+    );
+    assert_eq!(
+        reason(from("192.0.2.1", "bob", &password).await),
+        Reason::LoginRefused
+    );
+    from("192.0.2.2", "ada", &password).await.unwrap();
+    assert_eq!(
+        reason(from("192.0.2.1", "ada", &password).await),
+        Reason::LoginAttempts
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_log_in_says_so_to_who_knows_its_password() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let login = |password: &str| world.login(&home.system_key, by_username("ada", password));
+    let token = login(&password).await.unwrap().token;
+    for state in [
+        "status = 2",
+        "status = 3",
+        "status = 1, is_email_verified = 0",
+    ] {
+        let ada = "username = 'Ada'";
+        assert_eq!(
+            world
+                .sql(&format!("UPDATE users SET {state} WHERE {ada}"))
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            reason(login(&password).await),
+            Reason::AccountUnavailable,
+            "{state}"
+        );
+        assert_eq!(
+            reason(login("wrong").await),
+            Reason::LoginRefused,
+            "{state}"
+        );
+        let is_active = state.starts_with("status = 1");
+        assert_eq!(
+            world.is_refused(Scheme::Bearer, &token).await,
+            !is_active,
+            "{state}"
+        );
+    }
+    let later = Timestamp::now().plus(Duration::from_secs(2)).as_millis();
+    world
+        .sql(&format!("UPDATE users SET tokens_valid_after = {later}"))
+        .await
+        .unwrap();
+    assert!(world.is_refused(Scheme::Bearer, &token).await);
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_has_none_that_is_right() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    world
+        .sql("UPDATE users SET password_hash = NULL")
+        .await
+        .unwrap();
+    let answer = world
+        .login(&home.system_key, by_username("ada", &password))
+        .await;
+    assert_eq!(reason(answer), Reason::LoginRefused);
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_account_or_password_is_not_looked_at() {
+    let world = World::new().await;
+    let home = world.community("Demo").await;
+    for (request, expected) in [
+        (
+            LoginRequest {
+                account: None,
+                password: "p".into(),
+            },
+            Reason::MissingField,
+        ),
+        (by_email("", "p"), Reason::MissingField),
+        (by_email("ada@example.com", ""), Reason::MissingField),
+        (
+            by_email("ada@example.com", &"p".repeat(1025)),
+            Reason::ValueTooLong,
+        ),
+        (by_email("ada@example.com", "a\0b"), Reason::InvalidValue),
+        (by_email("ada\0@example.com", "p"), Reason::InvalidValue),
+        (by_username(&"a".repeat(321), "p"), Reason::ValueTooLong),
+    ] {
+        assert_eq!(
+            reason(world.login(&home.system_key, request).await),
+            expected
+        );
+    }
+    let unknown = signed(by_email("a@b", "p"), Scheme::Bearer, &home.api_key);
+    assert_eq!(
+        reason(world.login_as(unknown).await),
+        Reason::CredentialInvalid
+    );
+}
+
+#[tokio::test]
+async fn a_login_is_repeated_under_its_idempotency_key() {
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let login = |password: &str| {
+        let request = signed(
+            by_username("ada", password),
+            Scheme::SystemKey,
+            &home.system_key,
+        );
+        let mut client = world.authentication();
+        async move { client.login(with_key(request, "once")).await }
+    };
+    assert_eq!(
+        reason(login("wrong").await),
+        Reason::LoginRefused,
+        "failures are not kept"
+    );
+    let first = login(&password).await.unwrap();
+    assert!(first.metadata().get("idempotent-replayed").is_none());
+    let again = login(&password).await.unwrap();
+    assert_eq!(again.metadata().get("idempotent-replayed").unwrap(), "true");
+    assert_eq!(again.into_inner(), first.into_inner());
+    assert_eq!(reason(login("another").await), Reason::IdempotencyMismatch);
+}
+
+#[tokio::test]
+async fn after_a_rotation_in_another_process_old_tokens_stay_valid_and_new_ones_carry_the_new_key()
+{
+    let world = World::new().await;
+    let (home, password) = with_ada(&world).await;
+    let login = || world.login(&home.system_key, by_username("ada", &password));
+    let old = login().await.unwrap().token;
+    let old_key = jwt::key_id(&old).unwrap();
+    let new_key = world.open_again().await.rotate_signing_key().await.unwrap();
+    let new = login().await.unwrap().token;
+    assert_eq!(jwt::key_id(&new), Some(new_key.clone()));
+    for token in [&old, &new] {
+        assert!(matches!(
+            world.authority(Scheme::Bearer, token).await,
+            Authority::Member { .. }
+        ));
+    }
+    let listed: Vec<String> = signing_keys(&world)
+        .await
+        .into_iter()
+        .map(|key| key.key_id)
+        .collect();
+    assert_eq!(listed, [new_key.clone(), old_key]);
+
+    // A week and a day later no token of the old key is left.
+    let long_ago = Timestamp::now()
+        .minus(Duration::from_secs(8 * 24 * 3600))
+        .as_millis();
+    let retire = format!("UPDATE signing_keys SET retired_at = {long_ago} WHERE retired_at > 0");
+    assert_eq!(world.sql(&retire).await.unwrap(), 1);
+    let listed: Vec<String> = signing_keys(&world)
+        .await
+        .into_iter()
+        .map(|key| key.key_id)
+        .collect();
+    assert_eq!(listed, [new_key]);
+    assert!(world.is_refused(Scheme::Bearer, &old).await);
+}
+
+#[tokio::test]
+async fn a_retired_key_keeps_no_private_half() {
+    let world = World::new().await;
+    world.identity.rotate_signing_key().await.unwrap();
+    assert_eq!(world.count("signing_keys").await, 2);
+    let signing = "signing_keys WHERE sealed_private_key IS NOT NULL";
+    assert_eq!(world.count(signing).await, 1);
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_agree_on_one_key() {
+    let world = World::new().await;
+    world.sql("DELETE FROM signing_keys").await.unwrap();
+    join_all((0..4).map(|_| world.open_again())).await;
+    assert_eq!(signing_keys(&world).await.len(), 1);
+}
+
+#[tokio::test]
+async fn another_secret_is_found_out_at_start() {
+    let world = World::new().await;
+    let refused = world.open_with(b"another secret").await.unwrap_err();
+    assert!(
+        refused.with_causes().contains("secret.key"),
+        "{}",
+        refused.with_causes()
+    );
+}
