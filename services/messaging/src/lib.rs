@@ -1,1 +1,116 @@
-//! Channels, messages, replies and reactions
+//! Channels, messages, replies and reactions.
+//!
+//! * [`rpc`]: a file per gRPC service
+//! * [`domain`]: rules that need no I/O
+//! * [`store`]: entities and queries; [`store::append`] is the group insert
+//! * [`directory`] and [`rooms`]: members, channels and topics, remembered for a short time
+//! * [`arrivals`]: what wakes the live streams
+//! * [`events`]: what the rest of the platform is told
+//! * [`present`]: how stored records are shown in answers
+//! * [`migration`]: the tables
+
+pub mod arrivals;
+pub mod cache;
+pub mod directory;
+pub mod domain;
+pub mod events;
+pub mod migration;
+pub mod present;
+pub mod rooms;
+mod rpc;
+pub mod store;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use guildhall_data::{Database, GroupCommit, Idempotency, idempotency, sweep};
+use guildhall_events::{Signals, outbox};
+use guildhall_proto::messaging::v1::{
+    channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
+    message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
+    reaction_service_server::{ReactionServiceServer, SERVICE_NAME as REACTIONS},
+    topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
+};
+use guildhall_runtime::{Peer, Result, Shutdown};
+use tonic::service::RoutesBuilder;
+
+use crate::{arrivals::Arrivals, directory::Directory, rooms::Rooms, store::append::Append};
+
+/// The messaging service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Messaging(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    directory: Directory,
+    rooms: Rooms,
+    idempotency: Idempotency,
+    appends: GroupCommit<Append>,
+    arrivals: Arrivals,
+    shutdown: Shutdown,
+}
+
+impl Messaging {
+    /// The full names of its gRPC services.
+    pub const SERVICES: &'static [&'static str] = &[CHANNELS, TOPICS, MESSAGES, REACTIONS];
+
+    /// Opens `<directory>/messaging.db` and begins to sweep it. `identity` must be vouched for.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, migrated, or trusted to be durable.
+    pub async fn open(
+        directory: &Path,
+        identity: Peer,
+        signals: Signals,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
+        let database = Database::open::<migration::Migrator>(directory, "messaging").await?;
+        sweep_expired(&database, shutdown);
+        let inner = Arc::new(Inner {
+            directory: Directory::new(identity),
+            rooms: Rooms::new(database.clone()),
+            idempotency: Idempotency::new(database.clone()),
+            arrivals: Arrivals::listen(&signals),
+            appends: GroupCommit::start(Append::new(database.clone(), signals.clone())),
+            shutdown: shutdown.clone(),
+            database,
+        });
+        forget_on_signals(&inner, &signals);
+        Ok(Self(inner))
+    }
+
+    /// Adds its gRPC services.
+    pub fn add_services(&self, routes: &mut RoutesBuilder) {
+        routes
+            .add_service(ChannelServiceServer::new(self.clone()))
+            .add_service(TopicServiceServer::new(self.clone()))
+            .add_service(MessageServiceServer::new(self.clone()))
+            .add_service(ReactionServiceServer::new(self.clone()));
+    }
+}
+
+fn sweep_expired(database: &Database, shutdown: &Shutdown) {
+    sweep::start::<idempotency::entity::Entity>(
+        database.clone(),
+        idempotency::entity::Column::ExpiresAt,
+        Duration::ZERO,
+        shutdown.clone(),
+    );
+    sweep::start::<outbox::entity::Entity>(
+        database.clone(),
+        outbox::entity::Column::CreatedAt,
+        outbox::RETENTION,
+        shutdown.clone(),
+    );
+}
+
+fn forget_on_signals(inner: &Arc<Inner>, signals: &Signals) {
+    let mut listener = signals.listen();
+    let inner = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+            inner.rooms.forget(signal).await;
+            inner.directory.forget(signal).await;
+        }
+    });
+}

@@ -1,0 +1,178 @@
+//! Members, looked up at identity and remembered for a short time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use guildhall_data::{CommunityId, UserId};
+use guildhall_events::Signal;
+use guildhall_proto::identity::v1::{
+    ResolveUsersRequest, user_directory_service_client::UserDirectoryServiceClient,
+};
+use guildhall_runtime::{Error, Peer, Reason, Result};
+
+use crate::{cache::Cache, domain::Member};
+
+/// How long identity may take.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// References in one question.
+const BATCH: usize = 500;
+/// The longest reference: an e-mail address has at most 320 characters.
+const MAX_REFERENCE: usize = 320;
+
+/// The members of all communities.
+#[derive(Debug)]
+pub struct Directory {
+    identity: UserDirectoryServiceClient<Peer>,
+    members: Cache<(CommunityId, UserId), Arc<Member>>,
+    references: Cache<(CommunityId, String), UserId>,
+}
+
+impl Directory {
+    /// The directory that `identity` keeps. The peer must be vouched for.
+    #[must_use]
+    pub fn new(identity: Peer) -> Self {
+        Self {
+            identity: UserDirectoryServiceClient::new(identity),
+            members: Cache::default(),
+            references: Cache::default(),
+        }
+    }
+
+    /// The member whom a reference means (id, number, e-mail or username).
+    ///
+    /// # Errors
+    /// USER_NOT_FOUND, UNREACHABLE when identity cannot say.
+    pub async fn resolve(&self, community: CommunityId, reference: &str) -> Result<Arc<Member>> {
+        if reference.len() > MAX_REFERENCE {
+            return Err(not_found());
+        }
+        let look_up = async {
+            let members = self.ask(community, &[reference.to_owned()]).await?;
+            members
+                .first()
+                .map(|(_, member)| member.id)
+                .ok_or_else(not_found)
+        };
+        let key = (community, reference.to_owned());
+        let id = self.references.get_or_load(key, look_up).await?;
+        self.member(community, id).await
+    }
+
+    /// The members whom references mean, in their order.
+    ///
+    /// # Errors
+    /// USER_NOT_FOUND when one of them means nobody, UNREACHABLE when identity cannot say.
+    pub async fn resolve_all(
+        &self,
+        community: CommunityId,
+        references: &[String],
+    ) -> Result<Vec<Arc<Member>>> {
+        if references
+            .iter()
+            .any(|reference| reference.len() > MAX_REFERENCE)
+        {
+            return Err(not_found());
+        }
+        let found: HashMap<_, _> = self.ask(community, references).await?.into_iter().collect();
+        let members = references
+            .iter()
+            .map(|reference| found.get(reference).cloned());
+        members.collect::<Option<_>>().ok_or_else(not_found)
+    }
+
+    /// The member with this id.
+    ///
+    /// # Errors
+    /// USER_NOT_FOUND, UNREACHABLE when identity cannot say.
+    pub async fn member(&self, community: CommunityId, id: UserId) -> Result<Arc<Member>> {
+        let look_up = async {
+            let found = self.ask(community, &[id.to_string()]).await?;
+            // A username may look like an id.
+            let mut members = found.into_iter().map(|(_, member)| member);
+            members.find(|member| member.id == id).ok_or_else(not_found)
+        };
+        self.members.get_or_load((community, id), look_up).await
+    }
+
+    /// Those of the users who are members, asked for at once.
+    ///
+    /// # Errors
+    /// UNREACHABLE when identity cannot say.
+    pub async fn members(
+        &self,
+        community: CommunityId,
+        ids: impl IntoIterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, Arc<Member>>> {
+        let ids: HashSet<_> = ids.into_iter().collect();
+        let mut members = HashMap::with_capacity(ids.len());
+        let mut unknown = Vec::new();
+        for id in ids {
+            match self.members.get(&(community, id)).await {
+                Some(member) => {
+                    members.insert(id, member);
+                }
+                None => unknown.push(id.to_string()),
+            }
+        }
+        for references in unknown.chunks(BATCH) {
+            let found = self.ask(community, references).await?;
+            members.extend(found.into_iter().map(|(_, member)| (member.id, member)));
+        }
+        Ok(members)
+    }
+
+    /// Asks identity, and remembers whom it names.
+    async fn ask(
+        &self,
+        community: CommunityId,
+        references: &[String],
+    ) -> Result<Vec<(String, Arc<Member>)>> {
+        if references.is_empty() {
+            return Ok(Vec::new());
+        }
+        let epoch = self.members.epoch();
+        let mut request = tonic::Request::new(ResolveUsersRequest {
+            community_id: community.to_string(),
+            references: references.to_vec(),
+        });
+        request.set_timeout(DEADLINE);
+        let answer = self
+            .identity
+            .clone()
+            .resolve_users(request)
+            .await
+            .map_err(Error::from)?;
+        let mut found = Vec::with_capacity(references.len());
+        for resolved in answer.into_inner().users {
+            let Some(user) = resolved.user else { continue };
+            let member = Arc::new(Member::from_user(user)?);
+            let key = (community, member.id);
+            self.members.remember(epoch, key, Arc::clone(&member)).await;
+            found.push((resolved.reference, member));
+        }
+        Ok(found)
+    }
+
+    /// Forgets what a signal says is no longer so.
+    pub async fn forget(&self, signal: Signal) {
+        match signal {
+            Signal::SessionChanged { community, user } => {
+                self.members.forget(&(community, user)).await;
+            }
+            Signal::Missed => {
+                self.members.forget_all();
+                self.references.forget_all();
+            }
+            Signal::KeyChanged { .. }
+            | Signal::ChannelChanged { .. }
+            | Signal::MessagesStored { .. } => {}
+        }
+    }
+}
+
+fn not_found() -> Error {
+    Error::new(Reason::UserNotFound, "User not found")
+}

@@ -1,0 +1,92 @@
+//! What a channel is, as far as the rules go.
+
+use std::collections::HashSet;
+
+use guildhall_auth::Role;
+use guildhall_data::{ChannelId, CommunityId, UserId};
+use guildhall_proto::messaging::v1::ChannelType;
+use sea_orm::{DeriveActiveEnum, EnumIter};
+
+use super::Member;
+
+/// What kind of room a channel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum ChannelKind {
+    /// Every member reads and writes.
+    #[sea_orm(num_value = 1)]
+    Open,
+    /// Announcers write, every member reads and reacts.
+    #[sea_orm(num_value = 2)]
+    Announcement,
+    /// Its participants alone.
+    #[sea_orm(num_value = 3)]
+    Dm,
+    /// Messages belong to topics.
+    #[sea_orm(num_value = 4)]
+    Forum,
+}
+
+impl ChannelKind {
+    /// The kinds that are open to every member.
+    pub const SHARED: [Self; 3] = [Self::Open, Self::Announcement, Self::Forum];
+
+    /// Reads the kind of a request; none when it names none.
+    #[must_use]
+    pub fn from_proto(kind: ChannelType) -> Option<Self> {
+        match kind {
+            ChannelType::Unspecified => None,
+            ChannelType::Open => Some(Self::Open),
+            ChannelType::Announcement => Some(Self::Announcement),
+            ChannelType::Dm => Some(Self::Dm),
+            ChannelType::Forum => Some(Self::Forum),
+        }
+    }
+
+    /// The kind in answers.
+    #[must_use]
+    pub fn to_proto(self) -> ChannelType {
+        match self {
+            Self::Open => ChannelType::Open,
+            Self::Announcement => ChannelType::Announcement,
+            Self::Dm => ChannelType::Dm,
+            Self::Forum => ChannelType::Forum,
+        }
+    }
+}
+
+/// A channel, with all that decides who may do what in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its community.
+    pub community: CommunityId,
+    /// Its id.
+    pub id: ChannelId,
+    /// The name shown.
+    pub topic: String,
+    /// What kind of room it is.
+    pub kind: ChannelKind,
+    /// Its free-form address in the Sendbird facade.
+    pub url: Option<String>,
+    /// Who takes part in it (direct messages).
+    pub participants: HashSet<UserId>,
+    /// Who may write in it (announcements).
+    pub announcers: HashSet<UserId>,
+    /// Whether only those who lead it may write for now.
+    pub frozen: bool,
+}
+
+impl Channel {
+    /// Whether the channel is a direct-message channel.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.kind == ChannelKind::Dm
+    }
+
+    /// Whether the member may write where others only read: its announcers, the community's
+    /// owner and admins.
+    #[must_use]
+    pub fn is_led_by(&self, member: &Member) -> bool {
+        self.announcers.contains(&member.id) || member.role >= Role::Admin
+    }
+}

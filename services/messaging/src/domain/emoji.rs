@@ -1,0 +1,199 @@
+//! One reaction, however it is spelled: a shortcode and its Unicode character are the same.
+
+use std::{collections::HashMap, fmt, sync::LazyLock};
+
+use guildhall_runtime::{Error, Reason, Result};
+
+/// The longest key, in characters (contract: sendbird, part 1).
+const MAX_LEN: usize = 192;
+
+/// Keys of Sendbird's documentation that are no GitHub shortcodes. Shown in answers as they are.
+const ALIASES: &[(&str, &str)] = &[("party", "🎉")];
+
+/// U+FE0E and U+FE0F ask for a way of drawing a character: they make no other emoji.
+const VARIATION_SELECTORS: [char; 2] = ['\u{fe0e}', '\u{fe0f}'];
+
+/// An emoji: in Unicode where one is known, else the key as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Emoji(String);
+
+impl Emoji {
+    /// Reads a shortcode, with or without colons, or a Unicode emoji. Skin tones and joined
+    /// characters stay emojis of their own; unknown keys stay as they are.
+    ///
+    /// # Errors
+    /// MISSING_FIELD when empty, VALUE_TOO_LONG, INVALID_VALUE with control characters.
+    pub fn parse(text: &str) -> Result<Self> {
+        let key = text.trim_matches(|c: char| c == ':' || c.is_whitespace());
+        if key.is_empty() {
+            return Err(Error::missing("emoji"));
+        }
+        if key.chars().nth(MAX_LEN).is_some() {
+            return Err(Error::violation(
+                Reason::ValueTooLong,
+                "emoji",
+                format!("emoji must be at most {MAX_LEN} characters"),
+            ));
+        }
+        if key.contains(char::is_control) {
+            return Err(Error::invalid(
+                "emoji",
+                "emoji must not contain control characters",
+            ));
+        }
+        let known = by_character(key).or_else(|| by_shortcode(&key.to_ascii_lowercase()));
+        Ok(Self(known.unwrap_or(key).to_owned()))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Emoji {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The shortcode of a stored emoji, without colons; empty when none is known.
+#[must_use]
+pub fn shortcode(emoji: &str) -> &'static str {
+    let alias = ALIASES.iter().find(|(_, character)| *character == emoji);
+    alias
+        .map(|(name, _)| *name)
+        .or_else(|| emojis::get(emoji)?.shortcode())
+        .unwrap_or_default()
+}
+
+/// Every emoji by its characters without variation selectors. `emojis::get` has such a table, too,
+/// but in it some couples without selectors have lost a skin tone.
+static BARE: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    all()
+        .map(|emoji| (bare(emoji.as_str()), emoji.as_str()))
+        .collect()
+});
+
+fn all() -> impl Iterator<Item = &'static emojis::Emoji> {
+    emojis::iter().flat_map(|emoji| {
+        let tones = emoji.skin_tones().into_iter().flatten().skip(1);
+        std::iter::once(emoji).chain(tones)
+    })
+}
+
+fn bare(text: &str) -> String {
+    text.replace(VARIATION_SELECTORS, "")
+}
+
+fn by_character(key: &str) -> Option<&'static str> {
+    BARE.get(&bare(key)).copied()
+}
+
+fn by_shortcode(name: &str) -> Option<&'static str> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+    alias
+        .map(|(_, character)| *character)
+        .or_else(|| emojis::get_by_shortcode(name).map(emojis::Emoji::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use emojis::SkinTone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> String {
+        Emoji::parse(text).unwrap().0
+    }
+
+    #[test]
+    fn every_spelling_is_one_reaction() {
+        let spellings: &[(&str, &[&str])] = &[
+            (
+                "💖",
+                &[
+                    ":sparkling_heart:",
+                    "sparkling_heart",
+                    " :Sparkling_Heart: ",
+                    "💖\u{fe0f}",
+                ],
+            ),
+            (
+                "👍",
+                &["+1", ":+1:", ":thumbsup:", "👍", "👍\u{fe0f}", "👍\u{fe0e}"],
+            ),
+            ("❤️", &["heart", "❤", "❤\u{fe0f}"]),
+            ("🎉", &["party", ":tada:", "🎉"]),
+            ("party_parrot", &[":party_parrot:", "party_parrot"]),
+        ];
+        for (emoji, spellings) in spellings {
+            for spelling in *spellings {
+                assert_eq!(parse(spelling), *emoji, "{spelling:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn skin_tones_and_joined_characters_are_emojis_of_their_own() {
+        let all = ["👍", "👍🏽", "👍🏿", "👩", "👩‍💻", "👩🏽‍💻", "🇩🇪", "🇩🇰"];
+        let distinct: std::collections::HashSet<_> = all.into_iter().map(parse).collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn every_known_emoji_is_itself_with_and_without_selectors_and_by_all_its_shortcodes() {
+        for emoji in all() {
+            assert_eq!(parse(emoji.as_str()), emoji.as_str());
+            assert_eq!(parse(&bare(emoji.as_str())), emoji.as_str());
+            for name in emoji.shortcodes().filter(|_| {
+                emoji.skin_tone() == Some(SkinTone::Default) || emoji.skin_tone().is_none()
+            }) {
+                assert_eq!(parse(&format!(":{name}:")), emoji.as_str());
+            }
+        }
+        assert_eq!(
+            BARE.len(),
+            all().count(),
+            "two emojis differ in selectors alone"
+        );
+    }
+
+    #[test]
+    fn aliases_shadow_no_shortcode() {
+        for (name, character) in ALIASES {
+            assert!(emojis::get_by_shortcode(name).is_none(), "{name}");
+            assert_eq!(shortcode(character), *name);
+        }
+        assert_eq!(shortcode("👍"), "+1");
+        assert_eq!(shortcode("party_parrot"), "");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let cases = [
+            ("", Reason::MissingField),
+            (" :: ", Reason::MissingField),
+            (": :", Reason::MissingField),
+            (&"x".repeat(193), Reason::ValueTooLong),
+            ("a\0", Reason::InvalidValue),
+            ("a\nb", Reason::InvalidValue),
+        ];
+        for (text, reason) in cases {
+            assert_eq!(Emoji::parse(text).unwrap_err().reason(), reason, "{text:?}");
+        }
+        assert!(Emoji::parse(&"é".repeat(192)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_twice_changes_nothing(text in "\\PC{0,200}") {
+            if let Ok(emoji) = Emoji::parse(&text) {
+                prop_assert_eq!(&Emoji::parse(emoji.as_str()).unwrap(), &emoji);
+                prop_assert!(!emoji.as_str().is_empty());
+            }
+        }
+    }
+}

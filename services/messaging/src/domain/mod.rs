@@ -1,0 +1,13 @@
+//! Rules that need no I/O.
+
+pub mod access;
+pub mod channel;
+pub mod content;
+pub mod emoji;
+pub mod member;
+pub mod text;
+
+pub use channel::{Channel, ChannelKind};
+pub use content::{Content, MessageKind};
+pub use emoji::Emoji;
+pub use member::Member;

@@ -1,0 +1,28 @@
+//! The tables of messaging, a file per change.
+
+use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
+use guildhall_events::outbox::migration::CreateOutbox;
+use sea_orm_migration::prelude::*;
+
+mod m0003_create_channels;
+mod m0004_create_topics;
+mod m0005_create_messages;
+mod m0006_create_reactions;
+
+/// All migrations, in their order.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(CreateIdempotencyKeys),
+            Box::new(CreateOutbox),
+            Box::new(m0003_create_channels::Migration),
+            Box::new(m0004_create_topics::Migration),
+            Box::new(m0005_create_messages::Migration),
+            Box::new(m0006_create_reactions::Migration),
+        ]
+    }
+}

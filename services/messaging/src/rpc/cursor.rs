@@ -1,0 +1,91 @@
+//! From the cursors of a request to a range of positions.
+
+use guildhall_data::{ChannelId, CommunityId};
+use guildhall_proto::messaging::v1::{MessageCursor, message_cursor::Position};
+use guildhall_runtime::{Error, Result, Timestamp};
+
+use crate::{
+    Messaging,
+    domain::access::message_not_found,
+    store::{
+        listing::{Along, Range},
+        messages::{self, Column},
+        seek::{self, Key},
+    },
+};
+
+/// What bounds a list.
+pub struct Bounds<'a> {
+    /// Only what is older than this.
+    pub before: Option<&'a MessageCursor>,
+    /// Only what is newer than this.
+    pub after: Option<&'a MessageCursor>,
+    /// Whether what they name is included.
+    pub inclusive: bool,
+}
+
+/// The list in which a place is looked for.
+#[derive(Clone, Copy)]
+pub struct Within {
+    /// The community.
+    pub community: CommunityId,
+    /// The one channel of the list, if it has one.
+    pub channel: Option<ChannelId>,
+    /// The index that the list runs along.
+    pub along: Along,
+}
+
+impl Messaging {
+    /// The positions between the bounds.
+    pub async fn range(&self, within: Within, bounds: Bounds<'_>) -> Result<Range> {
+        let mut range = Range::ALL;
+        if let Some(before) = bounds.before {
+            range.to = self
+                .edge(within, before, "before", bounds.inclusive)
+                .await?;
+        }
+        if let Some(after) = bounds.after {
+            range.from = self.edge(within, after, "after", !bounds.inclusive).await?;
+        }
+        Ok(range)
+    }
+
+    /// The first position that is not before the cursor; or, with `beyond`, the first after it.
+    async fn edge(
+        &self,
+        within: Within,
+        cursor: &MessageCursor,
+        field: &'static str,
+        beyond: bool,
+    ) -> Result<i64> {
+        let beyond = i64::from(beyond);
+        let key = match &cursor.position {
+            None => return Err(Error::missing(field)),
+            Some(Position::MessageId(id)) => {
+                return Ok(self.position_of(within, id).await?.saturating_add(beyond));
+            }
+            Some(Position::MessageNumber(number)) => Key::Number(number.saturating_add(beyond)),
+            Some(Position::Time(time)) => {
+                Key::Time(Timestamp::from(time).as_millis().saturating_add(beyond))
+            }
+        };
+        if let (Key::Number(number), Column::Number) = (key, within.along.column()) {
+            return Ok(number);
+        }
+        let connection = self.0.database.reader();
+        seek::first_not_before(connection, within.community, within.along, key).await
+    }
+
+    async fn position_of(&self, within: Within, id: &str) -> Result<i64> {
+        let message =
+            messages::get(self.0.database.reader(), within.community, id.parse()?).await?;
+        message
+            .filter(|message| {
+                within
+                    .channel
+                    .is_none_or(|channel| channel == message.channel_id)
+            })
+            .map(|message| within.along.position(&message))
+            .ok_or_else(message_not_found)
+    }
+}

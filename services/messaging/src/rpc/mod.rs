@@ -1,0 +1,11 @@
+//! The gRPC services, a file each; [`locate`], [`cursor`] and [`show`] are what they share.
+
+mod channels;
+mod cursor;
+mod list_messages;
+mod locate;
+mod messages;
+mod reactions;
+mod show;
+mod topics;
+mod watch;

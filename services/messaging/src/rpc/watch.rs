@@ -1,0 +1,136 @@
+//! The live stream of a channel.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use guildhall_auth::{Caller, Credential};
+use guildhall_data::{ChannelId, CommunityId};
+use guildhall_proto::messaging::v1::{WatchMessagesRequest, WatchMessagesResponse};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use crate::{
+    Messaging,
+    arrivals::Arrival,
+    store::{channels, messages},
+};
+
+/// Messages that a slow client may lag behind before his stream waits for him.
+const BACKLOG: usize = 16;
+/// Messages that are read at a time.
+const PAGE: u64 = 100;
+
+/// See [`Messaging::watch`].
+pub type MessageStream = ReceiverStream<Result<WatchMessagesResponse, Status>>;
+
+/// A stream and how far it has come.
+struct Watch {
+    messaging: Messaging,
+    community: CommunityId,
+    channel: ChannelId,
+    seq: i64,
+    arrival: Arrival,
+    client: mpsc::Sender<Result<WatchMessagesResponse, Status>>,
+}
+
+impl Messaging {
+    /// Streams the messages of a channel until the credential expires or the process stops.
+    pub async fn watch(
+        &self,
+        caller: &Caller,
+        request: WatchMessagesRequest,
+    ) -> Result<MessageStream> {
+        let channel = self.readable_channel(caller, &request.channel).await?;
+        // Listen first, read then: what comes in between is not missed.
+        let arrival = self.0.arrivals.of(channel.id);
+        let seq = match request.after_seq {
+            Some(seq) => seq,
+            None => {
+                let connection = self.0.database.reader();
+                channels::last_seq(connection, caller.community, channel.id).await?
+            }
+        };
+        let (client, stream) = mpsc::channel(BACKLOG);
+        let watch = Watch {
+            messaging: self.clone(),
+            community: caller.community,
+            channel: channel.id,
+            seq,
+            arrival,
+            client,
+        };
+        tokio::spawn(watch.run(ended(self, caller.expires_at)));
+        Ok(ReceiverStream::new(stream))
+    }
+}
+
+/// Resolves when a stream has to end, with the reason.
+fn ended(
+    messaging: &Messaging,
+    expires_at: Option<Timestamp>,
+) -> Pin<Box<dyn Future<Output = Error> + Send>> {
+    let stopped = messaging.0.shutdown.started();
+    let left = expires_at.map(|at| at.as_millis() - Timestamp::now().as_millis());
+    Box::pin(async move {
+        let expired = async {
+            match left {
+                Some(left) => {
+                    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                    tokio::time::sleep(left).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopped => Error::unavailable(
+                Reason::Unreachable,
+                "The service is stopping, watch again after the last seq",
+            ),
+            () = expired => Credential::invalid(),
+        }
+    })
+}
+
+impl Watch {
+    async fn run(mut self, ended: Pin<Box<dyn Future<Output = Error> + Send>>) {
+        let client = self.client.clone();
+        let error = tokio::select! {
+            error = ended => error,
+            () = client.closed() => return,
+            error = self.follow() => error,
+        };
+        // Waits for a slow client no longer than he keeps his stream open.
+        let _ = client.send(Err(error.into())).await;
+    }
+
+    /// Sends what is there, waits for more, and so on until something fails.
+    async fn follow(&mut self) -> Error {
+        loop {
+            match self.send_page().await {
+                Ok(true) => {}
+                Ok(false) => self.arrival.next().await,
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Sends the next messages; whether there may be more already.
+    async fn send_page(&mut self) -> Result<bool> {
+        let connection = self.messaging.0.database.reader();
+        let rows =
+            messages::following(connection, self.community, self.channel, self.seq, PAGE).await?;
+        let more = rows.len() as u64 == PAGE;
+        for message in self.messaging.shown(self.community, rows).await? {
+            let seq = message.seq;
+            let message = WatchMessagesResponse {
+                message: Some(message),
+            };
+            if self.client.send(Ok(message)).await.is_err() {
+                return Ok(false);
+            }
+            self.seq = seq;
+        }
+        Ok(more)
+    }
+}

@@ -1,0 +1,229 @@
+//! Pages of messages. Each runs along an index; what no index knows is left out on the way, and
+//! the way of one page is bounded.
+
+use std::{collections::HashSet, sync::Arc};
+
+use guildhall_data::{ChannelId, CommunityId, MessageId, Tenant, TopicId, UserId, failed};
+use guildhall_runtime::Result;
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, Select, entity::prelude::*};
+
+use super::messages::{Column, Entity, Model};
+
+/// Rows that one page looks at, at most: beyond, it is answered short.
+const WALK: usize = 5_000;
+/// Rows that are read at a time once the first did not fill the page.
+const STEP: u64 = 500;
+
+/// The index that a list runs along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// The messages of a channel.
+    Channel(ChannelId),
+    /// Those of a topic.
+    Topic(TopicId),
+    /// The replies to a message.
+    Parent(MessageId),
+    /// What a user wrote, in direct-message channels or in all others.
+    Author(UserId, Direct),
+    /// All but direct messages.
+    Community,
+}
+
+/// Where a user wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direct {
+    /// In direct-message channels.
+    Only,
+    /// In all others.
+    Not,
+}
+
+impl Along {
+    /// The column by which it is ordered: within a channel `seq`, across channels `number`.
+    /// Both orders agree.
+    #[must_use]
+    pub fn column(self) -> Column {
+        match self {
+            Self::Channel(_) | Self::Topic(_) | Self::Parent(_) => Column::Seq,
+            Self::Author(..) | Self::Community => Column::Number,
+        }
+    }
+
+    /// Where a message stands in this order.
+    #[must_use]
+    pub fn position(self, message: &Model) -> i64 {
+        match self {
+            Self::Channel(_) | Self::Topic(_) | Self::Parent(_) => message.seq,
+            Self::Author(..) | Self::Community => message.number,
+        }
+    }
+
+    /// All its rows.
+    pub(super) fn rows(self, community: CommunityId) -> Select<Entity> {
+        let rows = Entity::within(community);
+        match self {
+            Self::Channel(channel) => rows.filter(Column::ChannelId.eq(channel)),
+            Self::Topic(topic) => rows.filter(Column::TopicId.eq(topic)),
+            Self::Parent(parent) => rows.filter(Column::ParentId.eq(parent)),
+            Self::Author(user, direct) => rows
+                .filter(Column::UserId.eq(user))
+                .filter(Column::Direct.eq(direct == Direct::Only)),
+            Self::Community => rows.filter(Column::Direct.eq(false)),
+        }
+    }
+}
+
+/// What is left out on the way.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this channel.
+    pub channel: Option<ChannelId>,
+    /// Only these channels.
+    pub channels: Option<Arc<HashSet<ChannelId>>>,
+    /// Only this topic.
+    pub topic: Option<TopicId>,
+    /// Only this author.
+    pub user: Option<UserId>,
+    /// No replies.
+    pub top_level_only: bool,
+    /// Encrypted messages as well.
+    pub include_encrypted: bool,
+}
+
+impl Filter {
+    fn keeps(&self, message: &Model) -> bool {
+        self.channel.is_none_or(|only| only == message.channel_id)
+            && self
+                .channels
+                .as_ref()
+                .is_none_or(|only| only.contains(&message.channel_id))
+            && self.topic.is_none_or(|only| Some(only) == message.topic_id)
+            && self.user.is_none_or(|only| Some(only) == message.user_id)
+            && !(self.top_level_only && message.parent_id.is_some())
+            && (self.include_encrypted || !message.encrypted)
+    }
+}
+
+/// Positions from `from` on and before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first.
+    pub from: i64,
+    /// The first beyond.
+    pub to: i64,
+}
+
+impl Range {
+    /// Every position.
+    pub const ALL: Self = Self {
+        from: 0,
+        to: i64::MAX,
+    };
+}
+
+/// Which end of a range comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The newest.
+    NewestFirst,
+    /// The oldest.
+    OldestFirst,
+}
+
+impl Direction {
+    /// What is left of a range behind `position`.
+    #[must_use]
+    pub fn behind(self, position: i64, range: Range) -> Range {
+        match self {
+            Self::NewestFirst => Range {
+                to: range.to.min(position),
+                ..range
+            },
+            Self::OldestFirst => Range {
+                from: range.from.max(position.saturating_add(1)),
+                ..range
+            },
+        }
+    }
+}
+
+/// A list of messages.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The index that it runs along.
+    pub along: Along,
+    /// What it leaves out.
+    pub filter: Filter,
+    /// Where it begins and ends.
+    pub range: Range,
+    /// At which end it begins.
+    pub direction: Direction,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Its messages, in the direction of the list.
+    pub messages: Vec<Model>,
+    /// The position behind which the next page begins; none at the end of the list.
+    pub next: Option<i64>,
+}
+
+/// The first `size` messages of a list.
+///
+/// # Errors
+/// When a query fails.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    listing: &Listing,
+    size: usize,
+) -> Result<Page> {
+    let mut page = Page::default();
+    let (mut range, mut walked) = (listing.range, 0);
+    // One more than asked for tells whether there is more.
+    let mut step = size as u64 + 1;
+    loop {
+        let rows = read(connection, community, listing, range, step).await?;
+        let last = rows.last().map(|row| listing.along.position(row));
+        let at_end = (rows.len() as u64) < step;
+        walked += rows.len();
+        page.messages
+            .extend(rows.into_iter().filter(|row| listing.filter.keeps(row)));
+        if page.messages.len() > size {
+            page.messages.truncate(size);
+            page.next = page.messages.last().map(|row| listing.along.position(row));
+            return Ok(page);
+        }
+        let (false, Some(last)) = (at_end, last) else {
+            return Ok(page);
+        };
+        if walked >= WALK {
+            page.next = Some(last);
+            return Ok(page);
+        }
+        range = listing.direction.behind(last, range);
+        step = STEP;
+    }
+}
+
+async fn read(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    listing: &Listing,
+    range: Range,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let column = listing.along.column();
+    let rows = listing
+        .along
+        .rows(community)
+        .filter(column.gte(range.from))
+        .filter(column.lt(range.to))
+        .limit(limit);
+    let rows = match listing.direction {
+        Direction::NewestFirst => rows.order_by_desc(column),
+        Direction::OldestFirst => rows.order_by_asc(column),
+    };
+    rows.all(connection).await.map_err(failed)
+}

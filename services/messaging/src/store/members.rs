@@ -1,0 +1,94 @@
+//! Who takes part in a direct-message channel, and who announces in an announcement channel.
+
+use guildhall_data::{ChannelId, CommunityId, Tenant, UserId, failed};
+use guildhall_runtime::Result;
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+
+use super::channels::Position;
+
+/// What a member is to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum Part {
+    /// He takes part in a direct-message channel.
+    #[sea_orm(num_value = 1)]
+    Participant,
+    /// He may write in an announcement channel.
+    #[sea_orm(num_value = 2)]
+    Announcer,
+}
+
+/// A member's part in a channel.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "channel_members")]
+pub struct Model {
+    /// The community.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub community_id: CommunityId,
+    /// The channel.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub channel_id: ChannelId,
+    /// His part.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub part: Part,
+    /// The member.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    /// When the channel was made, in milliseconds: his channels are listed by it.
+    pub channel_created_at: i64,
+}
+
+/// Its relations: none, rows are joined by hand.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenant for Entity {
+    const COMMUNITY: Column = Column::CommunityId;
+}
+
+/// The members of all the channels.
+///
+/// # Errors
+/// When the query fails.
+pub async fn of_channels(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    channels: impl IntoIterator<Item = ChannelId>,
+) -> Result<Vec<Model>> {
+    Entity::within(community)
+        .filter(Column::ChannelId.is_in(channels))
+        .all(connection)
+        .await
+        .map_err(failed)
+}
+
+/// The channels in which a user takes part, oldest first, beginning after `after`.
+///
+/// # Errors
+/// When the query fails.
+pub async fn channels_of(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    user: UserId,
+    after: Option<Position>,
+    limit: u64,
+) -> Result<Vec<ChannelId>> {
+    let mut query = Entity::within(community)
+        .select_only()
+        .column(Column::ChannelId)
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Part.eq(Part::Participant));
+    if let Some(after) = after {
+        query = query.filter(after.precedes(Column::ChannelCreatedAt, Column::ChannelId));
+    }
+    query
+        .order_by_asc(Column::ChannelCreatedAt)
+        .order_by_asc(Column::ChannelId)
+        .limit(limit)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(failed)
+}

@@ -1,0 +1,11 @@
+//! Entities and queries, a file per aggregate. Every query begins with the community.
+
+pub mod append;
+pub mod channels;
+pub mod listing;
+pub mod members;
+pub mod messages;
+pub mod reactions;
+pub mod seek;
+pub mod sequences;
+pub mod topics;

@@ -1,0 +1,330 @@
+//! Reactions, and how often each emoji stands under a message.
+
+use std::collections::HashMap;
+
+use guildhall_data::{CommunityId, MessageId, Tenant, UserId, failed};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{Query, UnionType},
+};
+
+use super::messages;
+use crate::domain::{Emoji, access::message_not_found};
+
+/// Different emojis on one message (contract: messaging, "React Message").
+pub const MAX_EMOJIS: usize = 20;
+/// Members that are named for one emoji.
+pub const MAX_USERS: u64 = 100;
+
+/// A member's reaction.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "reactions")]
+pub struct Model {
+    /// The community.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub community_id: CommunityId,
+    /// The message.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub message_id: MessageId,
+    /// The emoji.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub emoji: String,
+    /// The member.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    /// When he reacted, in milliseconds.
+    pub created_at: i64,
+}
+
+/// Its relations: none, rows are joined by hand.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenant for Entity {
+    const COMMUNITY: Column = Column::CommunityId;
+}
+
+/// How often each emoji stands under a message: nothing is counted by scanning.
+pub mod counts {
+    use super::*;
+
+    /// The members who reacted to a message with one emoji, counted.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "reaction_counts")]
+    pub struct Model {
+        /// The community.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub community_id: CommunityId,
+        /// The message.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub message_id: MessageId,
+        /// The emoji.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub emoji: String,
+        /// The number of members, at least 1.
+        pub count: i64,
+        /// Rises in the order of first use.
+        pub position: i64,
+        /// When it was last added, in milliseconds.
+        pub updated_at: i64,
+    }
+
+    /// Its relations: none, rows are joined by hand.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Tenant for Entity {
+        const COMMUNITY: Column = Column::CommunityId;
+    }
+}
+
+/// Who reacts how to what.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    /// The community.
+    pub community: CommunityId,
+    /// The message.
+    pub message: MessageId,
+    /// The emoji.
+    pub emoji: Emoji,
+    /// The member.
+    pub user: UserId,
+}
+
+/// Adds a reaction; the moment of it, or none when it was there.
+///
+/// # Errors
+/// TOO_MANY_REACTIONS for one emoji more than a message takes: roll back.
+pub async fn add(
+    transaction: &DatabaseTransaction,
+    reaction: &Reaction,
+) -> Result<Option<Timestamp>> {
+    lock(transaction, reaction).await?;
+    let now = Timestamp::now();
+    let present = counts_of(transaction, reaction.community, [reaction.message]).await?;
+    let same = present
+        .iter()
+        .find(|row| row.emoji == reaction.emoji.as_str());
+    if same.is_none() && present.len() >= MAX_EMOJIS {
+        return Err(Error::violation(
+            Reason::TooManyReactions,
+            "emoji",
+            format!("A message takes at most {MAX_EMOJIS} different emojis"),
+        ));
+    }
+    let inserted = Entity::insert(reaction_row(reaction, now).into_active_model())
+        .on_conflict_do_nothing()
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
+    if !matches!(inserted, sea_orm::TryInsertResult::Inserted(1)) {
+        return Ok(None);
+    }
+    match same {
+        Some(row) => change_count(transaction, row, 1, now.as_millis()).await?,
+        None => {
+            let position = present.last().map_or(1, |last| last.position + 1);
+            let row = first_count(reaction, position, now).into_active_model();
+            counts::Entity::insert(row)
+                .exec_without_returning(transaction)
+                .await
+                .map_err(failed)?;
+        }
+    }
+    Ok(Some(now))
+}
+
+/// Removes a reaction; whether it was there.
+///
+/// # Errors
+/// When a statement fails: roll back.
+pub async fn remove(transaction: &DatabaseTransaction, reaction: &Reaction) -> Result<bool> {
+    lock(transaction, reaction).await?;
+    let row = reaction_row(reaction, Timestamp::now());
+    let removed = row.delete(transaction).await.map_err(failed)?;
+    if removed.rows_affected == 0 {
+        return Ok(false);
+    }
+    let present = counts_of(transaction, reaction.community, [reaction.message]).await?;
+    let same = present
+        .into_iter()
+        .find(|row| row.emoji == reaction.emoji.as_str());
+    match same {
+        Some(row) if row.count > 1 => {
+            change_count(transaction, &row, -1, row.updated_at).await?;
+        }
+        Some(row) => {
+            row.delete(transaction).await.map_err(failed)?;
+        }
+        None => return Err(Error::bug("a reaction was not counted")),
+    }
+    Ok(true)
+}
+
+/// Makes others wait who react to the same message: they would count past the limit.
+async fn lock(transaction: &DatabaseTransaction, reaction: &Reaction) -> Result<()> {
+    let message: Option<MessageId> = messages::Entity::within(reaction.community)
+        .select_only()
+        .column(messages::Column::Id)
+        .filter(messages::Column::Id.eq(reaction.message))
+        .lock_exclusive()
+        .into_tuple()
+        .one(transaction)
+        .await
+        .map_err(failed)?;
+    message.map(|_| ()).ok_or_else(message_not_found)
+}
+
+fn reaction_row(reaction: &Reaction, now: Timestamp) -> Model {
+    Model {
+        community_id: reaction.community,
+        message_id: reaction.message,
+        emoji: reaction.emoji.to_string(),
+        user_id: reaction.user,
+        created_at: now.as_millis(),
+    }
+}
+
+fn first_count(reaction: &Reaction, position: i64, now: Timestamp) -> counts::Model {
+    counts::Model {
+        community_id: reaction.community,
+        message_id: reaction.message,
+        emoji: reaction.emoji.to_string(),
+        count: 1,
+        position,
+        updated_at: now.as_millis(),
+    }
+}
+
+async fn change_count(
+    transaction: &DatabaseTransaction,
+    row: &counts::Model,
+    change: i64,
+    updated_at: i64,
+) -> Result<()> {
+    let mut changed = row.clone().into_active_model();
+    changed.count = sea_orm::ActiveValue::Set(row.count + change);
+    changed.updated_at = sea_orm::ActiveValue::Set(updated_at);
+    changed.update(transaction).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The emojis under each of the messages, in the order of their first use.
+///
+/// # Errors
+/// When the query fails.
+pub async fn counts_of(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    messages: impl IntoIterator<Item = MessageId>,
+) -> Result<Vec<counts::Model>> {
+    let mut rows = counts::Entity::within(community)
+        .filter(counts::Column::MessageId.is_in(messages))
+        .all(connection)
+        .await
+        .map_err(failed)?;
+    rows.sort_by_key(|row| row.position);
+    Ok(rows)
+}
+
+/// The reactions of a message, in the order of their emojis' first use.
+#[derive(Debug, Clone, Default)]
+pub struct OfMessage {
+    counts: Vec<counts::Model>,
+    users: HashMap<String, Vec<UserId>>,
+}
+
+impl OfMessage {
+    /// Names nobody.
+    #[must_use]
+    pub fn without_users(self) -> Self {
+        Self {
+            users: HashMap::new(),
+            ..self
+        }
+    }
+
+    /// Everybody who is named, perhaps more than once.
+    pub fn user_ids(&self) -> impl Iterator<Item = UserId> {
+        self.users.values().flatten().copied()
+    }
+}
+
+impl IntoIterator for OfMessage {
+    type Item = (counts::Model, Vec<UserId>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    /// Each emoji with the members who are named for it, first come first.
+    fn into_iter(mut self) -> Self::IntoIter {
+        let users = |count: counts::Model| {
+            let users = self.users.remove(&count.emoji).unwrap_or_default();
+            (count, users)
+        };
+        self.counts
+            .into_iter()
+            .map(users)
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+}
+
+/// The reactions of a message, with at most 100 members an emoji.
+///
+/// # Errors
+/// When a query fails.
+pub async fn of_message(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    message: MessageId,
+) -> Result<OfMessage> {
+    let counts = counts_of(connection, community, [message]).await?;
+    let users = users_of(connection, community, message, &counts).await?;
+    Ok(OfMessage { counts, users })
+}
+
+/// For each of the emojis the members who reacted with it.
+async fn users_of(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    message: MessageId,
+    counts: &[counts::Model],
+) -> Result<HashMap<String, Vec<UserId>>> {
+    let mut firsts = counts.iter().map(|count| {
+        let first = Entity::within(community)
+            .select_only()
+            .columns([Column::Emoji, Column::UserId, Column::CreatedAt])
+            .filter(Column::MessageId.eq(message))
+            .filter(Column::Emoji.eq(&count.emoji))
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::UserId)
+            .limit(MAX_USERS)
+            .into_query();
+        // A member of a UNION is limited only inside a sub-query.
+        Query::select()
+            .columns(["emoji", "user_id", "created_at"])
+            .from_subquery(first, "first")
+            .to_owned()
+    });
+    let Some(mut all) = firsts.next() else {
+        return Ok(HashMap::new());
+    };
+    all.unions(firsts.map(|query| (UnionType::All, query)));
+    let mut rows = Vec::new();
+    for row in connection.query_all(&all).await.map_err(failed)? {
+        let row: (String, UserId, i64) = row.try_get_many_by_index().map_err(failed)?;
+        rows.push(row);
+    }
+    // The order of a UNION is nobody's promise.
+    rows.sort_by_key(|(_, user, created_at)| (*created_at, *user));
+    let mut users: HashMap<String, Vec<UserId>> = HashMap::new();
+    for (emoji, user, _) in rows {
+        users.entry(emoji).or_default().push(user);
+    }
+    Ok(users)
+}

@@ -1,0 +1,108 @@
+//! Finding a time or a number in a list that is ordered by position.
+//!
+//! Times and numbers never fall while positions rise, so a few probes into the list's own index
+//! find the place: no scan, and no index of their own.
+
+use guildhall_data::{CommunityId, failed};
+use guildhall_runtime::Result;
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+
+use super::{
+    listing::{Along, Range},
+    messages::Column,
+};
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// A time, in milliseconds.
+    Time(i64),
+    /// The number of a message, which need not exist.
+    Number(i64),
+}
+
+impl Key {
+    fn column(self) -> Column {
+        match self {
+            Self::Time(_) => Column::CreatedAt,
+            Self::Number(_) => Column::Number,
+        }
+    }
+
+    fn value(self) -> i64 {
+        match self {
+            Self::Time(millis) => millis,
+            Self::Number(number) => number,
+        }
+    }
+}
+
+/// The first position whose message, and every later one, is not before `key`.
+///
+/// # Errors
+/// When a query fails.
+pub async fn first_not_before(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    along: Along,
+    key: Key,
+) -> Result<i64> {
+    let Some(last) = last_position(connection, community, along).await? else {
+        return Ok(0);
+    };
+    // Everything below `below` is before the key, everything from `from` on is not.
+    let (mut below, mut from) = (0, last + 1);
+    while below < from {
+        let middle = below + (from - below) / 2;
+        let range = Range {
+            from: middle,
+            to: from,
+        };
+        match probe(connection, community, along, range, key.column()).await? {
+            Some((position, value)) if value < key.value() => below = position + 1,
+            Some(_) | None => from = middle,
+        }
+    }
+    Ok(from)
+}
+
+/// The first message in a range: its position and its value in `column`.
+async fn probe(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    along: Along,
+    range: Range,
+    column: Column,
+) -> Result<Option<(i64, i64)>> {
+    let position = along.column();
+    along
+        .rows(community)
+        .select_only()
+        .column_as(position, "position")
+        .column_as(column, "value")
+        .filter(position.gte(range.from))
+        .filter(position.lt(range.to))
+        .order_by_asc(position)
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(failed)
+}
+
+async fn last_position(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    along: Along,
+) -> Result<Option<i64>> {
+    along
+        .rows(community)
+        .select_only()
+        .column(along.column())
+        .order_by_desc(along.column())
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(failed)
+}
