@@ -46,8 +46,11 @@ pub fn start<E: EntityTrait>(
 }
 
 /// One step; says whether there may be more.
+///
+/// # Errors
+/// When the database fails; the next step tries again.
 #[expect(clippy::disallowed_methods, reason = "expiry knows no community")]
-async fn step<E: EntityTrait>(
+pub async fn step<E: EntityTrait>(
     database: &Database,
     column: E::Column,
     age: Duration,
