@@ -41,8 +41,13 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
 
-    /// What is logged, e.g. `info` or `warn,guildhall_messaging=debug`.
-    #[arg(long, env = "GUILDHALL_LOG", default_value = "info", global = true)]
+    /// What is logged, e.g. `warn` or `info,guildhall_messaging=debug`.
+    #[arg(
+        long,
+        env = "GUILDHALL_LOG",
+        default_value = "info,sea_orm_migration=warn",
+        global = true
+    )]
     pub log: String,
 
     /// What to do instead of serving.

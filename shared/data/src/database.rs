@@ -5,14 +5,15 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
-    RuntimeErr, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -41,6 +42,8 @@ impl Database {
         let path = directory.join(format!("{service}.db"));
         // Held until the end of the migrations: a second process waits here.
         let lock = lock_file(directory, service).await?;
+        // SQLite gives its log the mode of the file: for its owner alone.
+        private_file(&path).map_err(|error| cannot_open(directory, error))?;
         let writer = connect(&path, 1).await?;
         M::up(&writer, None).await.map_err(failed)?;
         drop(lock);
@@ -62,7 +65,7 @@ impl Database {
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions {
             isolation_level: None,
-            access_mode: Some(AccessMode::ReadWrite),
+            access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
         self.writer
@@ -89,13 +92,22 @@ impl Database {
 async fn lock_file(directory: &Path, service: &str) -> Result<File> {
     let path = directory.join(format!("{service}.lock"));
     let lock = tokio::task::spawn_blocking(move || {
-        let file = File::create(path)?;
+        let file = private_file(&path)?;
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     });
     lock.await
         .map_err(Error::internal)?
         .map_err(|error| cannot_open(directory, error))
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
