@@ -8,10 +8,10 @@ use guildhall_testkit::{
     Community, Demo, Options, Platform, Rest,
     grpc::{connect, signed},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tonic::transport::Channel;
 
-use crate::{Caller, Credential, Keys, operation::Kind};
+use crate::{Caller, Credential, Keys, OPERATIONS, Operation, operation::Kind};
 
 /// A running platform with its demo community.
 #[derive(Debug)]
@@ -188,6 +188,32 @@ impl Town {
     /// Makes a channel with the system key; its id.
     pub async fn channel(&self, body: &Value) -> String {
         make_channel(&self.system(), body).await
+    }
+
+    /// What the community holds: a refused call must not change it.
+    pub async fn ledger(&self) -> Value {
+        let channels = self.data("/v1/channels").await;
+        let mut messages = Vec::new();
+        for name in ["general", "forum", "announcements"] {
+            messages.push(self.messages(self.demo.channel(name)).await);
+        }
+        let chat = "/api/chat/projects/{project}/chats/{chat}/messages";
+        let chat = self.member("johndoe").get(&self.place().fill(chat)).await;
+        json!([channels, messages, chat.expect(200)])
+    }
+
+    /// The operations that read a body, each with a credential and the body that works.
+    #[must_use]
+    pub fn operations_with_body(
+        &self,
+    ) -> Vec<(&'static Operation, Credential, Map<String, Value>)> {
+        let place = self.place();
+        let bodies = OPERATIONS.iter().filter_map(|operation| {
+            let body = operation.body?(&place);
+            let credential = self.credential(operation.kinds[0]);
+            Some((operation, credential, body.as_object()?.clone()))
+        });
+        bodies.collect()
     }
 
     /// A message as the services show it.

@@ -1,6 +1,6 @@
 //! Calls of the public contract.
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 
 /// A client of the gateway.
@@ -84,9 +84,10 @@ impl Call {
         self.header("Idempotency-Key", key)
     }
 
-    /// Any header.
+    /// Any header; what is not ASCII goes as its bytes.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
         Self(self.0.header(name, value))
     }
 

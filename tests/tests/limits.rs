@@ -1,0 +1,225 @@
+//! Limits of size and of rate, each named in its family's words.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
+
+use std::time::Duration;
+
+use guildhall_testkit::{Answer, Options};
+use guildhall_tests::{Credential, Differences, Family, Operation, Refusal, Town, operation::Kind};
+use serde_json::{Value, json};
+
+/// One request per second, two at once.
+async fn slow_town() -> Town {
+    Town::start_with(Options {
+        rate_limit: 1,
+        ..Options::default()
+    })
+    .await
+}
+
+fn number(answer: &Answer, header: &str) -> u64 {
+    let text = answer
+        .header(header)
+        .unwrap_or_else(|| panic!("no {header}: {:?}", answer.headers));
+    text.parse().unwrap_or_else(|_| panic!("{header}: {text}"))
+}
+
+#[tokio::test]
+async fn the_third_request_in_a_row_is_too_many_in_every_family() {
+    let town = slow_town().await;
+    let sample = |id: &str, kind: Kind| (Operation::named(id), town.credential(kind));
+    for (operation, by) in [
+        sample("messages-list", Kind::CommunityKey),
+        sample("apikeys-info", Kind::UserKey),
+        sample("channels-create", Kind::SystemKey),
+        sample("sb-messages-get", Kind::SendbirdToken),
+        sample("mb-messages-list", Kind::Jwt),
+    ] {
+        let place = town.place();
+        let make = async || operation.make(&town.rest, &place, &by).await;
+        for _ in 0..2 {
+            let answer = make().await;
+            assert_eq!(
+                answer.status, operation.success,
+                "{}: {}",
+                operation.id, answer.body
+            );
+        }
+        let refused = make().await;
+        operation.family.refuses(&refused, Refusal::RateLimited);
+        assert_eq!(number(&refused, "retry-after"), 1, "{}", operation.id);
+        if operation.family == Family::Sendbird {
+            assert_eq!(refused.header("x-ratelimit-limit"), Some("1;w=1"));
+            assert_eq!(number(&refused, "x-ratelimit-retryafter"), 1);
+        } else {
+            assert_eq!(number(&refused, "x-ratelimit-limit"), 1);
+        }
+        assert_eq!(number(&refused, "x-ratelimit-remaining"), 0);
+        number(&refused, "x-ratelimit-reset");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_with_every_answer_and_comes_back_in_time() {
+    let town = slow_town().await;
+    let first = town.integrator().get("/v1/channels").await;
+    assert_eq!(
+        [
+            number(&first, "x-ratelimit-limit"),
+            number(&first, "x-ratelimit-remaining")
+        ],
+        [1, 1]
+    );
+    let second = town.integrator().get("/v1/channels").await;
+    assert_eq!(number(&second, "x-ratelimit-remaining"), 0);
+    let refused = town.integrator().get("/v1/channels").await;
+    let wait = number(&refused, "retry-after");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    town.integrator().get("/v1/channels").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_limit_is_the_credentials_own_and_comes_before_everything_else() {
+    let town = slow_town().await;
+    for _ in 0..2 {
+        let answer = town.bearer("garbage").get("/v1/channels").await;
+        Family::E1.refuses(&answer, Refusal::Unauthenticated);
+    }
+    let answer = town.bearer("garbage").get("/v1/channels").await;
+    Family::E1.refuses(&answer, Refusal::RateLimited);
+    town.integrator().get("/v1/channels").await.expect(200);
+    // Every prefix and both protocols of the REST side count as one.
+    town.integrator().get("/apis/v1/channels").await.expect(200);
+    let answer = town.integrator().get("/channels").await;
+    Family::E1.refuses(&answer, Refusal::RateLimited);
+    for _ in 0..5 {
+        town.rest.get("/healthz").send().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn zero_switches_the_limit_off() {
+    let town = Town::start().await;
+    for _ in 0..300 {
+        let answer = town.integrator().get("/v1/users/apikeys/info").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("x-ratelimit-limit"), None);
+    }
+}
+
+#[tokio::test]
+async fn passwords_can_be_guessed_twenty_times() {
+    let town = Town::start().await;
+    let login = async |email: &str, password: &str| {
+        let body = json!({ "email": email, "password": password });
+        town.system().post("/v1/auth/login", &body).await
+    };
+    let ada = town.demo.user("ada");
+    for _ in 0..20 {
+        Family::E3.refuses(&login(&ada.email, "wrong").await, Refusal::Unauthenticated);
+    }
+    let refused = login(&ada.email, &ada.password).await;
+    Family::E3.refuses(&refused, Refusal::RateLimited);
+    let wait = number(&refused, "retry-after");
+    assert!((1..=900).contains(&wait), "{wait} seconds");
+    let other_spelling = login(&ada.email.to_uppercase(), &ada.password).await;
+    Family::E3.refuses(&other_spelling, Refusal::RateLimited);
+    let grace = town.demo.user("grace");
+    login(&grace.email, &grace.password).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_unknown_account_and_a_wrong_password_are_told_alike() {
+    let town = Town::start().await;
+    let login = async |body: Value| town.system().post("/v1/auth/login", &body).await;
+    let wrong = login(json!({ "email": "ada@example.com", "password": "wrong" })).await;
+    let unknown = login(json!({ "email": "nobody@example.com", "password": "wrong" })).await;
+    Family::E3.refuses(&wrong, Refusal::Unauthenticated);
+    assert_eq!((wrong.status, wrong.body), (unknown.status, unknown.body));
+    let ada = town.demo.user("ada");
+    let by_name = login(json!({ "username": "ADA", "password": ada.password })).await;
+    assert_eq!(by_name.expect(200)["body"]["user"]["_id"], ada._id.as_str());
+}
+
+async fn post_raw(
+    town: &Town,
+    operation: &Operation,
+    by: &Credential,
+    media: &str,
+    body: &str,
+) -> Answer {
+    let call = by.sign(operation.bare(&town.rest, &town.place()));
+    call.header("Content-Type", media).body(body).send().await
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_and_a_wrong_media_type_are_named_so() {
+    let town = Town::start().await;
+    let before = town.ledger().await;
+    let mut differences = Differences::default();
+    for (operation, by, good) in town.operations_with_body() {
+        let mut body = Value::Object(good).to_string();
+        for media in [
+            "application/xml",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "image/png",
+            "json",
+        ] {
+            let answer = post_raw(&town, operation, &by, media, &body).await;
+            let case = format!("{} as {media}", operation.id);
+            differences.note(
+                case,
+                operation.family.check(&answer, Refusal::WrongMediaType),
+            );
+        }
+        // Blanks are JSON: only the size is wrong.
+        body.push_str(&" ".repeat((1 << 20) + 1 - body.len()));
+        let answer = post_raw(&town, operation, &by, "application/json", &body).await;
+        differences.note(
+            operation.id,
+            operation.family.check(&answer, Refusal::TooLarge),
+        );
+    }
+    differences.assert_none();
+    assert_eq!(town.ledger().await, before);
+    // Exactly at the limit, a body is read.
+    for (operation, by, good) in town.operations_with_body() {
+        let mut body = Value::Object(good).to_string();
+        body.push_str(&" ".repeat((1 << 20) - body.len()));
+        let answer = post_raw(&town, operation, &by, "application/json", &body).await;
+        assert_ne!(answer.status, 413, "{}", operation.id);
+    }
+}
+
+#[tokio::test]
+async fn a_header_of_100_kb_is_no_accident() {
+    let town = Town::start().await;
+    let huge = "a".repeat(100 * 1024);
+    for (name, value, statuses) in [
+        ("Authorization", format!("Bearer {huge}"), &[401, 431][..]),
+        ("X-Anything", huge.clone(), &[401, 431]),
+        ("X-API-Key", huge.clone(), &[401, 431]),
+        ("x-request-id", huge.clone(), &[401, 431]),
+    ] {
+        let call = town.rest.get("/v1/messages").header(name, &value);
+        let answer = call.send().await;
+        assert!(
+            statuses.contains(&answer.status),
+            "{name}: {}",
+            answer.status
+        );
+    }
+    let body = town.place();
+    let send = Operation::named("messages-send");
+    for key in [huge.as_str(), &"k".repeat(256), "é", ""] {
+        let call = send.call(&town.rest, &body, &town.credential(send.kinds[0]));
+        let answer = call.idempotency_key(key).send().await;
+        Family::E1.refuses(&answer, Refusal::Invalid);
+    }
+    let alive = town.rest.get("/healthz").send().await;
+    assert_eq!(alive.expect(200), json!({ "status": "ok" }));
+}
