@@ -184,7 +184,10 @@ pub async fn page(
     // One more than asked for tells whether there is more.
     let mut step = size as u64 + 1;
     loop {
-        let rows = read(connection, community, listing, range, step).await?;
+        let rows = query(community, listing, range, step)
+            .all(connection)
+            .await
+            .map_err(failed)?;
         let last = rows.last().map(|row| listing.along.position(row));
         let at_end = (rows.len() as u64) < step;
         walked += rows.len();
@@ -207,13 +210,7 @@ pub async fn page(
     }
 }
 
-async fn read(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
-    listing: &Listing,
-    range: Range,
-    limit: u64,
-) -> Result<Vec<Model>> {
+fn query(community: CommunityId, listing: &Listing, range: Range, limit: u64) -> Select<Entity> {
     let column = listing.along.column();
     let rows = listing
         .along
@@ -221,9 +218,40 @@ async fn read(
         .filter(column.gte(range.from))
         .filter(column.lt(range.to))
         .limit(limit);
-    let rows = match listing.direction {
+    match listing.direction {
         Direction::NewestFirst => rows.order_by_desc(column),
         Direction::OldestFirst => rows.order_by_asc(column),
-    };
-    rows.all(connection).await.map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan;
+
+    #[tokio::test]
+    async fn every_list_runs_along_its_index() {
+        let user = UserId::generate();
+        let cases = [
+            (Along::Channel(ChannelId::generate()), "messages_by_channel"),
+            (Along::Topic(TopicId::generate()), "messages_by_topic"),
+            (Along::Parent(MessageId::generate()), "messages_by_parent"),
+            (Along::Author(user, Direct::Only), "messages_by_author"),
+            (Along::Author(user, Direct::Not), "messages_by_author"),
+            (Along::Community, "messages_by_number"),
+        ];
+        for (along, index) in cases {
+            for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+                let filter = Filter::default();
+                let listing = Listing {
+                    along,
+                    filter,
+                    range: Range::ALL,
+                    direction,
+                };
+                let query = query(CommunityId::generate(), &listing, Range::ALL, 10);
+                plan::assert_runs_along(index, query).await;
+            }
+        }
+    }
 }

@@ -5,6 +5,8 @@ pub mod channels;
 pub mod listing;
 pub mod members;
 pub mod messages;
+#[cfg(test)]
+mod plan;
 pub mod reactions;
 pub mod seek;
 pub mod sequences;

@@ -5,11 +5,11 @@
 
 use guildhall_data::{CommunityId, failed};
 use guildhall_runtime::Result;
-use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, Select, entity::prelude::*};
 
 use super::{
     listing::{Along, Range},
-    messages::Column,
+    messages::{Column, Entity},
 };
 
 /// What is looked for.
@@ -74,6 +74,16 @@ async fn probe(
     range: Range,
     column: Column,
 ) -> Result<Option<(i64, i64)>> {
+    let query = probe_query(community, along, range, column);
+    query.into_tuple().one(connection).await.map_err(failed)
+}
+
+fn probe_query(
+    community: CommunityId,
+    along: Along,
+    range: Range,
+    column: Column,
+) -> Select<Entity> {
     let position = along.column();
     along
         .rows(community)
@@ -84,10 +94,6 @@ async fn probe(
         .filter(position.lt(range.to))
         .order_by_asc(position)
         .limit(1)
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(failed)
 }
 
 async fn last_position(
@@ -95,14 +101,37 @@ async fn last_position(
     community: CommunityId,
     along: Along,
 ) -> Result<Option<i64>> {
-    along
-        .rows(community)
-        .select_only()
-        .column(along.column())
-        .order_by_desc(along.column())
-        .limit(1)
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(failed)
+    let query = last_query(community, along);
+    query.into_tuple().one(connection).await.map_err(failed)
+}
+
+fn last_query(community: CommunityId, along: Along) -> Select<Entity> {
+    let rows = along.rows(community).select_only().column(along.column());
+    rows.order_by_desc(along.column()).limit(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_data::ChannelId;
+
+    use super::*;
+    use crate::store::plan;
+
+    #[tokio::test]
+    async fn a_probe_is_one_step_into_an_index() {
+        let cases = [
+            (Along::Channel(ChannelId::generate()), "messages_by_channel"),
+            (Along::Community, "messages_by_number"),
+        ];
+        for (along, index) in cases {
+            let probe = probe_query(
+                CommunityId::generate(),
+                along,
+                Range::ALL,
+                Column::CreatedAt,
+            );
+            plan::assert_runs_along(index, probe).await;
+            plan::assert_runs_along(index, last_query(CommunityId::generate(), along)).await;
+        }
+    }
 }
