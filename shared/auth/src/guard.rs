@@ -31,7 +31,7 @@ const CACHE_LIFE: Duration = Duration::from_secs(1);
 /// How long a checked signature is remembered: nothing but time can make it wrong.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// How often an unknown key id may make us ask for the signing keys again.
-const KEYS_REFRESH: Duration = Duration::from_secs(1);
+const KEYS_REFRESH: Duration = Duration::from_millis(200);
 
 /// Lets callers in. Cheap to clone; one per process.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ struct Inner {
     tokens: Cache<[u8; 32], Verified>,
     sessions: Cache<(CommunityId, UserId), Session>,
     signing_keys: RwLock<(Timestamp, Arc<[SigningKey]>)>,
+    /// Held while the signing keys are asked for.
+    refreshing: tokio::sync::Mutex<()>,
     /// Counts invalidations: a look-up that began before one may not fill a cache after it.
     epoch: AtomicU64,
 }
@@ -72,6 +74,7 @@ impl Guard {
             tokens: cache(TOKEN_LIFE),
             sessions: cache(CACHE_LIFE),
             signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
+            refreshing: tokio::sync::Mutex::default(),
             epoch: AtomicU64::new(0),
         }));
         let mut listener = signals.listen();
@@ -247,18 +250,31 @@ impl Inner {
         let key_id = jwt::key_id(token).ok_or_else(Credential::invalid)?;
         let known = |keys: &[SigningKey]| keys.iter().find(|key| key.key_id == key_id).cloned();
         let (asked_at, keys) = self.signing_keys.read().clone();
-        let now = Timestamp::now();
         let key = match known(&keys) {
             Some(key) => Some(key),
-            // Perhaps the keys were rotated since; unknown ids cannot make us ask all the time.
-            None if now < asked_at.plus(KEYS_REFRESH) => None,
             None => {
-                let keys: Arc<[SigningKey]> = self.source.signing_keys().await?.into();
-                *self.signing_keys.write() = (now, Arc::clone(&keys));
-                known(&keys)
+                // Perhaps the keys were rotated since; unknown ids cannot make us ask all the time.
+                let now = Timestamp::now();
+                let wait = asked_at.plus(KEYS_REFRESH).as_millis() - now.as_millis();
+                if let Ok(wait @ 1..) = u64::try_from(wait) {
+                    tokio::time::sleep(Duration::from_millis(wait).min(KEYS_REFRESH)).await;
+                }
+                known(&self.refreshed_keys(asked_at).await?)
             }
         };
         jwt::verify(token, &key.ok_or_else(Credential::invalid)?.public_key)
+    }
+
+    /// The signing keys as they are now, asked for by the first who needs them after `asked_at`.
+    async fn refreshed_keys(&self, asked_at: Timestamp) -> Result<Arc<[SigningKey]>> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let (since, keys) = self.signing_keys.read().clone();
+        if since != asked_at {
+            return Ok(keys);
+        }
+        let keys: Arc<[SigningKey]> = self.source.signing_keys().await?.into();
+        *self.signing_keys.write() = (Timestamp::now(), Arc::clone(&keys));
+        Ok(keys)
     }
 
     async fn forget(&self, signal: Signal) {

@@ -168,6 +168,10 @@ fn cannot_open(path: &Path, source: impl std::error::Error) -> Error {
 
 /// What a failed statement means to the caller.
 #[must_use]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum: what is not known to pass is our fault"
+)]
 pub fn failed(error: DbErr) -> Error {
     if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
         return Error::new(Reason::AlreadyExists, "It exists already").caused_by(error);
@@ -192,6 +196,7 @@ fn unreachable_now(error: DbErr) -> Error {
 }
 
 /// Busy (5) and full (13) pass; so does a lost connection.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
 fn is_passing(cause: &sea_orm::SqlxError) -> bool {
     match cause {
         sea_orm::SqlxError::Database(error) => {

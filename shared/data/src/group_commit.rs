@@ -175,9 +175,11 @@ mod tests {
 
     use super::*;
 
+    type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
+
     /// A store in memory that refuses 13, loses its connection at 99 and waits for permission.
     struct Memory {
-        batches: Arc<Mutex<Vec<Vec<u32>>>>,
+        batches: Batches,
         rows: Mutex<HashSet<u32>>,
         gate: Arc<Semaphore>,
     }
@@ -205,13 +207,7 @@ mod tests {
         }
     }
 
-    fn memory(
-        permits: usize,
-    ) -> (
-        GroupCommit<Memory>,
-        Arc<Mutex<Vec<Vec<u32>>>>,
-        Arc<Semaphore>,
-    ) {
+    fn memory(permits: usize) -> (GroupCommit<Memory>, Batches, Arc<Semaphore>) {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let gate = Arc::new(Semaphore::new(permits));
         let memory = Memory {

@@ -26,7 +26,6 @@ pub mod entity {
     use super::*;
 
     /// A first answer.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "idempotency_keys")]
     pub struct Model {
@@ -50,6 +49,10 @@ pub mod entity {
         /// Until when the key is remembered, in milliseconds.
         pub expires_at: i64,
     }
+
+    /// None: rows stand alone.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 

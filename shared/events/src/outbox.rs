@@ -21,7 +21,6 @@ pub mod entity {
     use super::*;
 
     /// An event on its way.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "outbox")]
     pub struct Model {
@@ -39,6 +38,10 @@ pub mod entity {
         /// When it was written, in milliseconds.
         pub created_at: i64,
     }
+
+    /// None: rows stand alone.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 
@@ -63,6 +66,10 @@ pub mod migration {
 
     #[async_trait::async_trait]
     impl MigrationTrait for CreateOutbox {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(true)
+        }
+
         async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
             let column = Alias::new;
             manager

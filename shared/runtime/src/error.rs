@@ -364,9 +364,10 @@ impl From<Error> for Status {
         if let Some(after) = error.retry_after {
             details.set_retry_info(Some(after));
         }
-        let code = match error.reason {
-            Reason::DeadlineExceeded => Code::DeadlineExceeded,
-            reason => reason.kind().grpc_code(),
+        let code = if error.reason == Reason::DeadlineExceeded {
+            Code::DeadlineExceeded
+        } else {
+            error.kind().grpc_code()
         };
         Self::with_error_details(code, error.message, details)
     }
