@@ -1,5 +1,10 @@
 //! Messages on their way to the disk: the counters, the group commit, and what goes wrong in it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with a backtrace"
+)]
+
 mod fixture;
 
 use std::{collections::BTreeMap, sync::Arc};

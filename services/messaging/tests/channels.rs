@@ -1,5 +1,10 @@
 //! Lists of channels, and what is unique about them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with a backtrace"
+)]
+
 mod fixture;
 
 use std::collections::HashSet;

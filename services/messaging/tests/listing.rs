@@ -1,5 +1,10 @@
 //! Lists of messages: complete, in order, and bounded.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with a backtrace"
+)]
+
 mod fixture;
 
 use std::{collections::HashSet, sync::Arc};
@@ -117,7 +122,7 @@ async fn each_list_holds_what_belongs_to_it() {
         ChannelId::generate(),
     );
     let (topic, first) = (TopicId::generate(), row(&community, open, 1));
-    let reply = Some(first.id);
+    let parent = first.id;
     let by = |user, channel, seq, number| Model {
         user_id: Some(user),
         number,
@@ -131,7 +136,7 @@ async fn each_list_holds_what_belongs_to_it() {
         },
         by(bob, open, 2, 2),
         Model {
-            parent_id: reply,
+            parent_id: Some(parent),
             ..by(bob, open, 3, 3)
         },
         Model {
@@ -182,8 +187,8 @@ async fn each_list_holds_what_belongs_to_it() {
         (Along::Channel(open), none(), vec![3, 2, 1]),
         (Along::Channel(open), encrypted.clone(), vec![8, 3, 2, 1]),
         (Along::Channel(open), top_level, vec![2, 1]),
-        (Along::Parent(reply.unwrap()), none(), vec![3]),
-        (Along::Parent(reply.unwrap()), bobs, vec![3]),
+        (Along::Parent(parent), none(), vec![3]),
+        (Along::Parent(parent), bobs, vec![3]),
         (Along::Topic(topic), none(), vec![4]),
         (Along::Author(ann, Direct::Not), none(), vec![5, 4, 1]),
         (Along::Author(ann, Direct::Not), in_open, vec![1]),

@@ -1,5 +1,10 @@
 //! Reactions: idempotent, counted and bounded, however many react at once.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with a backtrace"
+)]
+
 mod fixture;
 
 use std::sync::Arc;

@@ -1,5 +1,10 @@
 //! Topics of forum channels.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with a backtrace"
+)]
+
 mod fixture;
 
 use fixture::Community;
