@@ -1,1 +1,41 @@
-//! The public REST contract, translated into calls of the services
+//! The public REST contract, translated into calls of the services.
+//!
+//! The gateway holds no state and no rule of a domain. A request goes through these, in order:
+//!
+//! * [`service`]: its id, the size of its headers, and whatever panics
+//! * [`prefix`]: the one rewrite rule, before routing
+//! * [`endpoint`]: the route and all that it declares; [`surface`] lists them all
+//! * [`admission`]: rate limit, [`credential`], permission, then [`body`] size and media type
+//! * [`extract`]: path, query and body, parsed into types
+//! * [`rest`] and [`compat`]: the handlers: validate, one [`call`] of a service, map
+//! * [`listing`]: lists of a wanted length
+//! * [`envelope`]: the form of the answer, also when it is a [`failure`]
+//!
+//! [`openapi`] is made of the same endpoints; [`docs`] shows it.
+
+mod admission;
+mod body;
+mod call;
+mod client_address;
+mod compat;
+mod credential;
+mod docs;
+mod endpoint;
+mod envelope;
+mod extract;
+mod failure;
+mod listing;
+mod openapi;
+mod prefix;
+mod rest;
+mod service;
+mod surface;
+mod upstream;
+
+pub use client_address::Cidr;
+pub use endpoint::EndpointInfo;
+pub use envelope::Family;
+pub use openapi::{openapi, openapi_json};
+pub use service::{Gateway, Settings, service};
+pub use surface::infos as endpoints;
+pub use upstream::Upstream;

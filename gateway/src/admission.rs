@@ -1,0 +1,186 @@
+//! What happens to a request between its route and its handler, in the order of the contract:
+//! rate limit, credential, permission, size and media type (contract: identity, "Order of checks").
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use guildhall_auth::{AccessRule, Credential, Guard, Quota};
+use guildhall_runtime::{Error, Reason};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
+
+use crate::{
+    body,
+    call::{Admitted, BUDGET, Call},
+    client_address::{self, Cidr},
+    credential,
+    endpoint::Declaration,
+    envelope::{Family, whole_seconds},
+    failure::{Failure, Result},
+};
+
+/// What all endpoints check requests with.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub guard: Guard,
+    pub trusted_proxies: Arc<[Cidr]>,
+}
+
+/// What one endpoint checks requests with.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    pub gate: Gate,
+    pub declaration: Arc<Declaration>,
+}
+
+/// Lets a request through to its handler, or refuses it; either answer leaves in the envelope of
+/// the endpoint's family.
+pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let credential = admission.credential(&request);
+    let scheme = match &credential {
+        Ok(Some(credential)) => Some(credential.scheme()),
+        Ok(None) | Err(_) => None,
+    };
+    let family = admission.declaration.family(scheme);
+    let counted = admission.count(&credential);
+    let quota = admission.told(&counted);
+
+    let mut response = match admission.check(credential, counted, family, request).await {
+        Ok(request) => answer(next, request).await,
+        Err(failure) => failure.into_response(),
+    };
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        response = family.refuse(&failure, admission.declaration.names);
+    }
+    if let Some(quota) = quota {
+        quota.write(family, response.headers_mut());
+    }
+    // Answers are for one caller; what others may keep says so itself.
+    let caching = response.headers_mut().entry(CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Runs the handler within the time that its calls have, too: a service may not even say that it
+/// was too slow.
+async fn answer(next: Next, request: Request) -> Response {
+    let running = tokio::time::timeout(BUDGET, next.run(request));
+    running.await.unwrap_or_else(|_elapsed| {
+        let message = "The deadline was exceeded, try again";
+        Failure::from(Error::unavailable(Reason::DeadlineExceeded, message)).into_response()
+    })
+}
+
+impl Admission {
+    /// The request's credential; who needs none is not asked for any.
+    fn credential(&self, request: &Request) -> Result<Option<Credential>, Error> {
+        match self.declaration.access {
+            AccessRule::Public => Ok(None),
+            AccessRule::Internal | AccessRule::Credential { .. } => {
+                credential::read(request.headers())
+            }
+        }
+    }
+
+    fn count(
+        &self,
+        credential: &Result<Option<Credential>, Error>,
+    ) -> Result<Option<Quota>, Error> {
+        match credential {
+            Ok(credential) => self.gate.guard.count(credential.as_ref()),
+            // Of two credentials neither is counted: the request goes nowhere.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What the answer tells of the limit.
+    fn told(&self, counted: &Result<Option<Quota>, Error>) -> Option<Told> {
+        match counted {
+            Ok(quota) => quota.map(|quota| Told {
+                quota,
+                refused: None,
+            }),
+            Err(error) => self.gate.guard.rate_limit().map(|limit| {
+                let wait = error.retry_delay().unwrap_or_default();
+                Told {
+                    quota: Quota {
+                        limit,
+                        remaining: 0,
+                        reset: wait,
+                    },
+                    refused: Some(wait),
+                }
+            }),
+        }
+    }
+
+    async fn check(
+        &self,
+        credential: Result<Option<Credential>, Error>,
+        counted: Result<Option<Quota>, Error>,
+        family: Family,
+        request: Request,
+    ) -> Result<Request> {
+        counted?;
+        let credential = credential?;
+        let access = &self.declaration.access;
+        let caller = self.gate.guard.admit(credential.as_ref(), access).await?;
+
+        let (mut parts, body) = request.into_parts();
+        let body = if matches!(parts.method, Method::GET | Method::HEAD) {
+            Body::empty()
+        } else {
+            Body::from(body::read(&parts.method, &parts.headers, body).await?)
+        };
+        let admitted = Admitted {
+            credential,
+            caller,
+            address: client_address::of(&parts, &self.gate.trusted_proxies),
+            family,
+        };
+        let call = Call::new(&parts, admitted)?;
+        parts.extensions.insert(call);
+        Ok(Request::from_parts(parts, body))
+    }
+}
+
+/// What the `X-RateLimit-*` headers say.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    quota: Quota,
+    refused: Option<Duration>,
+}
+
+impl Told {
+    fn write(self, family: Family, headers: &mut HeaderMap) {
+        const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+        const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+        const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+        const RETRY_AFTER: HeaderName = HeaderName::from_static("x-ratelimit-retryafter");
+
+        let limit = HeaderValue::from(self.quota.limit);
+        headers.insert(REMAINING, HeaderValue::from(self.quota.remaining));
+        headers.insert(RESET, HeaderValue::from(whole_seconds(self.quota.reset)));
+        match family {
+            Family::Sendbird => {
+                let with_window = HeaderValue::from_str(&format!("{};w=1", self.quota.limit));
+                headers.insert(LIMIT, with_window.unwrap_or(limit));
+                if let Some(wait) = self.refused {
+                    let seconds = whole_seconds(wait).max(1);
+                    headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+                }
+            }
+            Family::Integration
+            | Family::Application
+            | Family::System
+            | Family::Mudbase
+            | Family::Bare => {
+                headers.insert(LIMIT, limit);
+            }
+        }
+    }
+}

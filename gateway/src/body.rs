@@ -1,0 +1,130 @@
+//! Size and media type of a request's body, checked before its content.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use guildhall_runtime::{Error, Reason, Result};
+use http::{
+    HeaderMap, Method,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+/// The largest JSON body, in bytes.
+pub const LIMIT: usize = 1024 * 1024;
+/// How long a client may take to send its body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// BODY_TOO_LARGE above 1 MiB, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON (a plain
+/// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends.
+pub async fn read(method: &Method, headers: &HeaderMap, body: Body) -> Result<Bytes> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > LIMIT as u64) {
+        return Err(too_large());
+    }
+    let optional = *method == Method::DELETE && body.is_end_stream();
+    if !optional && !is_json(headers) {
+        let message = "Send the body as application/json";
+        return Err(Error::new(Reason::UnsupportedMediaType, message));
+    }
+    let reading = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+    match reading.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) | Err(_) => Err(Error::new(
+            Reason::MalformedBody,
+            "The body did not arrive completely",
+        )),
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(Reason::BodyTooLarge, "The body is larger than 1 MiB")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    // A curl of the public documentation sends its JSON as plain text.
+    matches!(essence.as_str(), "" | "application/json" | "text/plain")
+        || (essence.contains('/') && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        let read = read(&Method::POST, &headers, Body::from(body)).await;
+        read.err().map(|error| error.reason())
+    }
+
+    #[tokio::test]
+    async fn json_in_its_spellings_is_taken_and_nothing_else() {
+        for taken in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/merge-patch+json",
+            "text/plain",
+            "",
+        ] {
+            assert_eq!(reason(taken, b"{}".to_vec()).await, None, "{taken}");
+        }
+        for refused in ["application/x-www-form-urlencoded", "text/html", "+json"] {
+            let reason = reason(refused, b"{}".to_vec()).await;
+            assert_eq!(reason, Some(Reason::UnsupportedMediaType), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_size_is_checked_before_the_type() {
+        assert_eq!(
+            reason("application/json", vec![b' '; LIMIT]).await,
+            None,
+            "exactly the limit"
+        );
+        let length = HeaderValue::from(LIMIT as u64 + 1);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, length);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        let error = read(&Method::POST, &headers, Body::empty())
+            .await
+            .unwrap_err();
+        assert_eq!(error.reason(), Reason::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_lies_about_its_size_is_cut_off() {
+        let body = Body::from_stream(futures::stream::repeat_with(|| {
+            Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 4096]))
+        }));
+        let error = read(&Method::POST, &HeaderMap::new(), body)
+            .await
+            .unwrap_err();
+        assert_eq!(error.reason(), Reason::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_delete_may_come_without_body_and_then_without_a_fitting_type() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        assert!(read(&Method::DELETE, &headers, Body::empty()).await.is_ok());
+    }
+}

@@ -1,0 +1,4 @@
+//! Facades for clients that were written for other platforms.
+
+pub mod mudbase;
+pub mod sendbird;

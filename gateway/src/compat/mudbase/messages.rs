@@ -1,0 +1,288 @@
+//! Messages of the Mudbase facade (contract: mudbase, "2. Messages").
+
+use axum::{Json, extract::State};
+use guildhall_data::{ChannelId, MessageId};
+use guildhall_proto::messaging::v1::{
+    GetChannelRequest, ListMessagesRequest, Message, MessageCursor, ReplyMessageRequest,
+    SendMessageRequest, message_cursor::Position,
+};
+use guildhall_runtime::{Error, Reason, Timestamp};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::{
+    ChatPath, FIELDS, access, message_in,
+    resource::{ChatMessage, NewChatMessage, SentMessage},
+};
+use crate::{
+    call::{Call, Replayed},
+    endpoint::Endpoint,
+    envelope::{Family, mudbase::Mudbase},
+    extract::{Input, Query, Segments, id},
+    failure::{Result, sent},
+    listing,
+    upstream::Services,
+};
+
+/// Messages per page when nothing is said.
+const LIMIT: usize = 50;
+/// Messages per page at most.
+const MAX_LIMIT: usize = 100;
+/// How deep pages reach; `before` goes on from there.
+const MAX_DEPTH: usize = 1_000;
+
+pub fn endpoints() -> Vec<Endpoint> {
+    let endpoint = |id, title, handler| {
+        Endpoint::new(id, title, Family::Mudbase, access(), handler)
+            .naming(FIELDS)
+            .refusing(&[Reason::ChannelNotFound])
+    };
+    vec![
+        endpoint("mb-messages-list", "Get chat messages", routes!(list))
+            .calls("/guildhall.messaging.v1.MessageService/ListMessages"),
+        endpoint("mb-messages-send", "Send message", routes!(send))
+            .calls("/guildhall.messaging.v1.MessageService/SendMessage"),
+    ]
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// 1 when left out; pages reach 1,000 messages deep, `before` goes on from there.
+    #[param(minimum = 1)]
+    page: Option<usize>,
+    /// 50 when left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// Only what is older than this ISO-8601 time.
+    before: Option<String>,
+    /// Only what is newer than this ISO-8601 time.
+    after: Option<String>,
+}
+
+/// A page in numbers: how many messages to pass over, and how many to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slice {
+    skip: usize,
+    take: usize,
+}
+
+impl ListQuery {
+    fn slice(&self) -> Result<Slice> {
+        let take = self.limit.unwrap_or(LIMIT);
+        if !(1..=MAX_LIMIT).contains(&take) {
+            let message = format!("limit must be 1 to {MAX_LIMIT}");
+            return Err(Error::invalid("limit", message).into());
+        }
+        let page = self.page.unwrap_or(1);
+        match page.checked_mul(take) {
+            Some(depth) if page >= 1 && depth <= MAX_DEPTH => Ok(Slice {
+                skip: depth - take,
+                take,
+            }),
+            _ => {
+                let message = format!(
+                    "page must be at least 1 and page times limit at most {MAX_DEPTH}: go on with before"
+                );
+                Err(Error::invalid("page", message).into())
+            }
+        }
+    }
+}
+
+fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+    let parse = |text| {
+        let message = format!("{field} must be an ISO-8601 time");
+        Timestamp::parse_iso(text).ok_or_else(|| Error::invalid(field, message))
+    };
+    Ok(text.map(parse).transpose()?)
+}
+
+/// A page of messages, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MudbaseMessageList)]
+struct ChatMessages {
+    messages: Vec<ChatMessage>,
+    /// The number of messages ever sent in the chat.
+    total: i64,
+}
+
+/// The messages of a chat, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages",
+    tag = "Mudbase: chat",
+    params(
+        ("projectId" = String, Path, description = "The community's id or slug"),
+        ("chatId" = String, Path, description = "The channel's id"),
+        ListQuery,
+    ),
+    responses((status = 200, description = "A page", body = Mudbase<ChatMessages>, example = json!({
+        "success": true,
+        "data": {
+            "messages": [{
+                "_id": "e50000000000000000000001", "content": "Hello everyone",
+                "sender": { "_id": "a00000000000000000000001", "firstName": "Ada" },
+                "createdAt": "2026-01-02T01:39:43.561Z", "type": "text"
+            }],
+            "total": 1
+        }
+    })))
+)]
+async fn list(
+    State(services): State<Services>,
+    call: Call,
+    Segments(path): Segments<ChatPath>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Mudbase<ChatMessages>>> {
+    let slice = query.slice()?;
+    let before = moment("before", query.before.as_deref())?;
+    let after = moment("after", query.after.as_deref())?;
+    let chat = path.chat(&services, &call).await?;
+    let wanted = ListMessagesRequest {
+        channel: chat.to_string(),
+        before: before.map(|time| MessageCursor {
+            position: Some(Position::Time(time.into())),
+        }),
+        include_encrypted: true,
+        ..ListMessagesRequest::default()
+    };
+    let (messages, total) = futures::try_join!(
+        fetch(&services, &call, wanted, after, slice),
+        messages_ever_sent(&services, &call, chat),
+    )?;
+    let messages = messages.into_iter().map(Into::into).collect();
+    Ok(Json(Mudbase::new(ChatMessages { messages, total })))
+}
+
+/// The messages of a slice of those after a time, newest first. Pages by number are walked, which
+/// is why their depth is bounded; the service would begin with the oldest after a time.
+async fn fetch(
+    services: &Services,
+    call: &Call,
+    wanted: ListMessagesRequest,
+    after: Option<Timestamp>,
+    slice: Slice,
+) -> Result<Vec<Message>> {
+    let listed = listing::messages(services, call, wanted, slice.skip + slice.take).await?;
+    let messages = listed.messages.into_iter();
+    let messages = messages.filter(|message| is_after(message, after));
+    Ok(messages.skip(slice.skip).take(slice.take).collect())
+}
+
+fn is_after(message: &Message, time: Option<Timestamp>) -> bool {
+    match (time, &message.create_time) {
+        (Some(time), Some(created)) => Timestamp::from(created) > time,
+        (None, _) | (_, None) => true,
+    }
+}
+
+async fn messages_ever_sent(services: &Services, call: &Call, chat: ChannelId) -> Result<i64> {
+    let request = call.request(GetChannelRequest {
+        channel: chat.to_string(),
+    });
+    let answer = services.channels().get_channel(request).await?;
+    Ok(sent(answer.into_inner().channel, "a channel")?.last_seq)
+}
+
+/// Sends a message as the caller, or replies to one. It is on disk when the answer comes.
+#[utoipa::path(
+    post,
+    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages",
+    tag = "Mudbase: chat",
+    params(
+        ("projectId" = String, Path, description = "The community's id or slug"),
+        ("chatId" = String, Path, description = "The channel's id"),
+    ),
+    request_body(content = NewChatMessage, example = json!({ "type": "text", "content": "Hello everyone" })),
+    responses((status = 201, description = "Stored", body = Mudbase<SentMessage>, example = json!({
+        "success": true,
+        "data": {
+            "_id": "e50000000000000000000001", "content": "Hello everyone",
+            "sender": "a00000000000000000000001", "createdAt": "2026-01-02T01:39:43.561Z"
+        }
+    })))
+)]
+async fn send(
+    State(services): State<Services>,
+    call: Call,
+    Segments(path): Segments<ChatPath>,
+    Input(new): Input<NewChatMessage>,
+) -> Result<(StatusCode, Replayed, Json<Mudbase<SentMessage>>)> {
+    let parent = new.reply_to.as_deref();
+    let parent = parent
+        .map(|text| id::<MessageId>("replyTo", text))
+        .transpose()?;
+    let content = new.content()?;
+    let chat = path.chat(&services, &call).await?;
+    let (replayed, message) = match parent {
+        None => {
+            let request = call.request(SendMessageRequest {
+                channel: chat.to_string(),
+                text: content.text,
+                kind: content.kind.into(),
+                details: Some(content.details),
+                ..SendMessageRequest::default()
+            });
+            let answer = services.messages().send_message(request).await?;
+            (Replayed::of(&answer), answer.into_inner().message)
+        }
+        Some(parent) => {
+            let request = call.request(ReplyMessageRequest {
+                message: message_in(chat, parent),
+                text: content.text,
+                kind: content.kind.into(),
+                details: Some(content.details),
+                ..ReplyMessageRequest::default()
+            });
+            let answer = services.messages().reply_message(request).await?;
+            (Replayed::of(&answer), answer.into_inner().message)
+        }
+    };
+    let stored = Mudbase::new(sent(message, "the stored message")?.into());
+    Ok((StatusCode::CREATED, replayed, Json(stored)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn query(page: Option<usize>, limit: Option<usize>) -> ListQuery {
+        ListQuery {
+            page,
+            limit,
+            before: None,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn the_first_fifty_are_the_default() {
+        assert_eq!(
+            query(None, None).slice().unwrap(),
+            Slice { skip: 0, take: 50 }
+        );
+        assert_eq!(
+            query(Some(10), Some(100)).slice().unwrap(),
+            Slice {
+                skip: 900,
+                take: 100
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_slice_is_bounded_or_refused(page in any::<usize>(), limit in any::<usize>()) {
+            if let Ok(slice) = query(Some(page), Some(limit)).slice() {
+                prop_assert!((1..=MAX_LIMIT).contains(&slice.take));
+                prop_assert!(slice.skip + slice.take <= MAX_DEPTH);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The Mudbase chat facade (contract: mudbase).
+
+pub mod messages;
+pub mod reactions;
+mod resource;
+
+use guildhall_auth::{AccessRule, CredentialKind};
+use guildhall_data::{ChannelId, CommunityId, MessageId};
+use guildhall_proto::{
+    identity::v1::GetCommunityRequest,
+    messaging::v1::{MessageReference, message_reference::Reference},
+};
+use guildhall_runtime::{Error, ErrorKind, Reason};
+use serde::Deserialize;
+
+use crate::{
+    call::Call, endpoint::callers, envelope::FieldNames, extract::id, failure::Result,
+    upstream::Services,
+};
+
+/// What callers call the fields of our RPCs.
+const FIELDS: FieldNames = &[
+    ("text", "content"),
+    ("channel", "chatId"),
+    ("message", "messageId"),
+];
+
+/// Any member.
+fn access() -> AccessRule {
+    callers(&[CredentialKind::Jwt], None)
+}
+
+/// `{projectId}/chats/{chatId}` of a path.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChatPath {
+    project_id: String,
+    chat_id: String,
+}
+
+/// `{projectId}/chats/{chatId}/messages/{messageId}` of a path.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MessagePath {
+    project_id: String,
+    chat_id: String,
+    message_id: String,
+}
+
+impl ChatPath {
+    /// The chat, in the caller's own project.
+    ///
+    /// # Errors
+    /// COMMUNITY_NOT_FOUND for any other project, known or not.
+    async fn chat(&self, services: &Services, call: &Call) -> Result<ChannelId> {
+        let chat = id::<ChannelId>("chatId", &self.chat_id)?;
+        own_project(&self.project_id, services, call).await?;
+        Ok(chat)
+    }
+}
+
+impl MessagePath {
+    /// The message, in the caller's own project.
+    async fn message(&self, services: &Services, call: &Call) -> Result<Option<MessageReference>> {
+        let chat = id::<ChannelId>("chatId", &self.chat_id)?;
+        let message = id::<MessageId>("messageId", &self.message_id)?;
+        own_project(&self.project_id, services, call).await?;
+        Ok(message_in(chat, message))
+    }
+}
+
+fn message_in(chat: ChannelId, message: MessageId) -> Option<MessageReference> {
+    Some(MessageReference {
+        reference: Some(Reference::Id(message.to_string())),
+        channel: chat.to_string(),
+    })
+}
+
+/// A project is a community, named by its id or its name in addresses.
+async fn own_project(project: &str, services: &Services, call: &Call) -> Result<()> {
+    let own = call.community()?;
+    let found = match project.parse::<CommunityId>() {
+        Ok(id) => Some(id),
+        Err(_) => by_slug(project, services, call).await?,
+    };
+    if found != Some(own) {
+        return Err(Error::new(Reason::CommunityNotFound, "Project not found").into());
+    }
+    Ok(())
+}
+
+async fn by_slug(slug: &str, services: &Services, call: &Call) -> Result<Option<CommunityId>> {
+    let request = call.request(GetCommunityRequest {
+        community: slug.to_owned(),
+    });
+    match services
+        .directory()
+        .get_community(request)
+        .await
+        .map_err(Error::from)
+    {
+        Ok(answer) => Ok(Some(answer.into_inner().id.parse()?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

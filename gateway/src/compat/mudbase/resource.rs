@@ -1,0 +1,303 @@
+//! A message as the facade's callers write and read it.
+
+use guildhall_proto::messaging::v1::{EncryptedPayload, Message, MessageDetails, MessageKind};
+use guildhall_runtime::{Error, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::failure::Result;
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = MudbaseMessageType)]
+enum ChatMessageType {
+    Text,
+    Image,
+    Video,
+    Audio,
+    File,
+    Location,
+    Contact,
+}
+
+impl From<ChatMessageType> for MessageKind {
+    fn from(kind: ChatMessageType) -> Self {
+        match kind {
+            ChatMessageType::Text => Self::Text,
+            ChatMessageType::Image => Self::Image,
+            ChatMessageType::Video => Self::Video,
+            ChatMessageType::Audio => Self::Audio,
+            ChatMessageType::File => Self::File,
+            ChatMessageType::Location => Self::Location,
+            ChatMessageType::Contact => Self::Contact,
+        }
+    }
+}
+
+impl From<MessageKind> for ChatMessageType {
+    /// The facade has no type for messages of the administration: they are texts.
+    fn from(kind: MessageKind) -> Self {
+        match kind {
+            MessageKind::Unspecified | MessageKind::Text | MessageKind::Admin => Self::Text,
+            MessageKind::Image => Self::Image,
+            MessageKind::Video => Self::Video,
+            MessageKind::Audio => Self::Audio,
+            MessageKind::File => Self::File,
+            MessageKind::Location => Self::Location,
+            MessageKind::Contact => Self::Contact,
+        }
+    }
+}
+
+/// A text that only its readers can decrypt; all parts base64.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MudbaseEncrypted)]
+struct EndToEndEncrypted {
+    version: i32,
+    scheme: Scheme,
+    ciphertext: String,
+    nonce: String,
+    ephemeral_public_key: String,
+    sender_key_id: String,
+}
+
+/// The one scheme that there is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[schema(as = MudbaseEncryptionScheme)]
+enum Scheme {
+    #[serde(rename = "mudbase-e2ee-v1")]
+    Version1,
+}
+
+impl From<EndToEndEncrypted> for EncryptedPayload {
+    fn from(payload: EndToEndEncrypted) -> Self {
+        Self {
+            version: payload.version,
+            scheme: match payload.scheme {
+                Scheme::Version1 => "mudbase-e2ee-v1".to_owned(),
+            },
+            ciphertext: payload.ciphertext,
+            nonce: payload.nonce,
+            ephemeral_public_key: payload.ephemeral_public_key,
+            sender_key_id: payload.sender_key_id,
+        }
+    }
+}
+
+impl From<EncryptedPayload> for EndToEndEncrypted {
+    fn from(payload: EncryptedPayload) -> Self {
+        Self {
+            version: payload.version,
+            scheme: Scheme::Version1,
+            ciphertext: payload.ciphertext,
+            nonce: payload.nonce,
+            ephemeral_public_key: payload.ephemeral_public_key,
+            sender_key_id: payload.sender_key_id,
+        }
+    }
+}
+
+/// A message to send: with exactly one of `content` and `e2ee`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MudbaseNewMessage)]
+pub struct NewChatMessage {
+    #[serde(rename = "type")]
+    kind: ChatMessageType,
+    /// 1 to 10,000 characters.
+    content: Option<String>,
+    /// The message to reply to.
+    #[serde(alias = "reply_to")]
+    pub reply_to: Option<String>,
+    /// Ids of users.
+    mentions: Option<Vec<String>>,
+    /// Of texts only.
+    e2ee: Option<EndToEndEncrypted>,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub struct Content {
+    pub kind: MessageKind,
+    pub text: String,
+    pub details: MessageDetails,
+}
+
+impl NewChatMessage {
+    /// Checks that it is either open or encrypted.
+    pub fn content(self) -> Result<Content> {
+        match (&self.content, &self.e2ee) {
+            (None, None) => return Err(Error::missing("content").into()),
+            (Some(_), Some(_)) => {
+                let message = "content and e2ee exclude each other";
+                return Err(Error::invalid("e2ee", message).into());
+            }
+            (None, Some(_)) if self.kind != ChatMessageType::Text => {
+                let message = "e2ee can only be the content of a text";
+                return Err(Error::invalid("e2ee", message).into());
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+        Ok(Content {
+            kind: self.kind.into(),
+            text: self.content.unwrap_or_default(),
+            details: MessageDetails {
+                mentioned_user_ids: self.mentions.unwrap_or_default(),
+                encrypted: self.e2ee.map(Into::into),
+                ..MessageDetails::default()
+            },
+        })
+    }
+}
+
+/// A message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MudbaseMessage)]
+pub struct ChatMessage {
+    #[serde(rename = "_id")]
+    id: String,
+    /// Left out of encrypted messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    /// Null for messages of the administration.
+    sender: Option<Sender>,
+    created_at: String,
+    #[serde(rename = "type")]
+    kind: ChatMessageType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    mentions: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    reactions: Vec<CountedReaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e2ee: Option<EndToEndEncrypted>,
+}
+
+/// Who wrote it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MudbaseSender)]
+struct Sender {
+    #[serde(rename = "_id")]
+    id: String,
+    first_name: String,
+}
+
+/// How many members reacted with an emoji.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MudbaseCountedReaction)]
+struct CountedReaction {
+    emoji: String,
+    count: i64,
+}
+
+impl From<Message> for ChatMessage {
+    fn from(message: Message) -> Self {
+        let kind = message.kind().into();
+        let details = message.details.unwrap_or_default();
+        let author = message.author.filter(|author| !author.user_id.is_empty());
+        let reactions = message.reactions.into_iter();
+        Self {
+            id: message.id,
+            content: details.encrypted.is_none().then_some(message.text),
+            sender: author.map(|author| Sender {
+                id: author.user_id,
+                first_name: author.first_name,
+            }),
+            created_at: iso(message.create_time).unwrap_or_default(),
+            kind,
+            reply_to: message.parent.map(|parent| parent.id),
+            mentions: details.mentioned_user_ids,
+            reactions: reactions
+                .map(|reaction| CountedReaction {
+                    emoji: reaction.emoji,
+                    count: reaction.count,
+                })
+                .collect(),
+            edited_at: iso(message.edit_time),
+            e2ee: details.encrypted.map(Into::into),
+        }
+    }
+}
+
+/// A message as it was stored.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MudbaseSentMessage)]
+pub struct SentMessage {
+    #[serde(rename = "_id")]
+    id: String,
+    /// Left out of encrypted messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    /// The author's id.
+    sender: String,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e2ee: Option<EndToEndEncrypted>,
+}
+
+impl From<Message> for SentMessage {
+    fn from(message: Message) -> Self {
+        let encrypted = message.details.and_then(|details| details.encrypted);
+        Self {
+            id: message.id,
+            content: encrypted.is_none().then_some(message.text),
+            sender: message.author.unwrap_or_default().user_id,
+            created_at: iso(message.create_time).unwrap_or_default(),
+            e2ee: encrypted.map(Into::into),
+        }
+    }
+}
+
+fn iso(at: Option<prost_types::Timestamp>) -> Option<String> {
+    at.map(|at| Timestamp::from(at).to_iso())
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_runtime::Reason;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn content(body: Value) -> Result<Content> {
+        serde_json::from_value::<NewChatMessage>(body)
+            .unwrap()
+            .content()
+    }
+
+    #[test]
+    fn a_message_is_either_open_or_encrypted() {
+        let e2ee = json!({
+            "version": 1, "scheme": "mudbase-e2ee-v1", "ciphertext": "YQ==", "nonce": "Yg==",
+            "ephemeralPublicKey": "Yw==", "senderKeyId": "k"
+        });
+        let open = content(json!({"type": "text", "content": "hi", "mentions": ["u"]})).unwrap();
+        assert_eq!(
+            (open.text.as_str(), open.details.mentioned_user_ids.len()),
+            ("hi", 1)
+        );
+        let sealed = content(json!({"type": "text", "e2ee": e2ee})).unwrap();
+        assert_eq!(sealed.details.encrypted.unwrap().ciphertext, "YQ==");
+
+        let refused = |body| content(body).unwrap_err().error.reason();
+        assert_eq!(refused(json!({"type": "text"})), Reason::MissingField);
+        assert_eq!(
+            refused(json!({"type": "text", "content": "hi", "e2ee": e2ee})),
+            Reason::InvalidValue
+        );
+        assert_eq!(
+            refused(json!({"type": "image", "e2ee": e2ee})),
+            Reason::InvalidValue
+        );
+    }
+}

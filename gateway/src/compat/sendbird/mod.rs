@@ -1,0 +1,128 @@
+//! The Sendbird Chat Platform API v3 (contract: sendbird).
+
+mod extras;
+pub mod messages;
+mod new_message;
+pub mod reactions;
+mod resource;
+mod window;
+
+use guildhall_auth::{AccessRule, CredentialKind};
+use guildhall_proto::messaging::v1::{MessageReference, message_reference::Reference};
+use guildhall_runtime::Error;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    endpoint::callers,
+    envelope::FieldNames,
+    failure::{Failure, JsonType, Result},
+};
+
+/// What callers call the fields of our RPCs.
+const FIELDS: FieldNames = &[
+    ("text", "message"),
+    ("sender", "user_id"),
+    ("user", "sender_id"),
+    ("emoji", "reaction"),
+    ("channel", "channel_url"),
+    ("parent", "parent_message_id"),
+];
+
+/// Whoever has a token of the facade.
+fn access() -> AccessRule {
+    callers(&[CredentialKind::SendbirdToken], None)
+}
+
+/// The two kinds of channels of the facade. Either reaches every channel of the community.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ChannelType {
+    GroupChannels,
+    OpenChannels,
+}
+
+impl ChannelType {
+    /// The name in message resources.
+    fn name(self) -> &'static str {
+        match self {
+            Self::GroupChannels => "group",
+            Self::OpenChannels => "open",
+        }
+    }
+}
+
+/// `{channel_type}/{channel_url}` of a path.
+#[derive(Debug, Deserialize)]
+struct ChannelPath {
+    channel_type: String,
+    channel_url: String,
+}
+
+/// `{channel_type}/{channel_url}/messages/{message_id}` of a path.
+#[derive(Debug, Deserialize)]
+struct MessagePath {
+    channel_type: String,
+    channel_url: String,
+    message_id: String,
+}
+
+/// A channel as the caller names it.
+#[derive(Debug, Clone)]
+struct Place {
+    channel_type: ChannelType,
+    /// Its url or id.
+    channel: String,
+}
+
+impl TryFrom<ChannelPath> for Place {
+    type Error = Failure;
+
+    fn try_from(path: ChannelPath) -> Result<Self> {
+        let channel_type = match path.channel_type.as_str() {
+            "group_channels" => ChannelType::GroupChannels,
+            "open_channels" => ChannelType::OpenChannels,
+            _ => {
+                let message = "channel_type must be group_channels or open_channels";
+                return Err(Error::invalid("channel_type", message).into());
+            }
+        };
+        Ok(Self {
+            channel_type,
+            channel: path.channel_url,
+        })
+    }
+}
+
+impl Place {
+    /// The message with this integer id, when it stands here.
+    fn message(&self, number: i64) -> Option<MessageReference> {
+        Some(MessageReference {
+            reference: Some(Reference::Number(number)),
+            channel: self.channel.clone(),
+        })
+    }
+}
+
+impl MessagePath {
+    /// The channel and the message's integer id.
+    fn parse(self) -> Result<(Place, i64)> {
+        let number = self
+            .message_id
+            .parse()
+            .map_err(|_| Failure::mistyped("message_id", JsonType::Number))?;
+        let path = ChannelPath {
+            channel_type: self.channel_type,
+            channel_url: self.channel_url,
+        };
+        Ok((path.try_into()?, positive("message_id", number)?))
+    }
+}
+
+/// An integer id.
+fn positive(field: &str, number: i64) -> Result<i64> {
+    if number > 0 {
+        return Ok(number);
+    }
+    Err(Error::invalid(field, format!("{field} must be positive")).into())
+}

@@ -1,0 +1,62 @@
+//! E2, "application".
+
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{FieldError, Refusal};
+
+/// A success.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Application<T> {
+    meta: ApplicationMeta,
+    #[schema(value_type = String)]
+    message: &'static str,
+    data: T,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationMeta {
+    #[schema(value_type = String, example = "success")]
+    status: &'static str,
+    #[schema(example = 200)]
+    status_code: u16,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    validation: Vec<FieldError>,
+}
+
+impl<T> Application<T> {
+    pub fn new(message: &'static str, data: T) -> Self {
+        Self {
+            meta: ApplicationMeta {
+                status: "success",
+                status_code: StatusCode::OK.as_u16(),
+                validation: Vec::new(),
+            },
+            message,
+            data,
+        }
+    }
+}
+
+/// An error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplicationError {
+    meta: ApplicationMeta,
+    message: String,
+}
+
+pub fn error(status: StatusCode, refusal: Refusal<'_>) -> ApplicationError {
+    ApplicationError {
+        meta: ApplicationMeta {
+            status: "error",
+            status_code: status.as_u16(),
+            validation: refusal.fields,
+        },
+        message: refusal.message,
+    }
+}

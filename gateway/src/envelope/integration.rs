@@ -1,0 +1,64 @@
+//! E1, "integration".
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{FieldError, Refusal};
+
+/// A success with data.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Integration<T> {
+    #[schema(value_type = String, example = "success")]
+    status: &'static str,
+    #[schema(value_type = String)]
+    message: &'static str,
+    data: T,
+}
+
+impl<T> Integration<T> {
+    pub fn new(message: &'static str, data: T) -> Self {
+        Self {
+            status: "success",
+            message,
+            data,
+        }
+    }
+}
+
+/// A success that has nothing to tell but itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Acknowledgement {
+    #[schema(value_type = String, example = "success")]
+    status: &'static str,
+    #[schema(value_type = String)]
+    message: &'static str,
+}
+
+impl Acknowledgement {
+    pub fn new(message: &'static str) -> Self {
+        Self {
+            status: "success",
+            message,
+        }
+    }
+}
+
+/// An error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntegrationError {
+    #[schema(value_type = String, example = "error")]
+    status: &'static str,
+    message: String,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+pub fn error(refusal: Refusal<'_>) -> IntegrationError {
+    IntegrationError {
+        status: "error",
+        message: refusal.message,
+        errors: refusal.fields,
+    }
+}

@@ -1,0 +1,181 @@
+//! JSON bodies.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequest, Request},
+};
+use guildhall_runtime::{Error, Reason};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, error::Category};
+
+use super::refused;
+use crate::{
+    body::LIMIT,
+    failure::{Failure, Result},
+};
+
+/// A JSON object from the body. An empty body is an empty object, `null` is as good as absent, the
+/// last of two equal fields counts, and unknown fields are ignored.
+#[derive(Debug)]
+pub struct Input<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request<Body>, _state: &S) -> Result<Self> {
+        // The endpoint has read and measured the body before it called us.
+        let bytes = to_bytes(request.into_body(), LIMIT)
+            .await
+            .map_err(Error::internal)?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let mut fields = if body.trim_ascii().is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_slice(body).map_err(malformed)?
+    };
+    fields.retain(|_, value: &mut Value| !value.is_null());
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let path = error.path().to_string();
+        refused(&path, &error.into_inner().to_string())
+    })
+}
+
+fn malformed(error: serde_json::Error) -> Error {
+    let message = match error.classify() {
+        Category::Data => "The body must be a JSON object".to_owned(),
+        Category::Io | Category::Syntax | Category::Eof => {
+            format!("The body is not valid JSON: {error}")
+        }
+    };
+    Error::new(Reason::MalformedBody, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::failure::JsonType;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        #[serde(alias = "channel_id")]
+        channel_id: String,
+        count: Option<u32>,
+        silent: Option<bool>,
+        names: Option<Vec<String>>,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Inner {
+        version: i32,
+    }
+
+    fn asked(body: &str) -> Result<Asked> {
+        parse(body.as_bytes())
+    }
+
+    fn complaint(body: &str) -> (Reason, String, Option<JsonType>) {
+        let failure = asked(body).unwrap_err();
+        let field = failure.error.violations().first();
+        (
+            failure.error.reason(),
+            field
+                .map(|violation| violation.field.clone())
+                .unwrap_or_default(),
+            failure.expected,
+        )
+    }
+
+    #[test]
+    fn both_spellings_nulls_duplicates_and_unknown_fields_are_taken() {
+        for body in [
+            r#"{"channelId":"c"}"#,
+            r#"{"channel_id":"c","count":null}"#,
+            r#"{"channelId":"x","channelId":"c"}"#,
+            r#" {"channelId":"c","unheard":{"of":[1]}} "#,
+        ] {
+            assert_eq!(asked(body).unwrap().channel_id, "c", "{body}");
+        }
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        for body in ["", "{}", r#"{"channelId":null}"#] {
+            assert_eq!(
+                complaint(body),
+                (Reason::MissingField, "channelId".into(), None),
+                "{body}"
+            );
+        }
+        assert_eq!(
+            complaint(r#"{"channelId":"c","inner":{}}"#),
+            (Reason::MissingField, "inner.version".into(), None)
+        );
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_named_with_the_type_it_must_have() {
+        for (body, field, expected) in [
+            (r#"{"channelId":1}"#, "channelId", JsonType::String),
+            (
+                r#"{"channelId":"c","count":"1"}"#,
+                "count",
+                JsonType::Number,
+            ),
+            (
+                r#"{"channelId":"c","silent":1}"#,
+                "silent",
+                JsonType::Boolean,
+            ),
+            (r#"{"channelId":"c","names":"n"}"#, "names", JsonType::List),
+            (
+                r#"{"channelId":"c","names":[1]}"#,
+                "names[0]",
+                JsonType::String,
+            ),
+            (r#"{"channelId":"c","inner":1}"#, "inner", JsonType::Object),
+        ] {
+            assert_eq!(
+                complaint(body),
+                (Reason::InvalidValue, field.into(), Some(expected)),
+                "{body}"
+            );
+        }
+        let (reason, field, _) = complaint(r#"{"channelId":"c","count":-1}"#);
+        assert_eq!((reason, field.as_str()), (Reason::InvalidValue, "count"));
+        let (reason, field, _) = complaint(r#"{"channelId":"c","channel_id":"d"}"#);
+        assert_eq!(
+            (reason, field.as_str()),
+            (Reason::InvalidValue, "channelId")
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_malformed() {
+        let deep = format!(
+            r#"{{"channelId":"c","x":{}{}}}"#,
+            "[".repeat(200),
+            "]".repeat(200)
+        );
+        for body in ["[]", "1", "{", r#"{"channelId":"\ud800"}"#, &deep] {
+            assert_eq!(complaint(body).0, Reason::MalformedBody, "{body}");
+        }
+        let broken: Result<Asked> = parse(b"{\"channelId\":\"\xff\"}");
+        assert_eq!(broken.unwrap_err().error.reason(), Reason::MalformedBody);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_breaks_the_reader(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse::<Asked>(&body);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a handler answers when it cannot do as asked.
+
+use axum::response::{IntoResponse, Response};
+use guildhall_runtime::Error;
+use http::StatusCode;
+use tonic::Status;
+
+/// An error on its way to the envelope of its endpoint, which alone knows the form.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What went wrong.
+    pub error: Error,
+    /// The type that a field was to have, where that is what went wrong.
+    pub expected: Option<JsonType>,
+}
+
+/// What handlers return.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// The type that a field was to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonType {
+    /// Text.
+    String,
+    /// A number.
+    Number,
+    /// A list.
+    List,
+    /// An object.
+    Object,
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl JsonType {
+    /// The type's name with its article.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::List => "a list",
+            Self::Object => "an object",
+            Self::Boolean => "a boolean",
+        }
+    }
+}
+
+impl Failure {
+    /// A field of another type than it must have.
+    pub fn mistyped(field: &str, expected: JsonType) -> Self {
+        let error = Error::invalid(field, format!("{field} must be {}", expected.name()));
+        Self {
+            error,
+            expected: Some(expected),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            expected: None,
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Error::from(status).into()
+    }
+}
+
+impl IntoResponse for Failure {
+    /// A response that carries the failure to the endpoint's envelope.
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A part of an answer that a service never leaves out.
+pub fn sent<T>(part: Option<T>, what: &'static str) -> Result<T> {
+    part.ok_or_else(|| Error::bug(format!("a service left out {what}")).into())
+}

@@ -1,0 +1,362 @@
+//! Channels (contract: messaging, "1. Channels").
+
+use axum::{Json, extract::State};
+use guildhall_auth::{CredentialKind, Permission};
+use guildhall_data::CommunityId;
+use guildhall_proto::messaging::v1::{
+    Channel, ChannelType, CreateChannelRequest, ListChannelsRequest,
+};
+use guildhall_runtime::{Error, Reason, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use crate::{
+    call::{Call, Replayed},
+    endpoint::{Endpoint, callers},
+    envelope::{Family, integration::Integration, system::System},
+    extract::{Input, Query},
+    failure::{Result, sent},
+    upstream::Services,
+};
+
+/// Channels per call of the service.
+const PAGE: i32 = 500;
+/// The most channels that a list holds: the contract gives it no paging.
+const MAX_LISTED: usize = 10_000;
+/// What the contract knows and the platform does not have yet.
+const NOT_BUILT: &str = "Channels of type whisper, iframe, audio and video, categories and \
+                         freezing are not available yet";
+
+pub fn endpoints() -> Vec<Endpoint> {
+    let list_access = callers(
+        &[
+            CredentialKind::CommunityKey,
+            CredentialKind::UserKey,
+            CredentialKind::SystemKey,
+        ],
+        Some(Permission::GetChannels),
+    );
+    let create_access = callers(
+        &[CredentialKind::SystemKey, CredentialKind::CommunityKey],
+        Some(Permission::ManageChannels),
+    );
+    vec![
+        Endpoint::new(
+            "channels-list",
+            "Get Channels List",
+            Family::Integration,
+            list_access,
+            routes!(list),
+        )
+        .answering_system_keys_in(Family::System)
+        .calls("/guildhall.messaging.v1.ChannelService/ListChannels"),
+        Endpoint::new(
+            "channels-create",
+            "Create channel",
+            Family::System,
+            create_access,
+            routes!(create),
+        )
+        .calls("/guildhall.messaging.v1.ChannelService/CreateChannel")
+        .naming(&[("type", "channelType")])
+        .refusing(&[
+            Reason::UserNotFound,
+            Reason::AlreadyExists,
+            Reason::NotImplemented,
+        ]),
+    ]
+}
+
+/// The kinds of channels that the contract knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ChannelKind {
+    #[serde(alias = "text")]
+    Open,
+    Whisper,
+    Announcement,
+    #[serde(alias = "direct")]
+    Dm,
+    Forum,
+    Iframe,
+    Audio,
+    #[serde(alias = "stage")]
+    Video,
+}
+
+impl ChannelKind {
+    /// As messaging knows it; none for kinds that it does not have yet.
+    fn built(self) -> Option<ChannelType> {
+        match self {
+            Self::Open => Some(ChannelType::Open),
+            Self::Announcement => Some(ChannelType::Announcement),
+            Self::Dm => Some(ChannelType::Dm),
+            Self::Forum => Some(ChannelType::Forum),
+            Self::Whisper | Self::Iframe | Self::Audio | Self::Video => None,
+        }
+    }
+}
+
+impl From<ChannelType> for ChannelKind {
+    fn from(kind: ChannelType) -> Self {
+        match kind {
+            ChannelType::Unspecified | ChannelType::Open => Self::Open,
+            ChannelType::Announcement => Self::Announcement,
+            ChannelType::Dm => Self::Dm,
+            ChannelType::Forum => Self::Forum,
+        }
+    }
+}
+
+/// A channel, for Bearer keys.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ListedChannel {
+    #[serde(rename = "_id")]
+    id: String,
+    topic: String,
+    channel_type: ChannelKind,
+}
+
+impl From<Channel> for ListedChannel {
+    fn from(channel: Channel) -> Self {
+        Self {
+            channel_type: channel.r#type().into(),
+            id: channel.id,
+            topic: channel.topic,
+        }
+    }
+}
+
+/// A channel, for system keys.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChannelRecord {
+    topic: String,
+    /// Roles that may enter; empty for every member.
+    permissions: Vec<String>,
+    /// The small numeric id of the creator, as text.
+    user_id: String,
+    /// The community.
+    server_id: String,
+    channel_type: ChannelKind,
+    #[serde(rename = "_id")]
+    id: String,
+    created_at: String,
+    updated_at: String,
+    /// Always 0.
+    #[serde(rename = "__v")]
+    version: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    description: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    participants: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    announcers: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    frozen: bool,
+}
+
+impl ChannelRecord {
+    fn new(channel: Channel, community: CommunityId) -> Self {
+        let iso = |at: Option<prost_types::Timestamp>| {
+            at.map(|at| Timestamp::from(at).to_iso())
+                .unwrap_or_default()
+        };
+        Self {
+            channel_type: channel.r#type().into(),
+            topic: channel.topic,
+            permissions: channel.role_ids,
+            user_id: channel.creator_number.to_string(),
+            server_id: community.to_string(),
+            id: channel.id,
+            created_at: iso(channel.create_time),
+            updated_at: iso(channel.update_time),
+            version: 0,
+            description: channel.description,
+            participants: channel.participant_ids,
+            announcers: channel.announcer_ids,
+            frozen: channel.frozen,
+        }
+    }
+}
+
+/// The list, in the envelope of the credential.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum ChannelList {
+    /// For Bearer keys.
+    Keys(Integration<Vec<ListedChannel>>),
+    /// For system keys.
+    SystemKey(System<Vec<ChannelRecord>>),
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+struct ListQuery {
+    /// Only channels of this type; `text`, `direct` and `stage` mean `open`, `dm` and `video`.
+    #[serde(alias = "channel_type")]
+    #[param(inline)]
+    channel_type: Option<ChannelKind>,
+}
+
+/// The channels that the caller may use, the 10,000 oldest at most. A system key is answered in
+/// envelope E3 with whole records.
+#[utoipa::path(
+    get,
+    path = "/channels",
+    tag = "Channels",
+    params(ListQuery),
+    responses((status = 200, description = "The channels", body = ChannelList, examples(
+        ("bearer" = (summary = "For Bearer keys", value = json!({
+            "status": "success",
+            "message": "Channels fetched successfully",
+            "data": [{ "_id": "ca0000000000000000000001", "topic": "General", "channelType": "open" }]
+        }))),
+        ("system key" = (summary = "For system keys", value = json!({
+            "meta": {
+                "success": true,
+                "message": "Channels have been fetched successfully",
+                "devMessage": "Channels have been fetched successfully"
+            },
+            "body": [{
+                "topic": "General", "permissions": [], "userId": "1",
+                "serverId": "c00000000000000000000001", "channelType": "open",
+                "_id": "ca0000000000000000000001", "createdAt": "2026-01-02T03:04:05.678Z",
+                "updatedAt": "2026-01-02T03:04:05.678Z", "__v": 0
+            }]
+        })))
+    )))
+)]
+async fn list(
+    State(services): State<Services>,
+    call: Call,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<ChannelList>> {
+    let channels = match query.channel_type.map(ChannelKind::built) {
+        // The platform has no channel of such a kind.
+        Some(None) => Vec::new(),
+        Some(Some(kind)) => all_channels(&services, &call, kind).await?,
+        None => all_channels(&services, &call, ChannelType::Unspecified).await?,
+    };
+    if call.family() == Family::System {
+        let community = call.community()?;
+        let records = channels
+            .into_iter()
+            .map(|channel| ChannelRecord::new(channel, community));
+        let list = System::new("Channels have been fetched successfully", records.collect());
+        return Ok(Json(ChannelList::SystemKey(list)));
+    }
+    let listed = channels.into_iter().map(ListedChannel::from).collect();
+    let list = Integration::new("Channels fetched successfully", listed);
+    Ok(Json(ChannelList::Keys(list)))
+}
+
+async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Result<Vec<Channel>> {
+    let mut channels = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = call.request(ListChannelsRequest {
+            page_size: PAGE,
+            page_token,
+            r#type: kind.into(),
+        });
+        let page = services
+            .channels()
+            .list_channels(request)
+            .await?
+            .into_inner();
+        channels.extend(page.channels);
+        page_token = page.next_page_token;
+        if page_token.is_empty() || channels.len() >= MAX_LISTED {
+            return Ok(channels);
+        }
+    }
+}
+
+/// A channel to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewChannel {
+    /// The name shown, 1 to 100 characters; `title` means the same.
+    #[serde(alias = "title")]
+    topic: String,
+    /// `text`, `direct` and `stage` mean `open`, `dm` and `video`.
+    #[serde(alias = "channel_type")]
+    channel_type: ChannelKind,
+    /// At most 1,000 characters.
+    description: Option<String>,
+    /// At least two users (id, number, e-mail or username), in a `dm`.
+    participants: Option<Vec<String>>,
+    /// Users who may write, in an `announcement`; the creator alone when left out.
+    announcers: Option<Vec<String>>,
+    #[schema(ignore)]
+    category_id: Option<String>,
+    #[schema(ignore)]
+    whisperers: Option<Vec<String>>,
+    #[schema(ignore)]
+    iframe: Option<serde_json::Value>,
+    #[schema(ignore)]
+    frozen: Option<bool>,
+}
+
+impl NewChannel {
+    /// Whether it asks for what the contract knows and the platform does not have yet.
+    fn is_ahead_of_us(&self) -> bool {
+        self.category_id.is_some()
+            || self.whisperers.is_some()
+            || self.iframe.is_some()
+            || self.frozen == Some(true)
+    }
+}
+
+/// Makes a channel in the key's community. The kinds `whisper`, `iframe`, `audio` and `video`, and
+/// the fields `categoryId`, `whisperers`, `iframe` and `frozen`, are not available yet: 501.
+#[utoipa::path(
+    post,
+    path = "/channels",
+    tag = "Channels",
+    request_body(content = NewChannel, example = json!({ "topic": "Lounge", "channelType": "open" })),
+    responses((status = 200, description = "Made", body = System<ChannelRecord>, example = json!({
+        "meta": {
+            "success": true,
+            "message": "Channel has been created successfully",
+            "devMessage": "Channel has been created successfully"
+        },
+        "body": {
+            "topic": "Lounge", "permissions": [], "userId": "7",
+            "serverId": "c00000000000000000000001", "channelType": "open",
+            "_id": "ca0000000000000000000002", "createdAt": "2026-02-03T04:05:06.789Z",
+            "updatedAt": "2026-02-03T04:05:06.789Z", "__v": 0
+        }
+    })))
+)]
+async fn create(
+    State(services): State<Services>,
+    call: Call,
+    Input(new): Input<NewChannel>,
+) -> Result<(Replayed, Json<System<ChannelRecord>>)> {
+    let kind = new.channel_type.built().filter(|_| !new.is_ahead_of_us());
+    let kind = kind.ok_or_else(|| Error::new(Reason::NotImplemented, NOT_BUILT))?;
+    let request = call.request(CreateChannelRequest {
+        topic: new.topic,
+        r#type: kind.into(),
+        description: new.description.unwrap_or_default(),
+        participants: new.participants.unwrap_or_default(),
+        announcers: new.announcers.unwrap_or_default(),
+        url: String::new(),
+    });
+    let answer = services.channels().create_channel(request).await?;
+    let replayed = Replayed::of(&answer);
+    let channel = sent(answer.into_inner().channel, "the new channel")?;
+    let record = ChannelRecord::new(channel, call.community()?);
+    let message = "Channel has been created successfully";
+    Ok((replayed, Json(System::new(message, record))))
+}

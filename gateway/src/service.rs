@@ -1,0 +1,131 @@
+//! The gateway as one service: what surrounds every route.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::FutureExt;
+use guildhall_auth::Guard;
+use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id};
+use http::{HeaderName, HeaderValue, Request, header::X_CONTENT_TYPE_OPTIONS};
+use tower::{BoxError, Service, ServiceExt};
+use tracing::Instrument;
+
+use crate::{
+    admission::Gate,
+    client_address::Cidr,
+    docs, endpoint,
+    envelope::Family,
+    failure::Failure,
+    prefix, surface,
+    upstream::{Services, Upstream},
+};
+
+/// The most bytes that all headers of a request may have.
+const MAX_HEADERS: usize = 64 * 1024;
+
+/// How the gateway is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+}
+
+/// The gateway: answers every request, in the caller's envelope.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    router: Router,
+}
+
+/// The gateway in front of `upstream`, letting in whom `guard` knows. From the start of
+/// `shutdown` it no longer says that it is ready.
+#[must_use]
+pub fn service(
+    upstream: Upstream,
+    guard: Guard,
+    settings: Settings,
+    shutdown: Shutdown,
+) -> Gateway {
+    let gate = Gate {
+        guard,
+        trusted_proxies: settings.trusted_proxies.into(),
+    };
+    let router = endpoint::router(surface::endpoints(), &gate)
+        .with_state(Services::new(upstream, shutdown))
+        .merge(docs::page())
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method);
+    Gateway { router }
+}
+
+async fn no_route(Extension(family): Extension<Family>) -> Response {
+    let failure = Error::new(Reason::RouteNotFound, "Route not found.").into();
+    family.refuse(&failure, &[])
+}
+
+async fn no_method(Extension(family): Extension<Family>) -> Response {
+    family.refuse_method()
+}
+
+impl<B> Service<Request<B>> for Gateway
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let router = self.router.clone();
+        Box::pin(answer(router, request.map(Body::new)).map(Ok))
+    }
+}
+
+async fn answer(router: Router, mut request: Request<Body>) -> Response {
+    let id = RequestId::of(request.headers());
+    let path = request.uri().path();
+    let family = Family::of_path(path);
+    let span = tracing::info_span!("request", method = %request.method(), path, request_id = %id);
+    let mut response = if size_of_headers(&request) > MAX_HEADERS {
+        let message = "Request headers are too large";
+        family.refuse(&Error::new(Reason::InvalidValue, message).into(), &[])
+    } else {
+        if let Some(uri) = prefix::rewrite(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(family);
+        let routed = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+        match routed.instrument(span).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            // The panic's own text went to standard error; the caller learns nothing of it.
+            Err(_panic) => family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]),
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(request_id::HEADER), id.to_header());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.into_response()
+}
+
+fn size_of_headers(request: &Request<Body>) -> usize {
+    let sizes = request.headers().iter();
+    sizes
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
+}
