@@ -271,9 +271,12 @@ async fn a_key_may_do_what_it_carries_and_nothing_else() {
             .collect();
         for kind in operation.kinds {
             let personal = *kind == Kind::UserKey;
-            let make = async |names: &[&str]| match kind {
-                Kind::UserKey => town.keys().user(key::spec(names)).await,
-                _ => town.keys().community(key::spec(names)).await,
+            let make = async |names: &[&str]| {
+                if personal {
+                    town.keys().user(key::spec(names)).await
+                } else {
+                    town.keys().community(key::spec(names)).await
+                }
             };
             if *kind == Kind::SystemKey {
                 continue;

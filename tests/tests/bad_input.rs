@@ -94,6 +94,64 @@ async fn a_field_that_is_missing_or_of_another_type_is_refused() {
     assert_eq!(town.ledger().await, before);
 }
 
+#[tokio::test]
+async fn a_mistake_is_named_as_the_caller_spelled_it() {
+    let town = Town::start().await;
+    let (channel, message) = (town.demo.channel("general"), &town.demo.message_id);
+    for (path, body, field) in [
+        (
+            "send",
+            json!({ "channelId": "x", "message": "Hi", "sender": "ada" }),
+            "channelId",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": "", "sender": "ada" }),
+            "message",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": "Hi" }),
+            "sender",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": 7, "sender": "ada" }),
+            "message",
+        ),
+        (
+            "reply",
+            json!({ "message": "Hi", "sender": "ada" }),
+            "messageId",
+        ),
+        (
+            "react",
+            json!({ "messageId": message, "emoji": "", "sender": "ada" }),
+            "emoji",
+        ),
+    ] {
+        let answer = town
+            .integrator()
+            .post(&format!("/v1/messages/{path}"), &body)
+            .await;
+        Family::E1.refuses(&answer, Refusal::Invalid);
+        assert_eq!(
+            answer.json()["errors"][0]["field"],
+            field,
+            "{body}: {}",
+            answer.body
+        );
+    }
+    let query = town.integrator().get("/v1/messages?count=0").await;
+    assert_eq!(query.expect(400)["errors"][0]["field"], "count");
+    let chat = town
+        .place()
+        .fill("/api/chat/projects/{project}/chats/{chat}/messages");
+    let body = json!({ "type": "text", "content": "" });
+    let chat = town.member("ada").post(&chat, &body).await.expect(400);
+    assert!(chat["details"]["content"].is_string(), "{chat}");
+}
+
 /// The fields that hold a text of the caller's own.
 fn texts(
     town: &Town,
@@ -292,7 +350,6 @@ async fn a_query_that_makes_no_sense_is_refused() {
         "count=ten",
         "count=1.5",
         "count=99999999999999999999",
-        "user_id=12x",
         "email=nonsense",
         "before=2025-13-45T00:00:00Z",
         "channel_id=%00",

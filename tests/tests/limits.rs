@@ -8,7 +8,9 @@
 use std::time::Duration;
 
 use guildhall_testkit::{Answer, Options};
-use guildhall_tests::{Credential, Differences, Family, Operation, Refusal, Town, operation::Kind};
+use guildhall_tests::{
+    Credential, Differences, Family, OPERATIONS, Operation, Refusal, Town, operation::Kind,
+};
 use serde_json::{Value, json};
 
 /// One request per second, two at once.
@@ -196,30 +198,81 @@ async fn a_body_over_the_limit_and_a_wrong_media_type_are_named_so() {
 }
 
 #[tokio::test]
+async fn a_refusal_arrives_however_much_is_still_being_sent() {
+    let town = Town::start().await;
+    let body = vec![b' '; 4 << 20];
+    for (credential, refusal) in [
+        ("garbage", Refusal::Unauthenticated),
+        (town.demo.api_key.as_str(), Refusal::TooLarge),
+    ] {
+        for _ in 0..10 {
+            let call = town.rest.post("/v1/messages/send").bearer(credential);
+            let call = call.header("Content-Type", "application/json");
+            Family::E1.refuses(&call.body(body.as_slice()).send().await, refusal);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_header_of_100_kb_is_no_accident() {
     let town = Town::start().await;
-    let huge = "a".repeat(100 * 1024);
-    for (name, value, statuses) in [
-        ("Authorization", format!("Bearer {huge}"), &[401, 431][..]),
-        ("X-Anything", huge.clone(), &[401, 431]),
-        ("X-API-Key", huge.clone(), &[401, 431]),
-        ("x-request-id", huge.clone(), &[401, 431]),
-    ] {
-        let call = town.rest.get("/v1/messages").header(name, &value);
-        let answer = call.send().await;
-        assert!(
-            statuses.contains(&answer.status),
-            "{name}: {}",
-            answer.status
-        );
+    let (place, huge) = (town.place(), "a".repeat(100 * 1024));
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        let by = town.credential(operation.kinds[0]);
+        for name in ["X-Anything", "x-request-id", "User-Agent"] {
+            let call = operation.call(&town.rest, &place, &by).header(name, &huge);
+            let answer = call.send().await;
+            let case = format!("{} with {name}", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::Invalid));
+        }
+        let answer = operation
+            .make(&town.rest, &place, &by.with_text(&huge))
+            .await;
+        let family = operation.family;
+        let outcome = family.check(&answer, Refusal::Unauthenticated);
+        let outcome = outcome.or_else(|_| family.check(&answer, Refusal::Invalid));
+        differences.note(format!("{} with such a credential", operation.id), outcome);
     }
-    let body = town.place();
+    differences.assert_none();
     let send = Operation::named("messages-send");
-    for key in [huge.as_str(), &"k".repeat(256), "é", ""] {
-        let call = send.call(&town.rest, &body, &town.credential(send.kinds[0]));
+    for key in [&"k".repeat(256), "é", ""] {
+        let call = send.call(&town.rest, &place, &town.credential(send.kinds[0]));
         let answer = call.idempotency_key(key).send().await;
         Family::E1.refuses(&answer, Refusal::Invalid);
     }
     let alive = town.rest.get("/healthz").send().await;
     assert_eq!(alive.expect(200), json!({ "status": "ok" }));
+}
+
+#[tokio::test]
+async fn an_address_is_believed_of_trusted_proxies_alone() {
+    let proxies = vec!["--trusted-proxies".to_owned(), "127.0.0.0/8".to_owned()];
+    for (args, believed) in [(Vec::new(), false), (proxies, true)] {
+        let town = Town::start_with(Options {
+            args,
+            ..Options::default()
+        })
+        .await;
+        let body = json!({ "email": "ada@example.com", "password": "wrong" });
+        let attempt = async |address: &str| {
+            let call = town.system().call(http::Method::POST, "/v1/auth/login");
+            call.header("X-Forwarded-For", address)
+                .json(&body)
+                .send()
+                .await
+        };
+        for _ in 0..20 {
+            let answer = attempt("203.0.113.7").await;
+            Family::E3.refuses(&answer, Refusal::Unauthenticated);
+        }
+        Family::E3.refuses(&attempt("203.0.113.7").await, Refusal::RateLimited);
+        let elsewhere = attempt("203.0.113.8").await;
+        let refusal = if believed {
+            Refusal::Unauthenticated
+        } else {
+            Refusal::RateLimited
+        };
+        Family::E3.refuses(&elsewhere, refusal);
+    }
 }
