@@ -1,5 +1,5 @@
-//! What happens to a request between its route and its handler, in the order of the contract:
-//! rate limit, credential, permission, size and media type (contract: identity, "Order of checks").
+//! What happens to a request between its route and its handler: the size of its headers and then,
+//! in the order of the contract, rate limit, credential, permission, size and media type (contract: identity, "Order of checks").
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +23,9 @@ use crate::{
     failure::{Failure, Result},
 };
 
+/// The most bytes that all headers of a request may have.
+const MAX_HEADERS: usize = 64 * 1024;
+
 /// What all endpoints check requests with.
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -41,10 +44,7 @@ pub struct Admission {
 /// the endpoint's family.
 pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let credential = admission.credential(&request);
-    let scheme = match &credential {
-        Ok(Some(credential)) => Some(credential.scheme()),
-        Ok(None) | Err(_) => None,
-    };
+    let scheme = credential::announced(request.headers());
     let family = admission.declaration.family(scheme);
     let counted = admission.count(&credential);
     let quota = admission.told(&counted);
@@ -125,6 +125,7 @@ impl Admission {
         family: Family,
         request: Request,
     ) -> Result<Request> {
+        check_size(request.headers())?;
         counted?;
         let credential = credential?;
         let access = &self.declaration.access;
@@ -146,6 +147,17 @@ impl Admission {
         parts.extensions.insert(call);
         Ok(Request::from_parts(parts, body))
     }
+}
+
+fn check_size(headers: &HeaderMap) -> Result<()> {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    if sizes.sum::<usize>() > MAX_HEADERS {
+        let message = "Request headers are too large";
+        return Err(Error::new(Reason::InvalidValue, message).into());
+    }
+    Ok(())
 }
 
 /// What the `X-RateLimit-*` headers say.

@@ -1,15 +1,16 @@
 //! Size and media type of a request's body, checked before its content.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
 use guildhall_runtime::{Error, Reason, Result};
-use http::{
-    HeaderMap, Method,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
-use http_body::Body as _;
+use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// The largest JSON body, in bytes.
@@ -17,16 +18,74 @@ pub const LIMIT: usize = 1024 * 1024;
 /// How long a client may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How much of a refused body is read all the same, in bytes.
+const MAX_LEFTOVER: usize = 8 * 1024 * 1024;
+/// For how long.
+const LEFTOVER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A body whose rest is read behind the answer when nobody wants it: a client that is still sending
+/// when its connection is closed would see a broken pipe instead of why it was refused.
+pub struct Courteous {
+    body: Body,
+    ended: bool,
+}
+
+impl Courteous {
+    /// The same body, with manners.
+    pub fn wrap(body: Body) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        Body::new(Self { body, ended: false })
+    }
+}
+
+impl HttpBody for Courteous {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.ended |= matches!(frame, Poll::Ready(None | Some(Err(_))));
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Courteous {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            return;
+        }
+        let body = std::mem::take(&mut self.body);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let rest = discard(Limited::new(body, MAX_LEFTOVER));
+            runtime.spawn(tokio::time::timeout(LEFTOVER_PATIENCE, rest));
+        }
+    }
+}
+
+async fn discard(mut body: Limited<Body>) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
 /// Reads a JSON body.
 ///
 /// # Errors
 /// BODY_TOO_LARGE above 1 MiB, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON (a plain
 /// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends.
 pub async fn read(method: &Method, headers: &HeaderMap, body: Body) -> Result<Bytes> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LIMIT as u64) {
+    if body.size_hint().lower() > LIMIT as u64 {
         return Err(too_large());
     }
     let optional = *method == Method::DELETE && body.is_end_stream();
@@ -100,14 +159,10 @@ mod tests {
             None,
             "exactly the limit"
         );
-        let length = HeaderValue::from(LIMIT as u64 + 1);
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_LENGTH, length);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        let error = read(&Method::POST, &headers, Body::empty())
-            .await
-            .unwrap_err();
-        assert_eq!(error.reason(), Reason::BodyTooLarge);
+        assert_eq!(
+            reason("text/html", vec![b' '; LIMIT + 1]).await,
+            Some(Reason::BodyTooLarge)
+        );
     }
 
     #[tokio::test]

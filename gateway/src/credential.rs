@@ -12,6 +12,18 @@ const SENDBIRD_TOKEN: &str = "api-token";
 /// Markers by which a known client chooses its host; they are no part of the key.
 const MARKERS: &[&str] = &["local:", "pre-staging:", "staging:", "playground:"];
 
+/// The scheme that a request announces first, whatever its credential is worth.
+pub fn announced(headers: &HeaderMap) -> Option<Scheme> {
+    let has = |name: &str| headers.get(name).is_some_and(|value| !value.is_empty());
+    if has(AUTHORIZATION.as_str()) {
+        Some(Scheme::Bearer)
+    } else if SYSTEM_KEY.into_iter().any(has) {
+        Some(Scheme::SystemKey)
+    } else {
+        has(SENDBIRD_TOKEN).then_some(Scheme::SendbirdToken)
+    }
+}
+
 /// The credential of a request; none when it has none, or an empty one.
 ///
 /// # Errors

@@ -10,8 +10,17 @@ use tonic::Status;
 pub struct Failure {
     /// What went wrong.
     pub error: Error,
-    /// The type that a field was to have, where that is what went wrong.
-    pub expected: Option<JsonType>,
+    /// What is wrong with the field in particular, where a facade tells it.
+    pub fault: Option<Fault>,
+}
+
+/// What is wrong with a field: finer than the reason INVALID_VALUE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It has another type than this.
+    Mistyped(JsonType),
+    /// It is a number beyond its bounds.
+    OutOfRange,
 }
 
 /// What handlers return.
@@ -51,17 +60,22 @@ impl Failure {
         let error = Error::invalid(field, format!("{field} must be {}", expected.name()));
         Self {
             error,
-            expected: Some(expected),
+            fault: Some(Fault::Mistyped(expected)),
+        }
+    }
+
+    /// A number beyond its bounds.
+    pub fn out_of_range(field: &str, description: String) -> Self {
+        Self {
+            error: Error::invalid(field, description),
+            fault: Some(Fault::OutOfRange),
         }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            expected: None,
-        }
+        Self { error, fault: None }
     }
 }
 

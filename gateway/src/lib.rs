@@ -2,7 +2,7 @@
 //!
 //! The gateway holds no state and no rule of a domain. A request goes through these, in order:
 //!
-//! * [`service`]: its id, the size of its headers, and whatever panics
+//! * [`service`]: its id, and whatever panics
 //! * [`prefix`]: the one rewrite rule, before routing
 //! * [`endpoint`]: the route and all that it declares; [`surface`] lists them all
 //! * [`admission`]: rate limit, [`credential`], permission, then [`body`] size and media type

@@ -7,11 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{
-    Extension, Router,
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use guildhall_auth::Guard;
@@ -22,6 +18,7 @@ use tracing::Instrument;
 
 use crate::{
     admission::Gate,
+    body::Courteous,
     client_address::Cidr,
     docs, endpoint,
     envelope::Family,
@@ -29,9 +26,6 @@ use crate::{
     prefix, surface,
     upstream::{Services, Upstream},
 };
-
-/// The most bytes that all headers of a request may have.
-const MAX_HEADERS: usize = 64 * 1024;
 
 /// How the gateway is set up.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +85,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let router = self.router.clone();
-        Box::pin(answer(router, request.map(Body::new)).map(Ok))
+        let request = request.map(|body| Courteous::wrap(Body::new(body)));
+        Box::pin(answer(router, request).map(Ok))
     }
 }
 
@@ -100,32 +95,20 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let path = request.uri().path();
     let family = Family::of_path(path);
     let span = tracing::info_span!("request", method = %request.method(), path, request_id = %id);
-    let mut response = if size_of_headers(&request) > MAX_HEADERS {
-        let message = "Request headers are too large";
-        family.refuse(&Error::new(Reason::InvalidValue, message).into(), &[])
-    } else {
-        if let Some(uri) = prefix::rewrite(request.uri()) {
-            *request.uri_mut() = uri;
-        }
-        request.extensions_mut().insert(id.clone());
-        request.extensions_mut().insert(family);
-        let routed = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
-        match routed.instrument(span).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            // The panic's own text went to standard error; the caller learns nothing of it.
-            Err(_panic) => family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]),
-        }
+    if let Some(uri) = prefix::rewrite(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(family);
+    let routed = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    let mut response = match routed.instrument(span).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        // The panic's own text went to standard error; the caller learns nothing of it.
+        Err(_panic) => family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]),
     };
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static(request_id::HEADER), id.to_header());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.into_response()
-}
-
-fn size_of_headers(request: &Request<Body>) -> usize {
-    let sizes = request.headers().iter();
-    sizes
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
+    response
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Refusal;
-use crate::failure::JsonType;
+use crate::failure::{Fault, JsonType};
 
 /// An error.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,8 +21,9 @@ pub struct SendbirdError {
 }
 
 pub fn error(refusal: &Refusal<'_>) -> SendbirdError {
-    let code = match refusal.failure.expected {
-        Some(expected) => mistyped(expected),
+    let code = match refusal.failure.fault {
+        Some(Fault::Mistyped(expected)) => mistyped(expected),
+        Some(Fault::OutOfRange) => 400_113,
         None => code(refusal.reason()),
     };
     SendbirdError {

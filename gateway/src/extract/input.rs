@@ -60,7 +60,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::failure::JsonType;
+    use crate::failure::{Fault, JsonType};
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -82,7 +82,7 @@ mod tests {
         parse(body.as_bytes())
     }
 
-    fn complaint(body: &str) -> (Reason, String, Option<JsonType>) {
+    fn complaint(body: &str) -> (Reason, String, Option<Fault>) {
         let failure = asked(body).unwrap_err();
         let field = failure.error.violations().first();
         (
@@ -90,7 +90,7 @@ mod tests {
             field
                 .map(|violation| violation.field.clone())
                 .unwrap_or_default(),
-            failure.expected,
+            failure.fault,
         )
     }
 
@@ -145,7 +145,11 @@ mod tests {
         ] {
             assert_eq!(
                 complaint(body),
-                (Reason::InvalidValue, field.into(), Some(expected)),
+                (
+                    Reason::InvalidValue,
+                    field.into(),
+                    Some(Fault::Mistyped(expected))
+                ),
                 "{body}"
             );
         }

@@ -44,7 +44,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::failure::JsonType;
+    use crate::failure::{Fault, JsonType};
 
     #[derive(Debug, PartialEq, Deserialize)]
     struct Asked {
@@ -77,7 +77,7 @@ mod tests {
             let failure = parse::<Asked>(query).unwrap_err();
             assert_eq!(failure.error.reason(), Reason::InvalidValue);
             assert_eq!(failure.error.violations()[0].field, field);
-            assert_eq!(failure.expected, Some(expected), "{query}");
+            assert_eq!(failure.fault, Some(Fault::Mistyped(expected)), "{query}");
         }
         let failure = parse::<Asked>("count=99999999999").unwrap_err();
         assert_eq!(failure.error.violations()[0].field, "count");

@@ -276,7 +276,8 @@ async fn get(
     let message = by_id(id::<MessageId>("messageId", &message_id)?);
     let request = call.request(GetMessageRequest { message });
     let answer = services.messages().get_message(request).await?;
-    let item = sent(answer.into_inner().message, "a message")?.into();
+    let message = sent(answer.into_inner().message, "a message")?;
+    let item = listing::unencrypted(message)?.into();
     Ok(Json(Integration::new("message fetched successfully", item)))
 }
 

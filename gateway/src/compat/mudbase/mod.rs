@@ -21,8 +21,9 @@ use crate::{
 /// What callers call the fields of our RPCs.
 const FIELDS: FieldNames = &[
     ("text", "content"),
+    ("message", "content"),
     ("channel", "chatId"),
-    ("message", "messageId"),
+    ("channelId", "chatId"),
 ];
 
 /// Any member.

@@ -26,6 +26,8 @@ const FIELDS: FieldNames = &[
     ("user", "sender_id"),
     ("emoji", "reaction"),
     ("channel", "channel_url"),
+    ("channelId", "channel_url"),
+    ("messageId", "message_id"),
     ("parent", "parent_message_id"),
 ];
 

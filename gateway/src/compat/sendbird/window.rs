@@ -9,7 +9,12 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Place, extras::Wanted, positive};
-use crate::{call::Call, failure::Result, listing, upstream::Services};
+use crate::{
+    call::Call,
+    failure::{Failure, Result},
+    listing,
+    upstream::Services,
+};
 
 /// The most messages on either side.
 const MAX_SIDE: usize = 200;
@@ -182,7 +187,8 @@ fn side(field: &str, limit: Option<i64>) -> Result<usize> {
         None => Ok(SIDE),
         Some(Ok(limit @ 0..=MAX_SIDE)) => Ok(limit),
         Some(Ok(_) | Err(_)) => {
-            Err(Error::invalid(field, format!("{field} must be 0 to {MAX_SIDE}")).into())
+            let message = format!("{field} must be 0 to {MAX_SIDE}");
+            Err(Failure::out_of_range(field, message))
         }
     }
 }
