@@ -111,6 +111,30 @@ async fn a_direct_message_channel_is_for_its_participants_alone() {
             .any(|channel| channel["_id"] == pair.as_str());
         assert_eq!(seen, sees, "{caller:?}");
     }
+    let reader = ["getMessages", "sendMessages", "replyMessages"];
+    let outsider = town.bearer(&town.keys_of("grace").user(key::spec(&reader)).await.text);
+    let reply = json!({ "messageId": secret, "message": "x" });
+    let react = json!({ "messageId": secret, "emoji": "👍" });
+    for answer in [
+        outsider
+            .get(&format!("/v1/messages?channel_id={pair}"))
+            .await,
+        outsider
+            .get(&format!("/v1/messages?parent_id={secret}"))
+            .await,
+        outsider
+            .get(&format!("/v1/messages?before={secret}&channel_id={pair}"))
+            .await,
+        outsider.get(&format!("/v1/messages/{secret}")).await,
+        outsider
+            .get(&format!("/v1/messages/{secret}/reactions"))
+            .await,
+        outsider.post("/v1/messages/reply", &reply).await,
+        outsider.post("/v1/messages/react", &react).await,
+    ] {
+        let seen = answer.body.contains("Only you") || answer.status == 200;
+        assert!(!seen && [403, 404].contains(&answer.status), "{answer:?}");
+    }
     let chat = format!(
         "/api/chat/projects/{}/chats/{pair}/messages",
         town.demo.community_id

@@ -217,10 +217,16 @@ impl Platform {
         serde_json::from_slice(&output.stdout).expect("credentials")
     }
 
-    /// Runs a command of the binary on the same data.
+    /// Runs a command of the binary on the same data, until it ends by itself.
     pub async fn command(&self, args: &[&str]) -> Output {
-        let output = command(&self.data_dir()).args(args).output().await;
-        output.expect("the binary runs")
+        self.command_in(&self.data_dir(), args).await
+    }
+
+    /// Runs the binary on another data directory, until it ends by itself.
+    pub async fn command_in(&self, data_dir: &Path, args: &[&str]) -> Output {
+        let output = command(data_dir).args(args).output();
+        let output = tokio::time::timeout(START, output).await;
+        output.expect("it ends by itself").expect("the binary runs")
     }
 
     /// Where its data lies.
@@ -264,6 +270,7 @@ impl Drop for Directory {
 
 fn command(data_dir: &Path) -> Command {
     let mut command = Command::new(binary());
+    command.kill_on_drop(true);
     // The developer's own settings must not reach a test.
     for (name, _) in
         env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GUILDHALL_"))
