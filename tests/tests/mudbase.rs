@@ -5,7 +5,11 @@
     reason = "a step that fails fails its test"
 )]
 
-use guildhall_tests::{Differences, Family, Refusal, Town};
+use guildhall_proto::messaging::v1::{
+    ListMessagesRequest, message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::grpc::signed;
+use guildhall_tests::{Differences, Family, Operation, Place, Refusal, Town, operation::Kind};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -108,8 +112,52 @@ async fn an_encrypted_message_shows_its_payload_here_and_nowhere_else() {
         ))
         .await;
     assert_eq!(seen.expect(200)["data"]["total"], 1);
-    let one = mine.get(&format!("/v1/messages/{id}")).await;
-    Family::E1.refuses(&one, Refusal::NotFound);
+    let reply = json!({ "messageId": id, "message": "x", "sender": "johndoe" });
+    let react = json!({ "messageId": id, "emoji": "👍", "sender": "johndoe" });
+    for answer in [
+        mine.get(&format!("/v1/messages/{id}")).await,
+        mine.get(&format!("/v1/messages/{id}/reactions")).await,
+        mine.post("/v1/messages/reply", &reply).await,
+        mine.post("/v1/messages/react", &react).await,
+    ] {
+        Family::E1.refuses(&answer, Refusal::NotFound);
+    }
+    let number = number_of(&town, id).await;
+    let place = Place {
+        number,
+        ..town.place()
+    };
+    for sendbird in ["sb-messages-get", "sb-reactions-list", "sb-reactions-add"] {
+        let token = town.credential(Kind::SendbirdToken);
+        let answer = Operation::named(sendbird)
+            .make(&town.rest, &place, &token)
+            .await;
+        Family::Sendbird.refuses(&answer, Refusal::NotFound);
+    }
+    // Its readers react to it here.
+    let path = format!("{path}/{id}/reactions");
+    town.member("grace")
+        .post(&path, &json!({ "emoji": "👍" }))
+        .await
+        .expect(200);
+}
+
+/// The integer id of a message of the demo's chat, encrypted or not.
+async fn number_of(town: &Town, id: &str) -> i64 {
+    let request = ListMessagesRequest {
+        channel: town.demo.channel("dm").to_owned(),
+        include_encrypted: true,
+        ..Default::default()
+    };
+    let request = signed(request, &format!("Bearer {}", town.demo.user("ada").jwt));
+    let mut messages = MessageServiceClient::new(town.services.clone());
+    let list = messages
+        .list_messages(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .messages;
+    list.iter().find(|message| message.id == id).unwrap().number
 }
 
 #[tokio::test]
