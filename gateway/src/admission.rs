@@ -1,5 +1,6 @@
 //! What happens to a request between its route and its handler: the size of its headers and then,
-//! in the order of the contract, rate limit, credential, permission, size and media type (contract: identity, "Order of checks").
+//! in the order of the contract, rate limit, credential, permission, size and media type
+//! (contract: identity, "Order of checks").
 
 use std::{sync::Arc, time::Duration};
 

@@ -119,13 +119,9 @@ impl Endpoint {
 
     /// The same handler at another path.
     pub fn alias(mut self, path: &'static str) -> Self {
-        let twins: Vec<_> = self
-            .routes
-            .first()
-            .map(|route| route.at(path))
-            .into_iter()
-            .collect();
-        self.routes.extend(twins);
+        if let Some(twin) = self.routes.first().map(|route| route.at(path)) {
+            self.routes.push(twin);
+        }
         self
     }
 

@@ -1,5 +1,7 @@
 //! The services behind the gateway.
 
+use std::sync::Arc;
+
 use guildhall_proto::{
     identity::v1::{
         api_key_service_client::ApiKeyServiceClient,
@@ -26,42 +28,45 @@ pub struct Upstream {
     pub messaging: Peer,
 }
 
-/// Clients of the services, and what else handlers need.
+/// Clients of the services, and what else handlers need. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Services {
+pub struct Services(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     upstream: Upstream,
     shutdown: Shutdown,
 }
 
 impl Services {
     pub fn new(upstream: Upstream, shutdown: Shutdown) -> Self {
-        Self { upstream, shutdown }
+        Self(Arc::new(Inner { upstream, shutdown }))
     }
 
     pub fn authentication(&self) -> AuthenticationServiceClient<Peer> {
-        AuthenticationServiceClient::new(self.upstream.identity.clone())
+        AuthenticationServiceClient::new(self.0.upstream.identity.clone())
     }
 
     pub fn api_keys(&self) -> ApiKeyServiceClient<Peer> {
-        ApiKeyServiceClient::new(self.upstream.identity.clone())
+        ApiKeyServiceClient::new(self.0.upstream.identity.clone())
     }
 
     pub fn directory(&self) -> UserDirectoryServiceClient<Peer> {
-        UserDirectoryServiceClient::new(self.upstream.identity.clone())
+        UserDirectoryServiceClient::new(self.0.upstream.identity.clone())
     }
 
     pub fn channels(&self) -> ChannelServiceClient<Peer> {
-        ChannelServiceClient::new(self.upstream.messaging.clone())
+        ChannelServiceClient::new(self.0.upstream.messaging.clone())
             .max_decoding_message_size(MAX_ANSWER)
     }
 
     pub fn messages(&self) -> MessageServiceClient<Peer> {
-        MessageServiceClient::new(self.upstream.messaging.clone())
+        MessageServiceClient::new(self.0.upstream.messaging.clone())
             .max_decoding_message_size(MAX_ANSWER)
     }
 
     pub fn reactions(&self) -> ReactionServiceClient<Peer> {
-        ReactionServiceClient::new(self.upstream.messaging.clone())
+        ReactionServiceClient::new(self.0.upstream.messaging.clone())
     }
 
     /// The health of each service, by the service's name.
@@ -69,17 +74,17 @@ impl Services {
         [
             (
                 "identity",
-                HealthClient::new(self.upstream.identity.clone()),
+                HealthClient::new(self.0.upstream.identity.clone()),
             ),
             (
                 "messaging",
-                HealthClient::new(self.upstream.messaging.clone()),
+                HealthClient::new(self.0.upstream.messaging.clone()),
             ),
         ]
     }
 
     /// Whether the process is stopping.
     pub fn is_stopping(&self) -> bool {
-        self.shutdown.is_started()
+        self.0.shutdown.is_started()
     }
 }

@@ -27,7 +27,7 @@ use crate::{failure::Failure, prefix};
 /// A family of envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// E1: users, messages, channels of API keys.
+    /// E1: users, messages, channels.
     Integration,
     /// E2: keys, fields, management.
     Application,

@@ -1,34 +1,27 @@
 //! Messages (contract: messaging, "2. Messaging").
 
-use std::str::FromStr;
-
 use axum::{Json, extract::State};
 use guildhall_auth::Permission;
 use guildhall_data::{ChannelId, MessageId, TopicId};
-use guildhall_proto::messaging::v1::{
-    GetMessageRequest, ListMessagesRequest, MessageCursor, ReplyMessageRequest, SendMessageRequest,
-    message_cursor::Position,
-};
-use guildhall_runtime::{Error, Reason, Timestamp};
+use guildhall_proto::messaging::v1::{GetMessageRequest, ReplyMessageRequest, SendMessageRequest};
+use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::message_item::{MessageItem, by_id};
+use super::{
+    message_item::{MessageItem, by_id},
+    message_list::{ListQuery, MessagePage},
+};
 use crate::{
     call::{Call, Replayed},
     endpoint::{Endpoint, bearer_keys},
     envelope::{Family, FieldNames, integration::Integration},
     extract::{Input, Query, Segments, id},
     failure::{Result, sent},
-    listing::{self, Listed},
+    listing,
     upstream::Services,
 };
-
-/// Messages per page when nothing is said.
-const COUNT: u8 = 10;
-/// Messages per page at most.
-const MAX_COUNT: u8 = 100;
 
 /// What callers call the fields of a message.
 const WRITTEN: FieldNames = &[
@@ -98,121 +91,6 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// Only messages of this author: his numeric id.
-    #[serde(alias = "userId")]
-    user_id: Option<String>,
-    /// Only messages of the author with this e-mail address, instead of `user_id`.
-    email: Option<String>,
-    /// Only this channel. Left out: all channels that the key may read, direct messages not.
-    #[serde(alias = "channelId")]
-    channel_id: Option<String>,
-    /// At most so many; 10 when left out.
-    #[param(minimum = 1, maximum = 100)]
-    count: Option<u8>,
-    /// Only what is older than this message id or ISO-8601 time.
-    before: Option<String>,
-    /// Only what is newer than this message id or ISO-8601 time, the oldest of it.
-    after: Option<String>,
-    /// Only replies to this message.
-    #[serde(alias = "parentId")]
-    parent_id: Option<String>,
-    /// Only this topic of a forum channel.
-    #[serde(alias = "forumTopicId")]
-    forum_topic_id: Option<String>,
-}
-
-impl ListQuery {
-    /// What the service is asked for.
-    fn filters(&self) -> Result<ListMessagesRequest> {
-        let channel = parsed::<ChannelId>("channel_id", self.channel_id.as_deref())?;
-        let parent = parsed::<MessageId>("parent_id", self.parent_id.as_deref())?;
-        let topic = parsed::<TopicId>("forum_topic_id", self.forum_topic_id.as_deref())?;
-        Ok(ListMessagesRequest {
-            channel: channel.map(|id| id.to_string()).unwrap_or_default(),
-            user: self.author()?.unwrap_or_default().to_owned(),
-            parent: parent.and_then(by_id),
-            topic_id: topic.map(|id| id.to_string()).unwrap_or_default(),
-            before: cursor("before", self.before.as_deref())?,
-            after: cursor("after", self.after.as_deref())?,
-            ..ListMessagesRequest::default()
-        })
-    }
-
-    fn author(&self) -> Result<Option<&str>> {
-        match (self.user_id.as_deref(), self.email.as_deref()) {
-            (Some(_), Some(_)) => {
-                Err(Error::invalid("email", "email and user_id exclude each other").into())
-            }
-            (None, Some(email)) if !email.contains('@') => {
-                Err(Error::invalid("email", "email must be an e-mail address").into())
-            }
-            (user, email) => Ok(user.or(email)),
-        }
-    }
-
-    fn count(&self) -> Result<usize> {
-        match self.count.unwrap_or(COUNT) {
-            count @ 1..=MAX_COUNT => Ok(count.into()),
-            _ => Err(Error::invalid("count", format!("count must be 1 to {MAX_COUNT}")).into()),
-        }
-    }
-}
-
-fn parsed<T: FromStr>(field: &str, text: Option<&str>) -> Result<Option<T>> {
-    text.map(|text| id(field, text)).transpose()
-}
-
-/// A message id or a time.
-fn cursor(field: &str, text: Option<&str>) -> Result<Option<MessageCursor>> {
-    let Some(text) = text else {
-        return Ok(None);
-    };
-    let position = match (text.parse::<MessageId>(), Timestamp::parse_iso(text)) {
-        (Ok(id), _) => Position::MessageId(id.to_string()),
-        (Err(_), Some(time)) => Position::Time(time.into()),
-        (Err(_), None) => {
-            let message = format!("{field} must be a message id or an ISO-8601 time");
-            return Err(Error::invalid(field, message).into());
-        }
-    };
-    Ok(Some(MessageCursor {
-        position: Some(position),
-    }))
-}
-
-/// A page of messages, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct MessagePage {
-    /// The number of messages in this answer.
-    total: usize,
-    messages: Vec<MessageItem>,
-    /// Whether there are more in the direction of the listing.
-    has_more: bool,
-    /// `before` of the next older page; null at the beginning.
-    next_before: Option<String>,
-    /// `after` of the next newer page; null on an empty page: keep the one you have.
-    next_after: Option<String>,
-}
-
-impl MessagePage {
-    /// The page of an answer, listed towards newer messages or, as a rule, towards older ones.
-    fn new(listed: Listed, towards_newer: bool) -> Self {
-        let newest = listed.messages.first().map(|message| message.id.clone());
-        let oldest = listed.messages.last().map(|message| message.id.clone());
-        Self {
-            total: listed.messages.len(),
-            messages: listed.messages.into_iter().map(Into::into).collect(),
-            has_more: listed.has_more,
-            next_before: oldest.filter(|_| listed.has_more || towards_newer),
-            next_after: newest,
-        }
-    }
-}
-
 /// Messages, newest first.
 #[utoipa::path(
     get,
@@ -242,7 +120,7 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Integration<MessagePage>>> {
     let listed = listing::messages(&services, &call, query.filters()?, query.count()?).await?;
-    let page = MessagePage::new(listed, query.after.is_some());
+    let page = MessagePage::new(listed, query.towards_newer());
     Ok(Json(Integration::new(
         "messages fetched successfully",
         page,

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::{
     ChatPath, FIELDS, access, message_in,
-    resource::{ChatMessage, NewChatMessage, SentMessage},
+    resource::{ChatMessage, Content, NewChatMessage, SentMessage},
 };
 use crate::{
     call::{Call, Replayed},
@@ -218,7 +218,19 @@ async fn send(
         .transpose()?;
     let content = new.content()?;
     let chat = path.chat(&services, &call).await?;
-    let (replayed, message) = match parent {
+    let (replayed, message) = store(&services, &call, chat, parent, content).await?;
+    let stored = Mudbase::new(sent(message, "the stored message")?.into());
+    Ok((StatusCode::CREATED, replayed, Json(stored)))
+}
+
+async fn store(
+    services: &Services,
+    call: &Call,
+    chat: ChannelId,
+    parent: Option<MessageId>,
+    content: Content,
+) -> Result<(Replayed, Option<Message>)> {
+    Ok(match parent {
         None => {
             let request = call.request(SendMessageRequest {
                 channel: chat.to_string(),
@@ -241,9 +253,7 @@ async fn send(
             let answer = services.messages().reply_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
-    };
-    let stored = Mudbase::new(sent(message, "the stored message")?.into());
-    Ok((StatusCode::CREATED, replayed, Json(stored)))
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Messages of the Sendbird facade (contract: sendbird, "2. Messages").
 
 use axum::{Json, extract::State};
-use guildhall_proto::messaging::v1::GetMessageRequest;
+use guildhall_proto::messaging::v1::{GetMessageRequest, Message};
 use guildhall_runtime::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::{
     ChannelPath, FIELDS, MessagePath, Place, access,
     extras::{Extras, Wanted, resource, resources},
-    new_message::NewMessage,
+    new_message::{NewMessage, Written},
     resource::MessageResource,
     window::WindowQuery,
 };
@@ -80,28 +80,34 @@ async fn send(
     Input(new): Input<NewMessage>,
 ) -> Result<(Replayed, Json<MessageResource>)> {
     let place = Place::try_from(path)?;
-    let written = new.written()?;
-    let (replayed, message) = match written.parent {
-        None => {
-            let request = call.request(written.to(&place));
-            let answer = services.messages().send_message(request).await?;
-            (Replayed::of(&answer), answer.into_inner().message)
-        }
-        Some(parent) => {
-            let request = call.request(written.replying(&place, parent));
-            let answer = services.messages().reply_message(request).await?;
-            (Replayed::of(&answer), answer.into_inner().message)
-        }
-    };
+    let (replayed, message) = store(&services, &call, &place, new.written()?).await?;
     let extras = Extras {
         with_metaarray: true,
         ..Extras::default()
     };
     let message = sent(message, "the stored message")?;
-    Ok((
-        replayed,
-        Json(MessageResource::new(message, &place, extras)),
-    ))
+    let resource = MessageResource::new(message, &place, extras);
+    Ok((replayed, Json(resource)))
+}
+
+async fn store(
+    services: &Services,
+    call: &Call,
+    place: &Place,
+    written: Written,
+) -> Result<(Replayed, Option<Message>)> {
+    Ok(match written.parent {
+        None => {
+            let request = call.request(written.to(place));
+            let answer = services.messages().send_message(request).await?;
+            (Replayed::of(&answer), answer.into_inner().message)
+        }
+        Some(parent) => {
+            let request = call.request(written.replying(place, parent));
+            let answer = services.messages().reply_message(request).await?;
+            (Replayed::of(&answer), answer.into_inner().message)
+        }
+    })
 }
 
 /// A page of messages.
