@@ -1,5 +1,8 @@
 //! What the README and the greeting show works when pasted.
-#![allow(clippy::unwrap_used, reason = "a fixture that fails must fail its test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 use std::process::Output;
 

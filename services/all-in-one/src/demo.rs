@@ -105,7 +105,12 @@ pub async fn prepare(
 ) -> Result<()> {
     let file = data_dir.join("demo.json");
     let mut demo = match fs::read(&file) {
-        Ok(json) => serde_json::from_slice(&json).map_err(Error::internal)?,
+        Ok(json) => serde_json::from_slice(&json).map_err(|error| {
+            Error::bug(format!(
+                "{} is damaged ({error}): restore it, or choose another --data-dir",
+                file.display()
+            ))
+        })?,
         Err(_)
             if identity
                 .find_community(&COMMUNITY.to_lowercase())
