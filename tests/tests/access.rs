@@ -174,7 +174,7 @@ async fn a_token_is_refused_when_a_single_bit_is_not_ours() {
 async fn a_key_ends_with_its_life() {
     let town = Town::start().await;
     let all = ["getChannels", "getMessages", "sendMessage", "replyMessage"];
-    let end = SystemTime::now() + Duration::from_millis(1_500);
+    let end = SystemTime::now() + Duration::from_millis(2_500);
     let community = town
         .keys()
         .community(key::expiring_at(key::spec(&all), end))
@@ -240,11 +240,12 @@ async fn a_token_that_an_operator_revokes_dies_within_a_second() {
     assert!(town.platform.command(&revoke).await.status.success());
     let revoked = Instant::now();
     let refused = loop {
+        let begun = revoked.elapsed();
         let answer = visitor.get(&path).await;
         if answer.status != 200 {
             break answer;
         }
-        assert!(revoked.elapsed() < Duration::from_secs(1), "it lives on");
+        assert!(begun < Duration::from_secs(1), "it lives on");
         tokio::task::yield_now().await;
     };
     Family::Sendbird.refuses(&refused, Refusal::Unauthenticated);

@@ -8,7 +8,10 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
-use guildhall_testkit::{Answer, Rest};
+use guildhall_proto::messaging::v1::{
+    SendMessageRequest, message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::{Answer, Rest, grpc::signed};
 use guildhall_tests::{Differences, Operation, Place, Refusal, Town, operation::Kind};
 use http::Method;
 use serde_json::{Value, json};
@@ -137,6 +140,35 @@ async fn the_prefixes_are_one_and_the_operations_are_not() {
 }
 
 #[tokio::test]
+async fn the_same_idempotency_key_answers_the_same_over_both_protocols() {
+    let town = Town::start().await;
+    let general = town.demo.channel("general");
+    let hello = SendMessageRequest {
+        channel: general.to_owned(),
+        sender: "ada".into(),
+        text: "Hello".into(),
+        ..Default::default()
+    };
+    let mut messages = MessageServiceClient::new(town.services.clone());
+    let mut request = signed(hello, &format!("Bearer {}", town.demo.api_key));
+    request
+        .metadata_mut()
+        .insert("idempotency-key", "one".parse().unwrap());
+    let answer = messages.send_message(request).await.unwrap();
+    assert!(answer.metadata().get("idempotent-replayed").is_none());
+    assert!(answer.metadata().contains_key("x-request-id"));
+    let id = answer.into_inner().message.unwrap().id;
+    let body = json!({ "channelId": general, "message": "Hello", "sender": "ada" });
+    let call = town
+        .integrator()
+        .call(Method::POST, "/v1/messages/send")
+        .json(&body);
+    let again = call.idempotency_key("one").send().await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.expect(200)["data"]["messageId"], id);
+}
+
+#[tokio::test]
 async fn a_refused_request_keeps_its_key_free() {
     let town = Town::start().await;
     let send = |channel: &str| json!({ "channelId": channel, "message": "Hi", "sender": "ada" });
@@ -164,47 +196,70 @@ async fn an_answer_outlives_the_process() {
 #[tokio::test]
 async fn a_thousand_at_once_are_one() {
     let town = Town::start().await;
-    let rest = Rest::multiplexed(town.platform.http());
-    let place = town.place();
     for id in [
         "messages-send",
         "messages-reply",
         "sb-messages-send",
         "mb-messages-send",
     ] {
-        let operation = Operation::named(id);
-        let by = town.credential(operation.kinds[0]);
         let before = count(&town).await;
-        let calls = (0..1_000).map(|_| {
-            let call = operation.call(&rest, &place, &by).idempotency_key(id);
-            call.send()
-        });
-        let answers = join_all(calls).await;
-        let (good, others): (Vec<_>, Vec<_>) = answers
-            .iter()
-            .partition(|answer| answer.status == operation.success);
-        assert!(!good.is_empty(), "{id}");
-        assert!(
-            good.iter().all(|answer| answer.body == good[0].body),
-            "{id}"
-        );
-        let first = good
-            .iter()
-            .filter(|answer| answer.header("idempotent-replayed").is_none());
-        assert_eq!(first.count(), 1, "{id}");
-        for other in others {
-            operation.family.refuses(other, Refusal::Conflict);
-        }
+        at_once(&town, Operation::named(id), 1_000).await;
         assert_eq!(count(&town).await, before + 1, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_at_once_are_one_in_every_operation() {
+    let town = Town::start().await;
+    for operation in Operation::posts() {
+        at_once(&town, operation, 100).await;
+    }
+    let channels = town.data("/v1/channels").await;
+    let channels = channels.as_array().unwrap();
+    let made = channels
+        .iter()
+        .filter(|channel| channel["topic"] == "Lounge");
+    assert_eq!(made.count(), 1);
+}
+
+/// Makes one call many times at once, with one key: one is made, and the others are the same.
+async fn at_once(town: &Town, operation: &Operation, times: usize) {
+    let rest = Rest::multiplexed(town.platform.http());
+    let (id, place, by) = (
+        operation.id,
+        town.place(),
+        town.credential(operation.kinds[0]),
+    );
+    let calls = (0..times).map(|_| {
+        let call = operation.call(&rest, &place, &by).idempotency_key(id);
+        call.send()
+    });
+    let answers = join_all(calls).await;
+    let (good, others): (Vec<_>, Vec<_>) = answers
+        .iter()
+        .partition(|answer| answer.status == operation.success);
+    assert!(!good.is_empty(), "{id}: {:?}", others[0]);
+    assert!(
+        good.iter().all(|answer| answer.body == good[0].body),
+        "{id}"
+    );
+    let first = good
+        .iter()
+        .filter(|answer| answer.header("idempotent-replayed").is_none());
+    assert_eq!(first.count(), 1, "{id}");
+    for other in others {
+        operation.family.refuses(other, Refusal::Conflict);
     }
 }
 
 /// Every message of the channels that these operations write to.
 async fn count(town: &Town) -> usize {
+    let room = "/v3/group_channels/{url}/messages?message_ts=9000000000000&prev_limit=200";
     let room = town
-        .place()
-        .fill("/v3/group_channels/{url}/messages?message_ts=9000000000000&prev_limit=200");
-    let room = town.sendbird().get(&room).await.expect(200);
-    town.messages(town.demo.channel("general")).await.len()
-        + room["messages"].as_array().unwrap().len()
+        .sendbird()
+        .get(&town.place().fill(room))
+        .await
+        .expect(200);
+    let room = room["messages"].as_array().unwrap().len();
+    town.messages(town.demo.channel("general")).await.len() + room
 }
