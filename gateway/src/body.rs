@@ -182,4 +182,20 @@ mod tests {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
         assert!(read(&Method::DELETE, &headers, Body::empty()).await.is_ok());
     }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_wants_is_read_to_its_end() {
+        let (read_to_the_end, told) = tokio::sync::oneshot::channel();
+        let chunks =
+            futures::stream::unfold((3, Some(read_to_the_end)), |(left, mut end)| async move {
+                if left == 0 {
+                    end.take()?.send(()).ok()?;
+                    return None;
+                }
+                let chunk = Ok::<_, std::io::Error>(Bytes::from_static(b"unwanted"));
+                Some((chunk, (left - 1, end)))
+            });
+        drop(Courteous::wrap(Body::from_stream(chunks)));
+        told.await.unwrap();
+    }
 }

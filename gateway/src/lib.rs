@@ -2,16 +2,16 @@
 //!
 //! The gateway holds no state and no rule of a domain. A request goes through these, in order:
 //!
-//! * [`service`]: its id, and whatever panics
-//! * [`prefix`]: the one rewrite rule, before routing
-//! * [`endpoint`]: the route and all that it declares; [`surface`] lists them all
-//! * [`admission`]: rate limit, [`credential`], permission, then [`body`] size and media type
-//! * [`extract`]: path, query and body, parsed into types
-//! * [`rest`] and [`compat`]: the handlers: validate, one [`call`] of a service, map
-//! * [`listing`]: lists of a wanted length
-//! * [`envelope`]: the form of the answer, also when it is a [`failure`]
+//! * `service`: its id, and whatever panics
+//! * `prefix`: the one rewrite rule, before routing
+//! * `endpoint`: the route and all that it declares; `surface` lists them all
+//! * `admission`: rate limit, `credential`, permission, then `body` size and media type
+//! * `extract`: path, query and body, parsed into types
+//! * `rest` and `compat`: the handlers: validate, one `call` of a service, map
+//! * `listing`: lists of a wanted length
+//! * `envelope`: the form of the answer, also when it is a `failure`
 //!
-//! [`openapi`] is made of the same endpoints; [`docs`] shows it.
+//! `openapi` is made of the same endpoints; `docs` shows it.
 
 mod admission;
 mod body;
