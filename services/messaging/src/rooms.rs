@@ -52,7 +52,7 @@ impl Rooms {
         }
         match reference.parse::<ChannelId>() {
             Ok(id) => self.channel(community, id).await,
-            Err(_) if reference.chars().nth(MAX_URL).is_some() => Err(channel_not_found()),
+            Err(_) if !may_be_url(reference) => Err(channel_not_found()),
             Err(_) => self.at_url(community, reference).await,
         }
     }
@@ -163,4 +163,9 @@ impl Rooms {
             | Signal::MessagesStored { .. } => {}
         }
     }
+}
+
+/// Whether a channel can have this url at all.
+fn may_be_url(reference: &str) -> bool {
+    reference.chars().nth(MAX_URL).is_none() && !reference.contains(char::is_control)
 }

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use guildhall_data::{Database, MessageId, UserId};
 use guildhall_messaging::{
     domain::{ChannelKind, Emoji},
-    store::reactions::{self, MAX_EMOJIS, MAX_USERS, Reaction},
+    store::reactions::{self, MAX_EMOJIS, MAX_USERS, OfMessage, Reaction},
 };
 use guildhall_runtime::{Reason, Result};
 
@@ -59,7 +59,7 @@ impl Scene {
     /// Each emoji with its count and the users who are named.
     async fn all(&self) -> Vec<(String, i64, Vec<UserId>)> {
         let reader = self.community.database.reader();
-        let all = reactions::of_message(reader, self.community.id, self.message)
+        let all = OfMessage::named(reader, self.community.id, self.message)
             .await
             .unwrap();
         all.into_iter()
@@ -190,4 +190,33 @@ async fn what_is_not_there_cannot_be_reacted_to() {
     assert_eq!(refused.reason(), Reason::MessageNotFound);
     drop(transaction);
     assert!(!scene.remove(UserId::generate(), "+1").await);
+}
+
+#[tokio::test]
+async fn the_answer_names_the_member_whose_reaction_it_answers() {
+    let scene = Scene::new().await;
+    let (ann, bob) = (UserId::generate(), UserId::generate());
+    scene.add(bob, "+1").await.unwrap();
+    let reader = scene.community.database.reader();
+    let named = || OfMessage::named(reader, scene.community.id, scene.message);
+    let reaction = scene.reaction(ann, "+1");
+    let users = |all: OfMessage| {
+        all.into_iter()
+            .map(|(row, users)| (row.count, users))
+            .collect::<Vec<_>>()
+    };
+
+    let before = named().await.unwrap();
+    let transaction = scene.community.database.begin().await.unwrap();
+    reactions::add(&transaction, &reaction).await.unwrap();
+    let after = before.after(&transaction, &reaction, true).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+    assert_eq!(users(after), [(2, vec![bob, ann])]);
+
+    let before = named().await.unwrap();
+    let transaction = scene.community.database.begin().await.unwrap();
+    reactions::remove(&transaction, &reaction).await.unwrap();
+    let after = before.after(&transaction, &reaction, false).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+    assert_eq!(users(after), [(1, vec![bob])]);
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::id;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -19,12 +21,12 @@ impl MigrationTrait for Migration {
 fn channels() -> TableCreateStatement {
     Table::create()
         .table("channels")
-        .col(char_len("community_id", 24))
-        .col(char_len("id", 24))
+        .col(id("community_id"))
+        .col(id("id"))
         .col(string_len("topic", 100))
         .col(small_integer("kind"))
         .col(string_len("description", 1000))
-        .col(char_len("creator_id", 24))
+        .col(id("creator_id"))
         .col(big_integer("creator_number"))
         .col(boolean("frozen"))
         .col(string_len_null("url", 100))
@@ -60,10 +62,10 @@ fn channels_by_url() -> IndexCreateStatement {
 fn channel_members() -> TableCreateStatement {
     Table::create()
         .table("channel_members")
-        .col(char_len("community_id", 24))
-        .col(char_len("channel_id", 24))
+        .col(id("community_id"))
+        .col(id("channel_id"))
         .col(small_integer("part"))
-        .col(char_len("user_id", 24))
+        .col(id("user_id"))
         .col(big_integer("channel_created_at"))
         .primary_key(
             Index::create()

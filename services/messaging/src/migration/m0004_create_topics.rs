@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::id;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -17,12 +19,12 @@ impl MigrationTrait for Migration {
 fn topics() -> TableCreateStatement {
     Table::create()
         .table("topics")
-        .col(char_len("community_id", 24))
-        .col(char_len("id", 24))
-        .col(char_len("channel_id", 24))
+        .col(id("community_id"))
+        .col(id("id"))
+        .col(id("channel_id"))
         .col(string_len("title", 200))
         .col(string_len("description", 1000))
-        .col(char_len("creator_id", 24))
+        .col(id("creator_id"))
         .col(boolean("closed"))
         .col(boolean("pinned"))
         .col(big_integer("created_at"))

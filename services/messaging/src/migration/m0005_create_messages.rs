@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::{id, id_null};
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -44,14 +46,14 @@ fn first_number() -> InsertStatement {
 fn messages() -> TableCreateStatement {
     Table::create()
         .table("messages")
-        .col(char_len("community_id", 24))
-        .col(char_len("id", 24))
+        .col(id("community_id"))
+        .col(id("id"))
         .col(big_integer("number"))
-        .col(char_len("channel_id", 24))
+        .col(id("channel_id"))
         .col(big_integer("seq"))
-        .col(char_len_null("user_id", 24))
-        .col(char_len_null("topic_id", 24))
-        .col(char_len_null("parent_id", 24))
+        .col(id_null("user_id"))
+        .col(id_null("topic_id"))
+        .col(id_null("parent_id"))
         .col(big_integer_null("parent_number"))
         .col(small_integer("kind"))
         .col(text("text"))

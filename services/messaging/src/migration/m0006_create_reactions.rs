@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use super::id;
+
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -17,10 +19,10 @@ impl MigrationTrait for Migration {
 fn reactions() -> TableCreateStatement {
     Table::create()
         .table("reactions")
-        .col(char_len("community_id", 24))
-        .col(char_len("message_id", 24))
+        .col(id("community_id"))
+        .col(id("message_id"))
         .col(string_len("emoji", 192))
-        .col(char_len("user_id", 24))
+        .col(id("user_id"))
         .col(big_integer("created_at"))
         .primary_key(
             Index::create()
@@ -48,8 +50,8 @@ fn reactions_by_age() -> IndexCreateStatement {
 fn reaction_counts() -> TableCreateStatement {
     Table::create()
         .table("reaction_counts")
-        .col(char_len("community_id", 24))
-        .col(char_len("message_id", 24))
+        .col(id("community_id"))
+        .col(id("message_id"))
         .col(string_len("emoji", 192))
         .col(big_integer("count"))
         .col(big_integer("position"))

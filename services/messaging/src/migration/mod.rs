@@ -2,12 +2,25 @@
 
 use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
 use guildhall_events::outbox::migration::CreateOutbox;
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{
+    prelude::*,
+    schema::{string_len, string_len_null},
+};
 
 mod m0003_create_channels;
 mod m0004_create_topics;
 mod m0005_create_messages;
 mod m0006_create_reactions;
+
+/// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
+fn id(column: &'static str) -> ColumnDef {
+    string_len(column, 24)
+}
+
+/// The column of an id that may be absent.
+fn id_null(column: &'static str) -> ColumnDef {
+    string_len_null(column, 24)
+}
 
 /// All migrations, in their order.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,6 @@ use guildhall_proto::messaging::v1::{
     reaction_service_server::ReactionService,
 };
 use guildhall_runtime::{Result, Timestamp};
-use sea_orm::ConnectionTrait;
 use tonic::{Request, Response, Status};
 
 use super::{locate::hide, show::nameless};
@@ -19,7 +18,7 @@ use crate::{
     Messaging,
     domain::{Channel, Emoji, Member, access::may_react},
     events, present,
-    store::reactions::{self, Reaction},
+    store::reactions::{self, OfMessage, Reaction},
 };
 
 const ADD: &str = "/guildhall.messaging.v1.ReactionService/AddReaction";
@@ -51,11 +50,9 @@ impl ReactionService for Messaging {
         let request = request.into_inner();
         let (message, _) = self.readable_message(&caller, request.message).await?;
         let connection = self.0.database.reader();
-        let all = reactions::of_message(connection, caller.community, message.id).await?;
-        let all = if request.include_users {
-            all
-        } else {
-            all.without_users()
+        let all = match request.include_users {
+            true => OfMessage::named(connection, caller.community, message.id).await?,
+            false => OfMessage::counted(connection, caller.community, message.id).await?,
         };
         let members = self
             .0
@@ -90,16 +87,17 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(&caller, request.message, emoji, sender)
             .await?;
-        let members = self.who_reacted(&reaction).await?;
+        let (before, members) = self.who_reacted(&reaction).await?;
         let transaction = self.0.database.begin().await?;
         let added = reactions::add(&transaction, &reaction).await?;
         if let Some(time) = added {
             let event = events::reaction_added(&reaction, channel.id, time);
             outbox::append(&transaction, vec![event]).await?;
         }
+        let all = before.after(&transaction, &reaction, true).await?;
         let response = AddReactionResponse {
             added: added.is_some(),
-            reactions: present_reactions(&transaction, &reaction, &members).await?,
+            reactions: shown(all, &members),
             update_time: added.map(Into::into),
         };
         ticket.record(&transaction, &response).await?;
@@ -116,7 +114,7 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(caller, request.message, emoji, sender)
             .await?;
-        let members = self.who_reacted(&reaction).await?;
+        let (before, members) = self.who_reacted(&reaction).await?;
         let transaction = self.0.database.begin().await?;
         let removed = reactions::remove(&transaction, &reaction)
             .await?
@@ -125,11 +123,11 @@ impl Messaging {
             let event = events::reaction_removed(&reaction, channel.id, time);
             outbox::append(&transaction, vec![event]).await?;
         }
-        let reactions = present_reactions(&transaction, &reaction, &members).await?;
+        let all = before.after(&transaction, &reaction, false).await?;
         Database::commit(transaction).await?;
         Ok(RemoveReactionResponse {
             removed: removed.is_some(),
-            reactions,
+            reactions: shown(all, &members),
             update_time: removed.map(Into::into),
         })
     }
@@ -155,26 +153,18 @@ impl Messaging {
         Ok((reaction, channel))
     }
 
-    /// The members who react or have reacted. Asked for before a transaction begins: nobody
-    /// waits for identity while he holds the database.
-    async fn who_reacted(&self, reaction: &Reaction) -> Result<Members> {
+    /// Who has reacted so far, and the members who have or will. Asked for before a transaction
+    /// begins: nobody waits for identity, or for long lists, while he holds the database.
+    async fn who_reacted(&self, reaction: &Reaction) -> Result<(OfMessage, Members)> {
         let connection = self.0.database.reader();
-        let all = reactions::of_message(connection, reaction.community, reaction.message).await?;
+        let all = OfMessage::named(connection, reaction.community, reaction.message).await?;
         let users = all.user_ids().chain([reaction.user]);
-        self.0.directory.members(reaction.community, users).await
+        let members = self.0.directory.members(reaction.community, users).await?;
+        Ok((all, members))
     }
 }
 
-async fn present_reactions(
-    transaction: &impl ConnectionTrait,
-    reaction: &Reaction,
-    members: &Members,
-) -> Result<Vec<Shown>> {
-    let all = reactions::of_message(transaction, reaction.community, reaction.message).await?;
-    Ok(shown(all, members))
-}
-
-fn shown(all: reactions::OfMessage, members: &Members) -> Vec<Shown> {
+fn shown(all: OfMessage, members: &Members) -> Vec<Shown> {
     let author = |id: &UserId| match members.get(id) {
         Some(member) => member.author.clone(),
         None => nameless(*id),

@@ -241,13 +241,59 @@ pub struct OfMessage {
 }
 
 impl OfMessage {
-    /// Names nobody.
-    #[must_use]
-    pub fn without_users(self) -> Self {
-        Self {
+    /// The reactions, naming nobody.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn counted(
+        connection: &impl ConnectionTrait,
+        community: CommunityId,
+        message: MessageId,
+    ) -> Result<Self> {
+        let counts = counts_of(connection, community, [message]).await?;
+        Ok(Self {
+            counts,
             users: HashMap::new(),
-            ..self
+        })
+    }
+
+    /// The reactions, with at most 100 members an emoji.
+    ///
+    /// # Errors
+    /// When a query fails.
+    pub async fn named(
+        connection: &impl ConnectionTrait,
+        community: CommunityId,
+        message: MessageId,
+    ) -> Result<Self> {
+        let counts = counts_of(connection, community, [message]).await?;
+        let users = users_of(connection, community, message, &counts).await?;
+        Ok(Self { counts, users })
+    }
+
+    /// The reactions after a change: counted anew, and with `user` among the members of `emoji`
+    /// or not. Whoever else reacted since is counted, if not named.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn after(
+        self,
+        transaction: &DatabaseTransaction,
+        reaction: &Reaction,
+        added: bool,
+    ) -> Result<Self> {
+        let counts = counts_of(transaction, reaction.community, [reaction.message]).await?;
+        let mut users = self.users;
+        let members = users.entry(reaction.emoji.to_string()).or_default();
+        let there = members.iter().position(|user| *user == reaction.user);
+        match there {
+            Some(place) if !added => {
+                members.remove(place);
+            }
+            None if added && (members.len() as u64) < MAX_USERS => members.push(reaction.user),
+            Some(_) | None => {}
         }
+        Ok(Self { counts, users })
     }
 
     /// Everybody who is named, perhaps more than once.
@@ -272,20 +318,6 @@ impl IntoIterator for OfMessage {
             .collect::<Vec<_>>()
             .into_iter()
     }
-}
-
-/// The reactions of a message, with at most 100 members an emoji.
-///
-/// # Errors
-/// When a query fails.
-pub async fn of_message(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
-    message: MessageId,
-) -> Result<OfMessage> {
-    let counts = counts_of(connection, community, [message]).await?;
-    let users = users_of(connection, community, message, &counts).await?;
-    Ok(OfMessage { counts, users })
 }
 
 /// For each of the emojis the members who reacted with it.
