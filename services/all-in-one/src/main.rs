@@ -10,9 +10,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use settings::{Command, Settings};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();

@@ -5,11 +5,9 @@
 
 use std::{sync::Arc, thread};
 
-use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{self, PasswordHasher, PasswordVerifier},
-};
-use aws_lc_rs::rand;
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, rand};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use guildhall_runtime::{Error, Reason, Result};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -21,6 +19,11 @@ const MEMORY: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_LEN: usize = 16;
+const HASH_LEN: usize = 32;
+/// Blocks (of 1 KiB) reserved for a hash. The system's allocator maps what is above 32 MiB on its
+/// own and gives it back at once; of smaller ones it would keep one per thread for ever. What is
+/// reserved and not used takes no memory.
+const RESERVED_BLOCKS: usize = 33 * 1024;
 /// Passwords per core that may wait for it: less than two seconds of work.
 const WAITING_PER_CORE: usize = 32;
 
@@ -59,8 +62,11 @@ impl Passwords {
         self.run(move || {
             let mut salt = [0; SALT_LEN];
             rand::fill(&mut salt).map_err(Error::internal)?;
-            let hash = argon2()?.hash_password_with_salt(password.as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(Error::internal)
+            let hash = derive(&argon2()?, &password, &salt)?;
+            let [salt, hash] = [&salt[..], &hash].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+            Ok(format!(
+                "$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}${salt}${hash}"
+            ))
         })
         .await
     }
@@ -76,14 +82,8 @@ impl Passwords {
     ) -> Result<bool> {
         let is_known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.decoy), Into::into);
-        self.run(
-            move || match argon2()?.verify_password(password.as_bytes(), &*hash) {
-                Ok(()) => Ok(is_known),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(Error::internal(error)),
-            },
-        )
-        .await
+        self.run(move || Ok(is_hash_of(&hash, &password)? && is_known))
+            .await
     }
 
     async fn run<T: Send + 'static>(
@@ -113,8 +113,32 @@ fn argon2() -> Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
+fn derive(argon2: &Argon2, password: &str, salt: &[u8]) -> Result<[u8; HASH_LEN]> {
+    let used = argon2.params().block_count();
+    let mut blocks = Vec::with_capacity(RESERVED_BLOCKS.max(used));
+    blocks.resize(used, Block::new());
+    let mut hash = [0; HASH_LEN];
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut hash, &mut blocks[..])
+        .map_err(Error::internal)?;
+    Ok(hash)
+}
+
+/// Whether `stored`, with its own parameters, is the hash of this password.
+fn is_hash_of(stored: &str, password: &str) -> Result<bool> {
+    let stored = PasswordHash::new(stored).map_err(Error::internal)?;
+    let (Some(salt), Some(hash)) = (&stored.salt, &stored.hash) else {
+        return Err(Error::bug("a stored password hash has no salt or no hash"));
+    };
+    let params = Params::try_from(&stored).map_err(Error::internal)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let given = derive(&argon2, password, salt.as_ref())?;
+    Ok(verify_slices_are_equal(&given, hash.as_ref()).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordVerifier;
     use futures::future::join_all;
 
     use super::*;
@@ -130,6 +154,12 @@ mod tests {
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
+        );
+        assert!(
+            Argon2::default()
+                .verify_password(b"correct horse", &*hash)
+                .is_ok(),
+            "others read it, too"
         );
         assert_ne!(
             hash,
