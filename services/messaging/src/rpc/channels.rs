@@ -103,47 +103,44 @@ impl Messaging {
 
     /// The channel that a request asks for, checked.
     async fn new_channel(&self, caller: &Caller, request: CreateChannelRequest) -> Result<Record> {
-        let kind = ChannelKind::from_proto(request.r#type());
-        let kind = kind.ok_or_else(|| Error::missing("channelType"))?;
-        let topic = text::required("topic", &request.topic, MAX_TOPIC)?;
-        let description = text::optional("description", &request.description, MAX_DESCRIPTION)?;
-        let url = url(&request.url)?;
-        check_members(kind, &request)?;
-        let creator = self
-            .0
-            .directory
-            .member(caller.community, caller.user())
+        let (directory, community) = (&self.0.directory, caller.community);
+        let mut channel = settings(caller, &request)?;
+        let creator = directory.member(community, caller.user()).await?;
+        channel.creator_number = creator.author.number;
+        let participants = directory
+            .resolve_all(community, &request.participants)
             .await?;
-        let participants = self
-            .0
-            .directory
-            .resolve_all(caller.community, &request.participants)
+        let announcers = directory
+            .resolve_all(community, &request.announcers)
             .await?;
-        let announcers = self
-            .0
-            .directory
-            .resolve_all(caller.community, &request.announcers)
-            .await?;
-        let now = Timestamp::now().as_millis();
         Ok(Record {
-            participants: participants_of(kind, &participants)?,
-            announcers: announcers_of(kind, &announcers, &creator),
-            channel: channels::Model {
-                community_id: caller.community,
-                id: ChannelId::generate(),
-                topic,
-                kind,
-                description,
-                creator_id: creator.id,
-                creator_number: creator.author.number,
-                frozen: false,
-                url,
-                last_seq: 0,
-                created_at: now,
-                updated_at: now,
-            },
+            participants: participants_of(channel.kind, &participants)?,
+            announcers: announcers_of(channel.kind, &announcers, &creator),
+            channel,
         })
     }
+}
+
+/// What a new channel is by the request alone; its creator's number is yet to be asked for.
+fn settings(caller: &Caller, request: &CreateChannelRequest) -> Result<channels::Model> {
+    let kind = ChannelKind::from_proto(request.r#type());
+    let kind = kind.ok_or_else(|| Error::missing("channelType"))?;
+    check_members(kind, request)?;
+    let now = Timestamp::now().as_millis();
+    Ok(channels::Model {
+        community_id: caller.community,
+        id: ChannelId::generate(),
+        topic: text::required("topic", &request.topic, MAX_TOPIC)?,
+        kind,
+        description: text::optional("description", &request.description, MAX_DESCRIPTION)?,
+        creator_id: caller.user(),
+        creator_number: 0,
+        frozen: false,
+        url: url(&request.url)?,
+        last_seq: 0,
+        created_at: now,
+        updated_at: now,
+    })
 }
 
 /// The url of a new channel; none when it is empty.

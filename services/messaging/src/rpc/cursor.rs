@@ -1,7 +1,9 @@
 //! From the cursors of a request to a range of positions.
 
 use guildhall_data::{ChannelId, CommunityId};
-use guildhall_proto::messaging::v1::{MessageCursor, message_cursor::Position};
+use guildhall_proto::messaging::v1::{
+    ListMessagesRequest, MessageCursor, message_cursor::Position,
+};
 use guildhall_runtime::{Error, Result, Timestamp};
 
 use crate::{
@@ -13,16 +15,6 @@ use crate::{
         seek::{self, Key},
     },
 };
-
-/// What bounds a list.
-pub struct Bounds<'a> {
-    /// Only what is older than this.
-    pub before: Option<&'a MessageCursor>,
-    /// Only what is newer than this.
-    pub after: Option<&'a MessageCursor>,
-    /// Whether what they name is included.
-    pub inclusive: bool,
-}
 
 /// The list in which a place is looked for.
 #[derive(Clone, Copy)]
@@ -36,16 +28,14 @@ pub struct Within {
 }
 
 impl Messaging {
-    /// The positions between the bounds.
-    pub async fn range(&self, within: Within, bounds: Bounds<'_>) -> Result<Range> {
-        let mut range = Range::ALL;
-        if let Some(before) = bounds.before {
-            range.to = self
-                .edge(within, before, "before", bounds.inclusive)
-                .await?;
+    /// The positions between the bounds of a request.
+    pub async fn range(&self, within: Within, request: &ListMessagesRequest) -> Result<Range> {
+        let (inclusive, mut range) = (request.inclusive, Range::ALL);
+        if let Some(before) = &request.before {
+            range.to = self.edge(within, before, "before", inclusive).await?;
         }
-        if let Some(after) = bounds.after {
-            range.from = self.edge(within, after, "after", !bounds.inclusive).await?;
+        if let Some(after) = &request.after {
+            range.from = self.edge(within, after, "after", !inclusive).await?;
         }
         Ok(range)
     }

@@ -7,10 +7,7 @@ use guildhall_data::{MessageId, TopicId, UserId, page};
 use guildhall_proto::messaging::v1::{ListMessagesRequest, ListMessagesResponse};
 use guildhall_runtime::Result;
 
-use super::{
-    cursor::{Bounds, Within},
-    locate::hide,
-};
+use super::{cursor::Within, locate::hide};
 use crate::{
     Messaging,
     domain::{
@@ -55,32 +52,23 @@ impl Messaging {
     pub async fn list(
         &self,
         caller: &Caller,
-        request: ListMessagesRequest,
+        request: &ListMessagesRequest,
     ) -> Result<ListMessagesResponse> {
         let size = page::size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
         let behind = page::decode::<i64>(&request.page_token)?;
-        let named = self.named(caller, &request).await?;
-        let (along, channel) = (
-            named.along(),
-            named.channel.as_ref().map(|channel| channel.id),
-        );
+        let named = self.named(caller, request).await?;
+        let (along, filter) = (named.along(), filter(caller, &named, request));
         let within = Within {
             community: caller.community,
-            channel,
+            channel: filter.channel,
             along,
         };
-        let bounds = Bounds {
-            before: request.before.as_ref(),
-            after: request.after.as_ref(),
-            inclusive: request.inclusive,
-        };
-        let range = self.range(within, bounds).await?;
+        let range = self.range(within, request).await?;
         let direction = match request.after {
             Some(_) => Direction::OldestFirst,
             None => Direction::NewestFirst,
         };
         let range = behind.map_or(range, |position| direction.behind(position, range));
-        let filter = filter(caller, &named, &request);
         let listing = Listing {
             along,
             filter,

@@ -86,6 +86,31 @@ impl Messaging {
         reference: Option<MessageReference>,
     ) -> Result<(messages::Model, Arc<Channel>)> {
         let reference = reference.unwrap_or_default();
+        let message = self.referenced(caller, &reference).await?;
+        let channel = self
+            .0
+            .rooms
+            .channel(caller.community, message.channel_id)
+            .await;
+        let channel = channel.map_err(hide)?;
+        if !reference.channel.is_empty() {
+            let named = self
+                .0
+                .rooms
+                .named(caller.community, &reference.channel)
+                .await;
+            if named.map_err(hide)?.id != channel.id {
+                return Err(message_not_found());
+            }
+        }
+        Ok((message, channel))
+    }
+
+    async fn referenced(
+        &self,
+        caller: &Caller,
+        reference: &MessageReference,
+    ) -> Result<messages::Model> {
         let (connection, community) = (self.0.database.reader(), caller.community);
         let message = match &reference.reference {
             None => return Err(Error::missing("messageId")),
@@ -94,25 +119,7 @@ impl Messaging {
                 messages::get_by_number(connection, community, *number).await?
             }
         };
-        let message = message.ok_or_else(message_not_found)?;
-        let channel = self
-            .0
-            .rooms
-            .channel(community, message.channel_id)
-            .await
-            .map_err(hide)?;
-        if !reference.channel.is_empty() {
-            let named = self
-                .0
-                .rooms
-                .named(community, &reference.channel)
-                .await
-                .map_err(hide)?;
-            if named.id != channel.id {
-                return Err(message_not_found());
-            }
-        }
-        Ok((message, channel))
+        message.ok_or_else(message_not_found)
     }
 
     /// As [`Self::message_at`], and the caller may read it.

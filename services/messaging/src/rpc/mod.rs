@@ -5,6 +5,7 @@ mod cursor;
 mod list_messages;
 mod locate;
 mod messages;
+mod post;
 mod reactions;
 mod show;
 mod topics;

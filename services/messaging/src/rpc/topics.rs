@@ -79,20 +79,7 @@ impl Messaging {
             Claim::First(ticket) => ticket,
             Claim::Replay(first) => return Ok(answer(first, true)),
         };
-        let title = text::required("title", &request.title, MAX_TITLE)?;
-        let description = text::optional("description", &request.description, MAX_DESCRIPTION)?;
-        let channel = self.forum(&caller, &request.channel_id).await?;
-        let topic = topics::Model {
-            community_id: caller.community,
-            id: TopicId::generate(),
-            channel_id: channel.id,
-            title,
-            description,
-            creator_id: self.topic_creator(&caller, &request.sender).await?.id,
-            closed: false,
-            pinned: request.pinned,
-            created_at: Timestamp::now().as_millis(),
-        };
+        let topic = self.new_topic(&caller, request).await?;
         let transaction = self.0.database.begin().await?;
         topics::insert(&transaction, &topic).await?;
         let response = CreateTopicResponse {
@@ -101,6 +88,28 @@ impl Messaging {
         ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
         Ok(answer(response, false))
+    }
+
+    /// The topic that a request asks for, checked.
+    async fn new_topic(
+        &self,
+        caller: &Caller,
+        request: CreateTopicRequest,
+    ) -> Result<topics::Model> {
+        let title = text::required("title", &request.title, MAX_TITLE)?;
+        let description = text::optional("description", &request.description, MAX_DESCRIPTION)?;
+        let channel = self.forum(caller, &request.channel_id).await?;
+        Ok(topics::Model {
+            community_id: caller.community,
+            id: TopicId::generate(),
+            channel_id: channel.id,
+            title,
+            description,
+            creator_id: self.topic_creator(caller, &request.sender).await?.id,
+            closed: false,
+            pinned: request.pinned,
+            created_at: Timestamp::now().as_millis(),
+        })
     }
 
     /// Who opens a topic: the sender, or the user to whom the caller's doings are put down.
