@@ -58,7 +58,7 @@ impl Directory {
         };
         let key = (community, reference.to_owned());
         let id = self.references.get_or_load(key, look_up).await?;
-        self.member(community, id).await
+        self.member(community, id).await.and_then(may_act)
     }
 
     /// The members whom references mean, in their order.
@@ -79,7 +79,7 @@ impl Directory {
         let found: HashMap<_, _> = self.ask(community, references).await?.into_iter().collect();
         let members = references
             .iter()
-            .map(|reference| found.get(reference).cloned());
+            .map(|reference| found.get(reference).filter(|member| member.active).cloned());
         members.collect::<Option<_>>().ok_or_else(not_found)
     }
 
@@ -170,6 +170,15 @@ impl Directory {
             | Signal::ChannelChanged { .. }
             | Signal::MessagesStored { .. } => {}
         }
+    }
+}
+
+/// Who may not act is nobody to those who name him.
+fn may_act(member: Arc<Member>) -> Result<Arc<Member>> {
+    if member.active {
+        Ok(member)
+    } else {
+        Err(not_found())
     }
 }
 

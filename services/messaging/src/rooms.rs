@@ -48,7 +48,7 @@ impl Rooms {
     /// MISSING_FIELD, CHANNEL_NOT_FOUND.
     pub async fn named(&self, community: CommunityId, reference: &str) -> Result<Arc<Channel>> {
         if reference.is_empty() {
-            return Err(Error::missing("channelId"));
+            return Err(Error::missing("channel"));
         }
         match reference.parse::<ChannelId>() {
             Ok(id) => self.channel(community, id).await,
@@ -120,7 +120,7 @@ impl Rooms {
     /// MISSING_FIELD, MALFORMED_ID, TOPIC_NOT_FOUND also for a topic of another channel.
     pub async fn topic(&self, channel: &Channel, id: &str) -> Result<Arc<topics::Model>> {
         if id.is_empty() {
-            return Err(Error::missing("forumTopicId"));
+            return Err(Error::missing("topic_id"));
         }
         let topic = self.topic_by_id(channel.community, id.parse()?).await?;
         if topic.channel_id != channel.id {

@@ -158,6 +158,7 @@ mod tests {
 
     fn member(id: UserId, role: Role) -> Member {
         Member {
+            active: true,
             id,
             role,
             author: Author::default(),

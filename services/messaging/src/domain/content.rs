@@ -47,17 +47,20 @@ pub enum MessageKind {
 impl MessageKind {
     /// Reads the kind of a request: text when it names none.
     #[must_use]
-    pub fn from_proto(kind: Kind) -> Self {
-        match kind {
-            Kind::Unspecified | Kind::Text => Self::Text,
-            Kind::Image => Self::Image,
-            Kind::Video => Self::Video,
-            Kind::Audio => Self::Audio,
-            Kind::File => Self::File,
-            Kind::Location => Self::Location,
-            Kind::Contact => Self::Contact,
-            Kind::Admin => Self::Admin,
-        }
+    pub fn from_proto(kind: i32) -> Result<Self> {
+        let known = Kind::try_from(kind);
+        Ok(
+            match known.map_err(|_| Error::invalid("kind", "kind is not one that we know"))? {
+                Kind::Unspecified | Kind::Text => Self::Text,
+                Kind::Image => Self::Image,
+                Kind::Video => Self::Video,
+                Kind::Audio => Self::Audio,
+                Kind::File => Self::File,
+                Kind::Location => Self::Location,
+                Kind::Contact => Self::Contact,
+                Kind::Admin => Self::Admin,
+            },
+        )
     }
 
     /// The kind in answers.
@@ -144,7 +147,7 @@ fn check_details(details: &MessageDetails) -> Result<()> {
 fn check_encrypted(payload: &EncryptedPayload, content: &Content) -> Result<()> {
     if !content.text.is_empty() {
         return Err(Error::invalid(
-            "message",
+            "text",
             "Send a text or an encrypted payload, not both",
         ));
     }
@@ -193,10 +196,13 @@ mod tests {
     fn every_kind_reads_back() {
         for number in 1..=8 {
             let kind = Kind::try_from(number).unwrap();
-            assert_eq!(MessageKind::from_proto(kind).to_proto(), kind);
+            assert_eq!(
+                MessageKind::from_proto(kind.into()).unwrap().to_proto(),
+                kind
+            );
         }
         assert_eq!(
-            MessageKind::from_proto(Kind::Unspecified),
+            MessageKind::from_proto(Kind::Unspecified.into()).unwrap(),
             MessageKind::Text
         );
     }
@@ -206,7 +212,7 @@ mod tests {
         assert_eq!(refusal("", MessageKind::Text, encrypted()), None);
         assert_eq!(
             refusal("hi", MessageKind::Text, encrypted()).as_deref(),
-            Some("message")
+            Some("text")
         );
         assert_eq!(
             refusal("", MessageKind::Image, encrypted()).as_deref(),
@@ -236,7 +242,7 @@ mod tests {
         let empty = MessageDetails::default();
         assert_eq!(
             refusal("", MessageKind::File, empty).as_deref(),
-            Some("message")
+            Some("text")
         );
     }
 

@@ -12,6 +12,8 @@ pub struct Member {
     pub id: UserId,
     /// His role in the community.
     pub role: Role,
+    /// Whether he may act; what others wrote is shown all the same.
+    pub active: bool,
     /// How he is shown beside what he writes.
     pub author: Author,
 }
@@ -25,6 +27,7 @@ impl Member {
         Ok(Self {
             id: user.id.parse()?,
             role: user.role(),
+            active: user.active,
             author: Author {
                 user_id: user.id,
                 number: user.number,

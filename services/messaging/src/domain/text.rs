@@ -14,12 +14,12 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 pub fn message(text: &str) -> Result<()> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
-        return Err(Error::missing("message"));
+        return Err(Error::missing("text"));
     }
     if text.len() > MAX_MESSAGE_BYTES || is_longer(trimmed, MAX_MESSAGE) {
-        return Err(too_long("message", MAX_MESSAGE));
+        return Err(too_long("text", MAX_MESSAGE));
     }
-    refuse_nul("message", text)
+    refuse_nul("text", text)
 }
 
 /// A required line such as a name, trimmed.

@@ -124,7 +124,7 @@ impl Messaging {
 /// What a new channel is by the request alone; its creator's number is yet to be asked for.
 fn settings(caller: &Caller, request: &CreateChannelRequest) -> Result<channels::Model> {
     let kind = ChannelKind::from_proto(request.r#type());
-    let kind = kind.ok_or_else(|| Error::missing("channelType"))?;
+    let kind = kind.ok_or_else(|| Error::missing("type"))?;
     check_members(kind, request)?;
     let now = Timestamp::now().as_millis();
     Ok(channels::Model {

@@ -23,6 +23,14 @@ pub fn require(field: &'static str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a request that names no sender where the credential does not say who acts.
+pub fn require_sender(caller: &Caller, sender: &str) -> Result<()> {
+    match caller.acts_only_as() {
+        Some(_) => Ok(()),
+        None => require("sender", sender),
+    }
+}
+
 /// What a channel that is not there means to whoever named a message in it.
 pub fn hide(error: Error) -> Error {
     if error.reason() == Reason::ChannelNotFound {
@@ -113,13 +121,15 @@ impl Messaging {
     ) -> Result<messages::Model> {
         let (connection, community) = (self.0.database.reader(), caller.community);
         let message = match &reference.reference {
-            None => return Err(Error::missing("messageId")),
+            None => return Err(Error::missing("message")),
             Some(Reference::Id(id)) => messages::get(connection, community, id.parse()?).await?,
             Some(Reference::Number(number)) => {
                 messages::get_by_number(connection, community, *number).await?
             }
         };
-        message.ok_or_else(message_not_found)
+        message
+            .filter(|message| reference.include_encrypted || !message.encrypted)
+            .ok_or_else(message_not_found)
     }
 
     /// As [`Self::message_at`], and the caller may read it.

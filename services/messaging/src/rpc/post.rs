@@ -10,7 +10,7 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Error, Reason, Result};
 use tonic::{Request, Response};
 
-use super::locate::{hide, require};
+use super::locate::{hide, require, require_sender};
 use crate::{
     Messaging,
     domain::{Channel, ChannelKind, Content, Member, MessageKind, access::may_write, text},
@@ -89,9 +89,9 @@ impl Messaging {
     }
 
     async fn message_to_send(&self, caller: &Caller, request: SendMessageRequest) -> Result<Post> {
-        let kind = MessageKind::from_proto(request.kind());
+        let kind = MessageKind::from_proto(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
-        require("channelId", &request.channel)?;
+        require("channel", &request.channel)?;
         let channel = self
             .0
             .rooms
@@ -114,8 +114,9 @@ impl Messaging {
         caller: &Caller,
         request: ReplyMessageRequest,
     ) -> Result<Post> {
-        let kind = MessageKind::from_proto(request.kind());
+        let kind = MessageKind::from_proto(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
+        require_author(caller, &request.sender, kind)?;
         let (parent, channel) = self.message_at(caller, request.message).await?;
         let author = self.author(caller, &request.sender, kind).await?;
         may_write(&caller.authority, &channel, author.as_deref()).map_err(hide)?;
@@ -189,11 +190,19 @@ impl Messaging {
     }
 }
 
+/// A message names its sender, unless it comes from the administration.
+fn require_author(caller: &Caller, sender: &str, kind: MessageKind) -> Result<()> {
+    if kind == MessageKind::Admin {
+        return Ok(());
+    }
+    require_sender(caller, sender)
+}
+
 /// The message that a reply hangs on: one level, so a reply to a reply hangs on the same parent.
 fn root_of(parent: &messages::Model) -> Result<(MessageId, i64)> {
     if parent.kind == MessageKind::Admin {
         return Err(Error::invalid(
-            "messageId",
+            "message",
             "An administrative message takes no replies",
         ));
     }

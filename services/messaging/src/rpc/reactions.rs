@@ -13,7 +13,10 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Result, Timestamp};
 use tonic::{Request, Response, Status};
 
-use super::{locate::hide, show::nameless};
+use super::{
+    locate::{hide, require_sender},
+    show::nameless,
+};
 use crate::{
     Messaging,
     domain::{Channel, Emoji, Member, access::may_react},
@@ -141,6 +144,7 @@ impl Messaging {
         sender: &str,
     ) -> Result<(Reaction, Arc<Channel>)> {
         let emoji = Emoji::parse(emoji)?;
+        require_sender(caller, sender)?;
         let (message, channel) = self.message_at(caller, message).await?;
         let member = self.acting(caller, sender).await?;
         may_react(&caller.authority, &channel, &member).map_err(hide)?;

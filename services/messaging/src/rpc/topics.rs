@@ -125,7 +125,7 @@ impl Messaging {
     }
 
     async fn forum(&self, caller: &Caller, id: &str) -> Result<Arc<Channel>> {
-        require("channelId", id)?;
+        require("channel_id", id)?;
         let channel = self.0.rooms.channel(caller.community, id.parse()?).await?;
         may_read(&caller.authority, &channel)?;
         match channel.kind {
