@@ -1,6 +1,6 @@
 //! Channels, messages, replies and reactions.
 //!
-//! * [`rpc`]: a file per gRPC service
+//! * `rpc`: a file per gRPC service
 //! * [`domain`]: rules that need no I/O
 //! * [`store`]: entities and queries; [`store::append`] is the group insert
 //! * [`directory`] and [`rooms`]: members, channels and topics, remembered for a short time

@@ -46,21 +46,21 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Reads the kind of a request: text when it names none.
-    #[must_use]
+    ///
+    /// # Errors
+    /// INVALID_VALUE for a kind that is not known.
     pub fn from_proto(kind: i32) -> Result<Self> {
-        let known = Kind::try_from(kind);
-        Ok(
-            match known.map_err(|_| Error::invalid("kind", "kind is not one that we know"))? {
-                Kind::Unspecified | Kind::Text => Self::Text,
-                Kind::Image => Self::Image,
-                Kind::Video => Self::Video,
-                Kind::Audio => Self::Audio,
-                Kind::File => Self::File,
-                Kind::Location => Self::Location,
-                Kind::Contact => Self::Contact,
-                Kind::Admin => Self::Admin,
-            },
-        )
+        let unknown = |_| Error::invalid("kind", "kind is not one that we know");
+        Ok(match Kind::try_from(kind).map_err(unknown)? {
+            Kind::Unspecified | Kind::Text => Self::Text,
+            Kind::Image => Self::Image,
+            Kind::Video => Self::Video,
+            Kind::Audio => Self::Audio,
+            Kind::File => Self::File,
+            Kind::Location => Self::Location,
+            Kind::Contact => Self::Contact,
+            Kind::Admin => Self::Admin,
+        })
     }
 
     /// The kind in answers.

@@ -92,6 +92,7 @@ impl Messaging {
         let kind = MessageKind::from_proto(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
         require("channel", &request.channel)?;
+        require_author(caller, &request.sender, kind)?;
         let channel = self
             .0
             .rooms
