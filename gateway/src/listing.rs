@@ -58,19 +58,6 @@ pub async fn messages(
     Ok(listed)
 }
 
-/// A message that everybody may see who may see its channel.
-///
-/// # Errors
-/// MESSAGE_NOT_FOUND for an encrypted one: the Mudbase facade alone shows these, and lists leave
-/// them out elsewhere.
-pub fn unencrypted(message: Message) -> Result<Message> {
-    let details = message.details.as_ref();
-    if details.is_some_and(|details| details.encrypted.is_some()) {
-        return Err(Error::new(Reason::MessageNotFound, "Message not found").into());
-    }
-    Ok(message)
-}
-
 impl Listed {
     /// Adds the next page: behind the others or, in a list towards newer messages, before them.
     fn add(&mut self, mut page: Vec<Message>, towards_newer: bool) {

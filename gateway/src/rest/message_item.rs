@@ -89,5 +89,6 @@ pub fn by_id(id: impl ToString) -> Option<MessageReference> {
     Some(MessageReference {
         reference: Some(Reference::Id(id.to_string())),
         channel: String::new(),
+        include_encrypted: false,
     })
 }

@@ -155,7 +155,7 @@ async fn get(
     let request = call.request(GetMessageRequest { message });
     let answer = services.messages().get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
-    let item = listing::unencrypted(message)?.into();
+    let item = message.into();
     Ok(Json(Integration::new("message fetched successfully", item)))
 }
 

@@ -88,7 +88,7 @@ macro_rules! ids {
                 sea_orm::sea_query::ArrayType::String
             }
             fn column_type() -> sea_orm::sea_query::ColumnType {
-                sea_orm::sea_query::ColumnType::Char(Some(24))
+                sea_orm::sea_query::ColumnType::String(sea_orm::sea_query::StringLen::N(24))
             }
         }
 

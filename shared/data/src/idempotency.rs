@@ -93,7 +93,7 @@ pub mod migration {
                 .create_table(
                     Table::create()
                         .table(table.clone())
-                        .col(char_len(key[0].clone(), 24))
+                        .col(string_len(key[0].clone(), 24))
                         .col(string(key[1].clone()))
                         .col(string(key[2].clone()))
                         .col(string(key[3].clone()))

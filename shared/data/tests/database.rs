@@ -1,5 +1,8 @@
 //! The database, the idempotency table and the sweeper on a real SQLite file.
-#![allow(clippy::unwrap_used, reason = "a fixture that fails must fail its test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 use std::{path::Path, time::Duration};
 

@@ -21,7 +21,7 @@ use crate::{
 /// What callers call the fields of our RPCs.
 const FIELDS: FieldNames = &[
     ("text", "content"),
-    ("message", "content"),
+    ("message", "messageId"),
     ("channel", "chatId"),
     ("channelId", "chatId"),
 ];
@@ -74,6 +74,7 @@ fn message_in(chat: ChannelId, message: MessageId) -> Option<MessageReference> {
     Some(MessageReference {
         reference: Some(Reference::Id(message.to_string())),
         channel: chat.to_string(),
+        include_encrypted: true,
     })
 }
 

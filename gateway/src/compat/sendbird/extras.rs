@@ -11,7 +11,7 @@ use super::{
     Place,
     resource::{MessageResource, ReactionResource, ThreadInfo},
 };
-use crate::{call::Call, failure::Result, listing::unencrypted, upstream::Services};
+use crate::{call::Call, failure::Result, upstream::Services};
 
 /// Messages of a page whose extras are fetched at once.
 const AT_ONCE: usize = 8;
@@ -133,10 +133,7 @@ async fn parent(services: &Services, call: &Call, message: &Message) -> Result<O
         .await
         .map_err(Error::from)
     {
-        Ok(answer) => Ok(answer
-            .into_inner()
-            .message
-            .and_then(|parent| unencrypted(parent).ok())),
+        Ok(answer) => Ok(answer.into_inner().message),
         // It was removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
@@ -147,5 +144,6 @@ fn by_id(id: &str) -> Option<MessageReference> {
     Some(MessageReference {
         reference: Some(Reference::Id(id.to_owned())),
         channel: String::new(),
+        include_encrypted: false,
     })
 }

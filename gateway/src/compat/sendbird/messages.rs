@@ -20,7 +20,6 @@ use crate::{
     envelope::Family,
     extract::{Input, Query, Segments},
     failure::{Result, sent},
-    listing,
     upstream::Services,
 };
 
@@ -187,7 +186,7 @@ async fn get(
         message: place.message(number),
     });
     let answer = services.messages().get_message(request).await?;
-    let message = listing::unencrypted(sent(answer.into_inner().message, "a message")?)?;
+    let message = sent(answer.into_inner().message, "a message")?;
     let wanted = Wanted {
         reactions: query.include_reactions.unwrap_or(false),
         thread: query.include_thread_info.unwrap_or(false),

@@ -102,6 +102,7 @@ impl Place {
         Some(MessageReference {
             reference: Some(Reference::Number(number)),
             channel: self.channel.clone(),
+            include_encrypted: false,
         })
     }
 }

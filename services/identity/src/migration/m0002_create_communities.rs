@@ -14,10 +14,10 @@ impl MigrationTrait for Migration {
             .create_table(
                 Table::create()
                     .table("communities")
-                    .col(char_len("id", 24).primary_key())
+                    .col(string_len("id", 24).primary_key())
                     .col(string("name"))
                     .col(string_uniq("slug"))
-                    .col(char_len("owner_id", 24))
+                    .col(string_len("owner_id", 24))
                     .col(big_integer("last_user_number"))
                     .col(big_integer("created_at"))
                     .col(big_integer("updated_at"))

@@ -14,10 +14,10 @@ impl MigrationTrait for Migration {
             .create_table(
                 Table::create()
                     .table("users")
-                    .col(char_len("community_id", 24))
-                    .col(char_len("id", 24))
+                    .col(string_len("community_id", 24))
+                    .col(string_len("id", 24))
                     .col(big_integer("number"))
-                    .col(char_len("person_id", 24))
+                    .col(string_len("person_id", 24))
                     .col(string("username"))
                     .col(string("username_key"))
                     .col(string("email"))

@@ -14,7 +14,7 @@ impl MigrationTrait for Migration {
             .create_table(
                 Table::create()
                     .table("signing_keys")
-                    .col(char_len("key_id", 24).primary_key())
+                    .col(string_len("key_id", 24).primary_key())
                     .col(binary("public_key"))
                     .col(binary_null("sealed_private_key"))
                     .col(big_integer("created_at"))

@@ -14,7 +14,7 @@ impl MigrationTrait for Migration {
             .create_table(
                 Table::create()
                     .table("login_attempts")
-                    .col(char_len("community_id", 24))
+                    .col(string_len("community_id", 24))
                     .col(binary("subject"))
                     .col(integer("attempts"))
                     .col(big_integer("expires_at"))

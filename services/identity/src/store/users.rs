@@ -95,6 +95,7 @@ impl Model {
 impl From<Model> for User {
     fn from(user: Model) -> Self {
         Self {
+            active: user.is_active(),
             id: user.id.to_string(),
             number: user.number,
             username: user.username,
