@@ -4,6 +4,9 @@
 //! answer. The row is written in the transaction of the write itself, so neither exists without
 //! the other. Only successes are kept, for 24 hours.
 
+pub mod entity;
+pub mod migration;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use aws_lc_rs::{
@@ -20,102 +23,6 @@ use crate::{CommunityId, Database, Tenant, failed, seal::Sealer};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
-
-/// The table `idempotency_keys`, which each service that writes has (see [`migration`]).
-pub mod entity {
-    use super::*;
-
-    /// A first answer.
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "idempotency_keys")]
-    pub struct Model {
-        /// The caller's community.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub community_id: CommunityId,
-        /// The caller's credential.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub credential: String,
-        /// The full method name.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub rpc: String,
-        /// The caller's key.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub key: String,
-        /// SHA-256 of the request, keyed when the answer is sealed; empty when any request with
-        /// the key is the same.
-        pub request_hash: Vec<u8>,
-        /// The encoded answer, sealed when it holds a secret.
-        pub answer: Vec<u8>,
-        /// Until when the key is remembered, in milliseconds.
-        pub expires_at: i64,
-    }
-
-    /// None: rows stand alone.
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-
-    impl Tenant for Entity {
-        const COMMUNITY: Column = Column::CommunityId;
-    }
-}
-
-/// The table's migration, for the list of a service's migrations.
-pub mod migration {
-    use sea_orm_migration::{prelude::*, schema::*};
-
-    /// Makes the table `idempotency_keys` and the index that its sweeper walks.
-    #[derive(Debug, Clone, Copy)]
-    pub struct CreateIdempotencyKeys;
-
-    impl MigrationName for CreateIdempotencyKeys {
-        fn name(&self) -> &str {
-            "m0001_create_idempotency_keys"
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl MigrationTrait for CreateIdempotencyKeys {
-        // Not the default on SQLite: half a change would keep the service from ever starting again.
-        fn use_transaction(&self) -> Option<bool> {
-            Some(true)
-        }
-
-        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-            let table = Alias::new("idempotency_keys");
-            let key = ["community_id", "credential", "rpc", "key"].map(Alias::new);
-            let mut primary = Index::create();
-            for column in key.clone() {
-                primary.col(column);
-            }
-            manager
-                .create_table(
-                    Table::create()
-                        .table(table.clone())
-                        .col(string_len(key[0].clone(), 24))
-                        .col(string(key[1].clone()))
-                        .col(string(key[2].clone()))
-                        .col(string(key[3].clone()))
-                        .col(binary(Alias::new("request_hash")))
-                        .col(binary(Alias::new("answer")))
-                        .col(big_integer(Alias::new("expires_at")))
-                        .primary_key(&mut primary)
-                        .to_owned(),
-                )
-                .await?;
-            manager
-                .create_index(
-                    Index::create()
-                        .name("idempotency_keys_expiry")
-                        .table(table)
-                        .col(Alias::new("expires_at"))
-                        .to_owned(),
-                )
-                .await
-        }
-    }
-}
 
 /// Who calls with which key.
 #[derive(Clone)]
