@@ -8,7 +8,7 @@ use guildhall_runtime::{Error, Result};
 
 use crate::{
     Identity,
-    domain::{reference::Reference, text::fold_case},
+    domain::reference::Reference,
     store::{communities, users},
 };
 
@@ -52,14 +52,16 @@ impl Identity {
         // What is a username, and what found nobody and is tried as one last.
         let asked = references.iter().zip(&readings);
         let usernames = asked.filter(|(_, reading)| found.read(reading).is_none());
-        let usernames = usernames.map(|(text, _)| fold_case(text)).collect();
+        let usernames = usernames
+            .map(|(text, reading)| reading.as_username(text))
+            .collect();
         let reader = self.0.database.reader();
         let users = users::with_usernames(reader, community, usernames).await?;
         found.usernames = by(users, |user| user.username_key.clone());
 
         let asked = references.into_iter().zip(readings);
         let answer = asked.filter_map(|(reference, reading)| {
-            let last = || found.usernames.get(&fold_case(&reference));
+            let last = || found.usernames.get(&reading.as_username(&reference));
             let user = found.read(&reading).or_else(last)?.clone();
             Some(ResolvedUser {
                 reference,

@@ -31,6 +31,14 @@ const FIELDS: FieldNames = &[
     ("parent", "parent_message_id"),
 ];
 
+/// The reference of a member: a `user_id` is his username, also when it is made of digits.
+fn member(user_id: &str) -> String {
+    if user_id.is_empty() {
+        return String::new();
+    }
+    format!("username:{user_id}")
+}
+
 /// Whoever has a token of the facade.
 fn access() -> AccessRule {
     callers(&[CredentialKind::SendbirdToken], None)

@@ -7,7 +7,7 @@ use guildhall_runtime::{Error, Reason};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Place, positive};
+use super::{Place, member, positive};
 use crate::failure::Result;
 
 /// The longest text, in characters.
@@ -122,6 +122,7 @@ impl NewMessage {
             MessageType::Admm => (MessageKind::Admin, false, true),
         };
         let sender = required("user_id", self.user_id.take(), needs_user)?;
+        let sender = member(&sender);
         let text = required("message", self.message.take(), needs_text)?;
         if text.chars().count() > MAX_TEXT {
             let message = format!("message must be at most {MAX_TEXT} characters");

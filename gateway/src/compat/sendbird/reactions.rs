@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{ChannelType, FIELDS, MessagePath, Place, access, resource::reaction_key};
+use super::{ChannelType, FIELDS, MessagePath, Place, access, member, resource::reaction_key};
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
@@ -113,7 +113,7 @@ async fn add(
     let request = call.request(AddReactionRequest {
         message: place.message(msg_id),
         emoji: body.reaction.clone(),
-        sender: body.user_id.clone(),
+        sender: member(&body.user_id),
     });
     let answer = services.reactions().add_reaction(request).await?;
     let replayed = Replayed::of(&answer);
@@ -155,7 +155,7 @@ async fn remove(
     let request = call.request(RemoveReactionRequest {
         message: place.message(msg_id),
         emoji: asked.reaction.clone(),
-        sender: asked.user_id.clone(),
+        sender: member(&asked.user_id),
     });
     let answer = services
         .reactions()

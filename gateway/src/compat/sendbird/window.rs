@@ -8,7 +8,7 @@ use guildhall_runtime::{Error, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Place, extras::Wanted, positive};
+use super::{Place, extras::Wanted, member, positive};
 use crate::{
     call::Call,
     failure::{Failure, Result},
@@ -97,7 +97,7 @@ impl WindowQuery {
         Ok(Window {
             base: ListMessagesRequest {
                 channel: place.channel.clone(),
-                user: self.sender()?.unwrap_or_default().to_owned(),
+                user: self.sender()?.map(member).unwrap_or_default(),
                 parent: parent.and_then(|number| place.message(number)),
                 top_level_only,
                 ..ListMessagesRequest::default()

@@ -8,6 +8,9 @@ use super::text::fold_case;
 /// The longest reference, in characters: an e-mail address at its longest.
 const MAX_LEN: usize = 320;
 
+/// Before a reference that is a username whatever it looks like.
+const USERNAME: &str = "username:";
+
 /// How a reference is read first. Whatever finds nobody is tried as a username last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
@@ -41,6 +44,9 @@ impl Reference {
                 "a reference must not contain NUL",
             ));
         }
+        if let Some(username) = text.strip_prefix(USERNAME) {
+            return Ok(Self::Username(fold_case(username)));
+        }
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
         }
@@ -54,6 +60,14 @@ impl Reference {
         } else {
             Self::Username(folded)
         })
+    }
+
+    /// The username that it is read as last; `text` is what was parsed.
+    pub(crate) fn as_username(&self, text: &str) -> String {
+        match self {
+            Self::Username(username) => username.clone(),
+            Self::Id(_) | Self::Number(_) | Self::Email(_) => fold_case(text),
+        }
     }
 }
 
@@ -75,6 +89,7 @@ mod tests {
             ("Ada".into(), Reference::Username("ada".into())),
             ("9".repeat(20), Reference::Username("9".repeat(20))),
             ("+5".into(), Reference::Username("+5".into())),
+            ("username:42".into(), Reference::Username("42".into())),
             (String::new(), Reference::Username(String::new())),
         ] {
             assert_eq!(Reference::parse(&text).unwrap(), expected);
