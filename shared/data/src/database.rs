@@ -206,3 +206,39 @@ fn is_passing(cause: &sea_orm::SqlxError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoTables;
+
+    impl MigratorTrait for NoTables {
+        fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_would_lose_what_it_acknowledged_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open::<NoTables>(directory.path(), "test")
+            .await
+            .unwrap();
+        for weaker in ["synchronous = NORMAL", "synchronous = OFF"] {
+            database
+                .writer
+                .execute_unprepared(&format!("PRAGMA {weaker}"))
+                .await
+                .unwrap();
+            let refused = require_durability(&database.writer).await.unwrap_err();
+            assert!(refused.with_causes().contains("durable"), "{weaker}");
+        }
+        database
+            .writer
+            .execute_unprepared("PRAGMA synchronous = FULL")
+            .await
+            .unwrap();
+        assert!(require_durability(&database.writer).await.is_ok());
+    }
+}
