@@ -18,7 +18,7 @@ run: ## Start the whole platform with demo data (ARGS="…" replaces --demo)
 	cargo run --release --locked -- $(ARGS)
 
 test: ## Run every test
-	cargo build --locked --workspace --bins # the tests start the real binaries
+	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc; \
 	else \
