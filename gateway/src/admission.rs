@@ -15,7 +15,7 @@ use guildhall_runtime::{Error, Reason};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
 
 use crate::{
-    body,
+    body::{self, Room},
     call::{Admitted, BUDGET, Call},
     client_address::{self, Cidr},
     credential,
@@ -32,6 +32,7 @@ const MAX_HEADERS: usize = 64 * 1024;
 pub struct Gate {
     pub guard: Guard,
     pub trusted_proxies: Arc<[Cidr]>,
+    pub room: Room,
 }
 
 /// What one endpoint checks requests with.
@@ -136,7 +137,7 @@ impl Admission {
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {
             Body::empty()
         } else {
-            Body::from(body::read(&parts.method, &parts.headers, body).await?)
+            Body::from(body::read(&parts.method, &parts.headers, body, &self.gate.room).await?)
         };
         let admitted = Admitted {
             credential,

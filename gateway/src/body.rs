@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,9 +13,49 @@ use guildhall_runtime::{Error, Reason, Result};
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The largest JSON body, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
+/// Bodies up to this size are not counted among those under way, in bytes.
+const SMALL: usize = 16 * 1024;
+/// What all larger bodies under way may hold together, in KiB.
+const UNDER_WAY: usize = 64 * 1024;
+
+/// The memory for the bodies that are being read: half-sent ones of many clients must not add up.
+#[derive(Debug, Clone)]
+pub struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(UNDER_WAY)))
+    }
+}
+
+impl Room {
+    /// Room for a body of this size; of a body that does not tell its size, for the largest.
+    async fn take(&self, size: Option<u64>) -> Result<Option<SemaphorePermit<'_>>> {
+        let size = size
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(LIMIT);
+        if size <= SMALL {
+            return Ok(None);
+        }
+        let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
+        let permit = tokio::time::timeout(PATIENCE, self.0.acquire_many(kib)).await;
+        permit
+            .ok()
+            .and_then(|permit| permit.ok())
+            .map(Some)
+            .ok_or_else(|| {
+                Error::unavailable(
+                    Reason::Overloaded,
+                    "Too many large bodies at once, try again",
+                )
+            })
+    }
+}
+
 /// How long a client may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -83,8 +124,9 @@ async fn discard(mut body: Limited<Body>) {
 ///
 /// # Errors
 /// BODY_TOO_LARGE above 1 MiB, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON (a plain
-/// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends.
-pub async fn read(method: &Method, headers: &HeaderMap, body: Body) -> Result<Bytes> {
+/// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends,
+/// OVERLOADED while too many large ones are being read.
+pub async fn read(method: &Method, headers: &HeaderMap, body: Body, room: &Room) -> Result<Bytes> {
     if body.size_hint().lower() > LIMIT as u64 {
         return Err(too_large());
     }
@@ -93,6 +135,7 @@ pub async fn read(method: &Method, headers: &HeaderMap, body: Body) -> Result<By
         let message = "Send the body as application/json";
         return Err(Error::new(Reason::UnsupportedMediaType, message));
     }
+    let _room = room.take(body.size_hint().exact()).await?;
     let reading = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
     match reading.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -131,7 +174,7 @@ mod tests {
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
-        let read = read(&Method::POST, &headers, Body::from(body)).await;
+        let read = read(&Method::POST, &headers, Body::from(body), &Room::default()).await;
         read.err().map(|error| error.reason())
     }
 
@@ -170,7 +213,7 @@ mod tests {
         let body = Body::from_stream(futures::stream::repeat_with(|| {
             Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 4096]))
         }));
-        let error = read(&Method::POST, &HeaderMap::new(), body)
+        let error = read(&Method::POST, &HeaderMap::new(), body, &Room::default())
             .await
             .unwrap_err();
         assert_eq!(error.reason(), Reason::BodyTooLarge);
@@ -180,7 +223,9 @@ mod tests {
     async fn a_delete_may_come_without_body_and_then_without_a_fitting_type() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        assert!(read(&Method::DELETE, &headers, Body::empty()).await.is_ok());
+        let room = Room::default();
+        let read = read(&Method::DELETE, &headers, Body::empty(), &room);
+        assert!(read.await.is_ok());
     }
 
     #[tokio::test]

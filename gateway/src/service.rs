@@ -19,6 +19,7 @@ use tracing::Instrument;
 use crate::{
     admission::Gate,
     body::Courteous,
+    body::Room,
     client_address::Cidr,
     docs, endpoint,
     envelope::Family,
@@ -52,6 +53,7 @@ pub fn service(
     let gate = Gate {
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
+        room: Room::default(),
     };
     let router = endpoint::router(surface::endpoints(), &gate)
         .with_state(Services::new(upstream, shutdown))

@@ -281,3 +281,15 @@ async fn an_address_is_believed_of_trusted_proxies_alone() {
         Family::E3.refuses(&elsewhere, refusal);
     }
 }
+
+#[tokio::test]
+async fn who_connects_and_says_nothing_is_cut_off() {
+    let platform = Platform::start().await;
+    for base in [platform.http(), platform.grpc()] {
+        let address = base.strip_prefix("http://").unwrap();
+        let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+        let closed = tokio::io::AsyncReadExt::read(&mut silent, &mut [0; 1]);
+        let closed = tokio::time::timeout(Duration::from_secs(25), closed).await;
+        assert_eq!(closed.expect("the connection is closed").unwrap(), 0);
+    }
+}

@@ -141,3 +141,14 @@ async fn credentials_that_are_lost_are_not_made_up_anew() {
         "left as it was"
     );
 }
+
+#[tokio::test]
+async fn a_second_server_is_kept_off_the_data() {
+    let platform = Platform::start().await;
+    let second = platform
+        .command(&["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
+        .await;
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("another guildhall serves"), "{said}");
+}

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use guildhall_auth::Permission;
-use guildhall_data::{ChannelId, MessageId, TopicId};
+use guildhall_data::{ChannelId, MessageId};
 use guildhall_proto::messaging::v1::{GetMessageRequest, ReplyMessageRequest, SendMessageRequest};
 use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
@@ -209,15 +209,11 @@ async fn send(
         // No file has ever been given an id.
         return Err(Error::invalid("attachments", "attachments: unknown file id").into());
     }
-    let topic = new.forum_topic_id.as_deref().filter(|id| !id.is_empty());
-    let topic = topic
-        .map(|text| id::<TopicId>("forumTopicId", text))
-        .transpose()?;
     let request = call.request(SendMessageRequest {
         channel: id::<ChannelId>("channelId", &new.channel_id)?.to_string(),
         sender: new.sender.unwrap_or_default(),
         text: new.message,
-        topic_id: topic.map(|id| id.to_string()).unwrap_or_default(),
+        topic_id: new.forum_topic_id.unwrap_or_default(),
         ..SendMessageRequest::default()
     });
     let answer = services.messages().send_message(request).await?;

@@ -44,6 +44,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
     let signals = Signals::default();
     let identity = open_identity(&settings.data_dir, signals.clone(), &shutdown).await?;
+    let _alone = hold(&settings.data_dir)?;
     let secret = load_or_create_secret(&settings.data_dir.join("secret.key"))?;
     let tokens = PeerTokens::new(&secret);
     let rate = RateLimit::per_second(settings.rate_limit);
@@ -93,6 +94,20 @@ pub async fn run(settings: &Settings) -> Result<()> {
         server.await.map_err(Error::internal)?;
     }
     Ok(())
+}
+
+/// Keeps a second server off the data: its streams and caches would not hear of this one's writes.
+fn hold(data_dir: &Path) -> Result<fs::File> {
+    let path = data_dir.join("server.lock");
+    let lock = fs::File::create(&path)
+        .map_err(|error| Error::bug(format!("cannot write {}: {error}", path.display())))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(Error::bug(format!(
+            "another guildhall serves the data in {}: stop it, or choose another --data-dir",
+            data_dir.display()
+        ))),
+    }
 }
 
 /// Where the platform is reached.

@@ -31,14 +31,14 @@ impl Identity {
     /// # Errors
     /// LOGIN_ATTEMPTS, LOGIN_REFUSED, and after a right password ACCOUNT_UNAVAILABLE.
     pub(crate) async fn login(&self, attempt: Attempt, ticket: &Ticket) -> Result<LoginResponse> {
-        let subject = self.count(&attempt).await?;
+        let reader = self.0.database.reader();
+        let user = users::find_account(reader, attempt.community, &attempt.account).await?;
+        let subject = self.count(&attempt, user.as_ref()).await?;
         let Attempt {
             community,
-            account,
             password,
             ..
         } = attempt;
-        let user = users::find_account(self.0.database.reader(), community, &account).await?;
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let is_right = self.0.passwords.is_right(password, hash).await?;
         let user = user.filter(|_| is_right).ok_or_else(refused)?;
@@ -54,8 +54,8 @@ impl Identity {
     }
 
     /// Counts before the password is looked at: attempts that run at once all count.
-    async fn count(&self, attempt: &Attempt) -> Result<hmac::Tag> {
-        let subject = self.subject(attempt);
+    async fn count(&self, attempt: &Attempt, user: Option<&users::Model>) -> Result<hmac::Tag> {
+        let subject = self.subject(attempt, user);
         let transaction = self.0.database.begin().await?;
         let counted =
             login_attempts::count(&transaction, attempt.community, subject.as_ref()).await;
@@ -63,13 +63,16 @@ impl Identity {
         counted.map(|()| subject)
     }
 
-    /// The account as it was named, not the user behind it: counting the user would tell which
-    /// e-mail and username are the same one's.
-    fn subject(&self, attempt: &Attempt) -> hmac::Tag {
+    /// The user, however he was named; an account that nobody has as it was named.
+    fn subject(&self, attempt: &Attempt, user: Option<&users::Model>) -> hmac::Tag {
+        let account = user.map_or_else(
+            || attempt.account.as_str().to_owned(),
+            |user| user.id.to_string(),
+        );
         let mut context = hmac::Context::with_key(&self.0.attempts_key);
         for part in [
             &attempt.community.to_string(),
-            attempt.account.as_str(),
+            account.as_str(),
             &attempt.client,
         ] {
             context.update(part.as_bytes());

@@ -49,6 +49,9 @@ impl Directory {
         if reference.len() > MAX_REFERENCE {
             return Err(not_found());
         }
+        if reference.contains('\0') {
+            return Err(Error::invalid("sender", "sender must not contain NUL"));
+        }
         let look_up = async {
             let members = self.ask(community, &[reference.to_owned()]).await?;
             members

@@ -8,6 +8,7 @@ use std::{
 
 use guildhall_runtime::{Error, Reason, Result};
 use http::{Request, Response};
+use http_body::Body as _;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
@@ -125,7 +126,8 @@ where
             };
             let response = inner.call(request).await?;
             Ok(match credential {
-                Some(credential) if rule.streaming => {
+                // An answer that is over already, such as an error, must stay one without a body.
+                Some(credential) if rule.streaming && !response.body().is_end_stream() => {
                     response.map(|body| guarded(body, access.guard, credential, rule.access))
                 }
                 Some(_) | None => response,

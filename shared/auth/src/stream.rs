@@ -76,4 +76,8 @@ impl HttpBody for Guarded {
         }
         Pin::new(&mut self.stream).poll_frame(cx)
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.refused.is_none() || self.stream.is_end_stream()
+    }
 }

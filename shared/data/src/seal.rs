@@ -97,8 +97,12 @@ pub fn load_or_create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
                 })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create_secret(path),
-        Err(error) => Err(Error::internal(error)),
+        Err(error) => Err(unusable(path, &error)),
     }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    Error::bug(format!("cannot use {}: {error}", path.display()))
 }
 
 fn create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
@@ -116,7 +120,7 @@ fn create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         .truncate(true)
         .mode(0o600)
         .open(&beside)
-        .map_err(Error::internal)?;
+        .map_err(|error| unusable(&beside, &error))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(Error::internal)?;

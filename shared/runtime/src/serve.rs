@@ -1,6 +1,12 @@
 //! Listeners, and a stop that loses nothing.
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -16,8 +22,11 @@ use tower::{Service, ServiceExt};
 /// How long requests under way may still take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// How long a client may take to send a request's headers.
+/// How long a client may take to send a request's headers, and his first byte.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often the log says that no connection can be accepted.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The address of the other end of a connection, among the extensions of each of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +108,17 @@ where
         .max_header_list_size(128 * 1024)
         .keep_alive_interval(Duration::from_secs(30));
     let connections = GracefulShutdown::new();
+    let mut warned_at: Option<Instant> = None;
     loop {
         let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file handles: give the connections that are open a chance to end.
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+                        tracing::warn!(%error, "cannot accept connections");
+                        warned_at = Some(Instant::now());
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -121,12 +134,20 @@ where
                 request
             });
         let service = TowerToHyperService::new(service);
-        let connection = builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = connections.watch(connection);
+        let (builder, watcher) = (builder.clone(), connections.watcher());
+        let stopping = shutdown.started();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // The first bytes tell the protocol, and nobody else sets a limit for them.
+            tokio::select! {
+                first = tokio::time::timeout(HEADER_TIMEOUT, stream.readable()) => {
+                    if !matches!(first, Ok(Ok(()))) {
+                        return;
+                    }
+                }
+                () = stopping => return,
+            }
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(error, "connection ended");
             }
         });

@@ -1,11 +1,12 @@
 //! A message as the facade's callers write and read it.
 
+use guildhall_data::UserId;
 use guildhall_proto::messaging::v1::{EncryptedPayload, Message, MessageDetails, MessageKind};
 use guildhall_runtime::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::failure::Result;
+use crate::{extract::id, failure::Result};
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -140,6 +141,9 @@ impl NewChatMessage {
             }
             (Some(_), None) | (None, Some(_)) => {}
         }
+        for user in self.mentions.iter().flatten() {
+            id::<UserId>("mentions", user)?;
+        }
         Ok(Content {
             kind: self.kind.into(),
             text: self.content.unwrap_or_default(),
@@ -210,7 +214,12 @@ impl From<Message> for ChatMessage {
             content: details.encrypted.is_none().then_some(message.text),
             sender: author.map(|author| Sender {
                 id: author.user_id,
-                first_name: author.first_name,
+                // A member without given name is called what he is shown as.
+                first_name: if author.first_name.is_empty() {
+                    author.display_name
+                } else {
+                    author.first_name
+                },
             }),
             created_at: iso(message.create_time).unwrap_or_default(),
             kind,
@@ -281,7 +290,10 @@ mod tests {
             "version": 1, "scheme": "mudbase-e2ee-v1", "ciphertext": "YQ==", "nonce": "Yg==",
             "ephemeralPublicKey": "Yw==", "senderKeyId": "k"
         });
-        let open = content(json!({"type": "text", "content": "hi", "mentions": ["u"]})).unwrap();
+        let open = content(
+            json!({"type": "text", "content": "hi", "mentions": ["a00000000000000000000001"]}),
+        )
+        .unwrap();
         assert_eq!(
             (open.text.as_str(), open.details.mentioned_user_ids.len()),
             ("hi", 1)

@@ -79,6 +79,7 @@ async fn send(
     Input(new): Input<NewMessage>,
 ) -> Result<(Replayed, Json<MessageResource>)> {
     let place = Place::try_from(path)?;
+    place.require(&services, &call).await?;
     let (replayed, message) = store(&services, &call, &place, new.written()?).await?;
     let extras = Extras {
         with_metaarray: true,
@@ -142,6 +143,7 @@ async fn list(
     Query(query): Query<WindowQuery>,
 ) -> Result<Json<MessageList>> {
     let place = Place::try_from(path)?;
+    place.require(&services, &call).await?;
     let found = query.window(&place)?.fetch(&services, &call).await?;
     let messages = resources(&services, &call, &place, found, query.wanted()).await?;
     Ok(Json(MessageList { messages }))
@@ -182,6 +184,7 @@ async fn get(
     Query(query): Query<GetQuery>,
 ) -> Result<Json<MessageResource>> {
     let (place, number) = path.parse()?;
+    place.require(&services, &call).await?;
     let request = call.request(GetMessageRequest {
         message: place.message(number),
     });

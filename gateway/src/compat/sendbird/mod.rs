@@ -8,15 +8,19 @@ mod resource;
 mod window;
 
 use guildhall_auth::{AccessRule, CredentialKind};
-use guildhall_proto::messaging::v1::{MessageReference, message_reference::Reference};
-use guildhall_runtime::Error;
+use guildhall_proto::messaging::v1::{
+    ChannelType as Kind, GetChannelRequest, MessageReference, message_reference::Reference,
+};
+use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    call::Call,
     endpoint::callers,
     envelope::FieldNames,
     failure::{Failure, JsonType, Result},
+    upstream::Services,
 };
 
 /// What callers call the fields of our RPCs.
@@ -105,6 +109,23 @@ impl TryFrom<ChannelPath> for Place {
 }
 
 impl Place {
+    /// Refuses a channel of another kind: a private one is no open channel.
+    async fn require(&self, services: &Services, call: &Call) -> Result<()> {
+        match self.channel_type {
+            ChannelType::GroupChannels => Ok(()),
+            ChannelType::OpenChannels => {
+                let channel = self.channel.clone();
+                let request = call.request(GetChannelRequest { channel });
+                let answer = services.channels().get_channel(request).await?;
+                let channel = answer.into_inner().channel.unwrap_or_default();
+                if channel.r#type() == Kind::Open {
+                    return Ok(());
+                }
+                Err(Error::new(Reason::ChannelNotFound, "Channel not found").into())
+            }
+        }
+    }
+
     /// The message with this integer id, when it stands here.
     fn message(&self, number: i64) -> Option<MessageReference> {
         Some(MessageReference {

@@ -45,6 +45,12 @@ impl Messaging {
         // Listen first, read then: what comes in between is not missed.
         let arrival = self.0.arrivals.of(channel.id);
         let seq = match request.after_seq {
+            Some(seq) if seq < 0 => {
+                return Err(Error::invalid(
+                    "after_seq",
+                    "after_seq must not be negative",
+                ));
+            }
             Some(seq) => seq,
             None => {
                 let connection = self.0.database.reader();
