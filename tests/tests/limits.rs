@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use guildhall_testkit::{Answer, Options};
+use guildhall_testkit::{Answer, Options, Platform};
 use guildhall_tests::{
     Credential, Differences, Family, OPERATIONS, Operation, Refusal, Town, operation::Kind,
 };
@@ -288,7 +288,8 @@ async fn who_connects_and_says_nothing_is_cut_off() {
     for base in [platform.http(), platform.grpc()] {
         let address = base.strip_prefix("http://").unwrap();
         let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
-        let closed = tokio::io::AsyncReadExt::read(&mut silent, &mut [0; 1]);
+        let mut answer = [0; 1];
+        let closed = tokio::io::AsyncReadExt::read(&mut silent, &mut answer);
         let closed = tokio::time::timeout(Duration::from_secs(25), closed).await;
         assert_eq!(closed.expect("the connection is closed").unwrap(), 0);
     }

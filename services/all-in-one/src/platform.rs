@@ -44,6 +44,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
     let signals = Signals::default();
     let identity = open_identity(&settings.data_dir, signals.clone(), &shutdown).await?;
+    let http = serve::bind(settings.http).await.map_err(cannot_start)?;
+    let grpc = serve::bind(settings.grpc).await.map_err(cannot_start)?;
     let _alone = hold(&settings.data_dir)?;
     let secret = load_or_create_secret(&settings.data_dir.join("secret.key"))?;
     let tokens = PeerTokens::new(&secret);
@@ -66,8 +68,6 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let everything = stack(routes, access);
     let peer = tokens.vouch(Peer::in_process(everything.clone()));
 
-    let http = serve::bind(settings.http).await.map_err(cannot_start)?;
-    let grpc = serve::bind(settings.grpc).await.map_err(cannot_start)?;
     let addresses = Addresses {
         http: format!("http://{}", http.local_addr().map_err(Error::internal)?),
         grpc: format!("http://{}", grpc.local_addr().map_err(Error::internal)?),

@@ -138,9 +138,10 @@ where
         let stopping = shutdown.started();
         tokio::spawn(async move {
             // The first bytes tell the protocol, and nobody else sets a limit for them.
+            let mut byte = [0; 1];
             tokio::select! {
-                first = tokio::time::timeout(HEADER_TIMEOUT, stream.readable()) => {
-                    if !matches!(first, Ok(Ok(()))) {
+                first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut byte)) => {
+                    if !matches!(first, Ok(Ok(1..))) {
                         return;
                     }
                 }
