@@ -12,7 +12,9 @@ use crate::{
 };
 
 async fn identity(settings: &Settings) -> Result<Identity> {
-    platform::open_identity(&settings.data_dir, Signals::default(), &Shutdown::default()).await
+    let (signals, shutdown) = (Signals::default(), Shutdown::default());
+    let (identity, _) = platform::open_identity(&settings.data_dir, signals, &shutdown).await?;
+    Ok(identity)
 }
 
 /// Makes a community and prints its credentials, the only time that they are shown.

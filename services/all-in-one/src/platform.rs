@@ -18,12 +18,15 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::{demo, settings::Settings};
 
-/// Opens identity alone: all that an operator's command needs.
+/// Wiped from memory when it is dropped.
+type Secret = zeroize::Zeroizing<Vec<u8>>;
+
+/// Opens identity alone, all that an operator's command needs, and the platform's secret.
 pub async fn open_identity(
     data_dir: &Path,
     signals: Signals,
     shutdown: &Shutdown,
-) -> Result<Identity> {
+) -> Result<(Identity, Secret)> {
     let mut directory = fs::DirBuilder::new();
     directory
         .recursive(true)
@@ -36,18 +39,18 @@ pub async fn open_identity(
             ))
         })?;
     let secret = load_or_create_secret(&data_dir.join("secret.key"))?;
-    Identity::open(data_dir, &secret, signals, shutdown).await
+    let identity = Identity::open(data_dir, &secret, signals, shutdown).await?;
+    Ok((identity, secret))
 }
 
 /// Starts everything and serves until the signal to stop.
 pub async fn run(settings: &Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
     let signals = Signals::default();
-    let identity = open_identity(&settings.data_dir, signals.clone(), &shutdown).await?;
+    let (identity, secret) = open_identity(&settings.data_dir, signals.clone(), &shutdown).await?;
     let http = serve::bind(settings.http).await.map_err(cannot_start)?;
     let grpc = serve::bind(settings.grpc).await.map_err(cannot_start)?;
     let _alone = hold(&settings.data_dir)?;
-    let secret = load_or_create_secret(&settings.data_dir.join("secret.key"))?;
     let tokens = PeerTokens::new(&secret);
     let rate = RateLimit::per_second(settings.rate_limit);
     let guard = Guard::new(identity.credential_source(), rate, &signals);
