@@ -16,6 +16,9 @@ use tower::{Layer, Service};
 
 use crate::{Error, Reason};
 
+/// The header of a caller's deadline.
+pub(crate) const HEADER: &str = "grpc-timeout";
+
 /// The longest that any unary call may take, also for callers who set no deadline.
 pub const MAX: Duration = Duration::from_secs(30);
 
@@ -58,23 +61,23 @@ where
         Box::pin(async move {
             match tokio::time::timeout(limit, answer).await {
                 Ok(answer) => answer,
-                Err(_elapsed) => Ok(exceeded().into_http()),
+                Err(_elapsed) => Ok(Status::from(exceeded()).into_http()),
             }
         })
     }
 }
 
-fn exceeded() -> Status {
+/// What a caller is told whose time is up.
+pub(crate) fn exceeded() -> Error {
     Error::unavailable(
         Reason::DeadlineExceeded,
         "The deadline was exceeded, try again",
     )
-    .into()
 }
 
 /// Reads `grpc-timeout`: up to eight digits and a unit.
-fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(HEADER)?.to_str().ok()?;
     let unit_at = text.len().checked_sub(1)?;
     let (digits, unit) = (text.get(..unit_at)?, text.get(unit_at..)?);
     if digits.len() > 8 {

@@ -5,20 +5,24 @@
 //! * [`request_id`]: the name of a request in logs and answers
 //! * [`telemetry`]: logs, and [`trace`]: a span around every call
 //! * [`deadline`]: every hop ends in time, also where no transport enforces it
-//! * [`grpc`]: health, reflection and the peers that services call
+//! * [`grpc`]: health and reflection
+//! * [`peer`]: the services that others call, in this process or over the network
 //! * [`serve`]: listeners, and a stop that loses nothing
+//! * [`tls`]: certificates from files
 
 pub mod clock;
 pub mod deadline;
 pub mod error;
 pub mod grpc;
+pub mod peer;
 pub mod request_id;
 pub mod serve;
 pub mod telemetry;
+pub mod tls;
 pub mod trace;
 
 pub use clock::Timestamp;
 pub use error::{Error, ErrorKind, Reason, Result};
-pub use grpc::Peer;
+pub use peer::Peer;
 pub use request_id::RequestId;
 pub use serve::Shutdown;

@@ -1,0 +1,131 @@
+//! One try of a call, and what its failure says about whether it was processed.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tonic::{Code, Status, body::Body};
+
+use super::connection::Call;
+use crate::{Error, Reason};
+
+/// Why a try brought no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Its connection was ending, and the server took up nothing of it.
+    #[error("not sent: {0}")]
+    Unsent(#[source] hyper::Error),
+    /// The server said that it did not take it up.
+    #[error("not taken up: {0}")]
+    Refused(#[source] hyper::Error),
+    /// It may have been processed.
+    #[error("no answer: {0}")]
+    Lost(#[source] hyper::Error),
+    /// Something on the way, and no service of ours, said that it is unavailable.
+    #[error("unavailable on the way: {0}")]
+    OnTheWay(OnTheWay),
+}
+
+/// What something on the way answered.
+#[derive(Debug)]
+pub(super) enum OnTheWay {
+    Http(StatusCode),
+    Grpc(String),
+}
+
+impl fmt::Display for OnTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(status) => write!(f, "HTTP status {status}"),
+            Self::Grpc(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<hyper::Error> for Failure {
+    fn from(error: hyper::Error) -> Self {
+        if error.is_canceled() {
+            return Self::Unsent(error);
+        }
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+        match cause {
+            // Streams that the server had taken up go on after a GOAWAY: this one was none of them.
+            Some(cause) if is_goaway(cause) => Self::Unsent(error),
+            Some(cause) if is_refused(cause) => Self::Refused(error),
+            Some(_) | None => Self::Lost(error),
+        }
+    }
+}
+
+fn is_goaway(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote()
+}
+
+fn is_refused(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+}
+
+/// The failure that an answer is: an UNAVAILABLE without details is not of a service of ours, which
+/// always says when to try again.
+pub(super) fn failure_in(response: &Response<Incoming>) -> Option<Failure> {
+    if let StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT =
+        response.status()
+    {
+        return Some(Failure::OnTheWay(OnTheWay::Http(response.status())));
+    }
+    let status = unavailable_without_details(response.headers())?;
+    let message = status.message().to_owned();
+    Some(Failure::OnTheWay(OnTheWay::Grpc(message)))
+}
+
+fn unavailable_without_details(headers: &HeaderMap) -> Option<Status> {
+    let status = Status::from_header_map(headers)?;
+    (status.code() == Code::Unavailable && status.details().is_empty()).then_some(status)
+}
+
+/// What a caller is told whose call found no server.
+pub(super) fn unreachable() -> Error {
+    Error::unavailable(Reason::Unreachable, "The service is unavailable, try again")
+}
+
+/// The body of an answer: the call is on its connection until it ends, and a connection that breaks
+/// becomes a status of ours.
+pub(super) struct Answer {
+    pub body: Incoming,
+    /// Held, not used: dropping it makes room for another call.
+    pub _call: Call,
+}
+
+impl Answer {
+    /// As tonic takes it.
+    pub fn into_body(self) -> Body {
+        Body::new(self)
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        frame.map_err(|error| unreachable().caused_by(error).into())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

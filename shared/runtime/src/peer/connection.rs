@@ -1,0 +1,271 @@
+//! One HTTP/2 connection to a replica, kept up in the background.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    client::conn::http2,
+    rt::{Read, Write},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tower::BoxError;
+
+use super::{address::Address, pool::Bell};
+use crate::tls;
+
+/// How long it may take until a server is known to answer.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// A server that is silent for that long is asked whether it is still there …
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// … and has that long to say so.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The pause after a connection ended or could not be made, and its limit as it doubles.
+const PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause while calls wait.
+const MAX_PAUSE_WANTED: Duration = Duration::from_millis(250);
+
+/// A connection that lasted that long was a good one.
+const GOOD: Duration = Duration::from_secs(1);
+
+/// How often the log says that a replica cannot be reached.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// Calls at a time on one connection. Our servers take 1,024; what is over would wait unseen.
+const MAX_CALLS: usize = 1000;
+
+/// An answer to this proves that a server is there: gRPC's standard health check of the process.
+const PROBE: &str = "/grpc.health.v1.Health/Check";
+
+type Sender = http2::SendRequest<Full<Bytes>>;
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// One of the connections to a replica.
+pub(super) struct Connection {
+    address: Address,
+    replica: usize,
+    turn: usize,
+    tls: Option<TlsConnector>,
+    line: Mutex<Option<Arc<Line>>>,
+}
+
+impl Connection {
+    /// The `turn`th connection to a replica.
+    pub fn new(
+        address: Address,
+        replica: usize,
+        turn: usize,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Self {
+        let tls = tls.filter(|_| address.is_https()).map(TlsConnector::from);
+        Self {
+            address,
+            replica,
+            turn,
+            tls,
+            line: Mutex::new(None),
+        }
+    }
+
+    /// The way to send on it, while it is up.
+    pub fn line(&self) -> Option<Arc<Line>> {
+        let line = self.line.lock().clone();
+        line.filter(|line| !line.sender.is_closed())
+    }
+
+    /// Connects, and again whenever the connection ends, with pauses that grow while it fails.
+    pub async fn keep(self: Arc<Self>, bell: Arc<Bell>) {
+        let mut waiting = bell.waiting.subscribe();
+        let mut failures = 0;
+        let mut warned_at: Option<Instant> = None;
+        loop {
+            let began = Instant::now();
+            match self.connect().await {
+                Ok((sender, driver)) => {
+                    if warned_at.take().is_some() {
+                        tracing::info!(address = %self.address, "connected again");
+                    }
+                    *self.line.lock() = Some(Arc::new(Line {
+                        sender,
+                        replica: self.replica,
+                        address: self.address.clone(),
+                        calls: AtomicUsize::new(0),
+                    }));
+                    bell.opened.notify_waiters();
+                    let ended = driver.await;
+                    *self.line.lock() = None;
+                    tracing::debug!(address = %self.address, ?ended, "connection ended");
+                }
+                Err(error) if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) => {
+                    tracing::warn!(address = %self.address, error = %crate::error::chain(&*error), "cannot connect");
+                    warned_at = Some(Instant::now());
+                }
+                Err(_said_lately) => {}
+            }
+            failures = if began.elapsed() > GOOD {
+                0
+            } else {
+                failures + 1
+            };
+            let pause = pause(failures);
+            tokio::time::sleep(pause.min(MAX_PAUSE_WANTED)).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause.saturating_sub(MAX_PAUSE_WANTED)) => {}
+                _ = waiting.wait_for(|waiting| *waiting > 0) => {}
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<(Sender, Driver), BoxError> {
+        let connected = async {
+            let stream = self.reach().await?;
+            let (sender, driver) = match &self.tls {
+                Some(tls) => {
+                    let name = ServerName::try_from(self.address.host().to_owned())?;
+                    let stream = tls.connect(name, stream).await?;
+                    if stream.get_ref().1.alpn_protocol() != Some(tls::H2) {
+                        return Err("the server does not speak HTTP/2".into());
+                    }
+                    handshake(TokioIo::new(stream)).await?
+                }
+                None => handshake(TokioIo::new(stream)).await?,
+            };
+            self.prove(sender, driver).await
+        };
+        tokio::time::timeout(CONNECT, connected).await?
+    }
+
+    /// A socket to the replica. Where a name has several addresses, each connection begins with
+    /// another one.
+    async fn reach(&self) -> io::Result<TcpStream> {
+        let found = tokio::net::lookup_host((self.address.host(), self.address.port())).await?;
+        let mut found: Vec<_> = found.collect();
+        let first = self.turn % found.len().max(1);
+        found.rotate_left(first);
+        let stream = TcpStream::connect(&found[..]).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Waits for a first answer, whatever it says: a socket that opens proves nobody behind it.
+    async fn prove(
+        &self,
+        mut sender: Sender,
+        mut driver: Driver,
+    ) -> Result<(Sender, Driver), BoxError> {
+        let probe = Request::builder()
+            .method(Method::POST)
+            .uri(self.address.of(&Uri::from_static(PROBE)))
+            .header(CONTENT_TYPE, "application/grpc")
+            .header("te", "trailers")
+            // An empty message: not compressed, no bytes.
+            .body(Full::from(&[0; 5][..]))?;
+        let answer = sender.send_request(probe);
+        tokio::select! {
+            answer = answer => { answer?; }
+            ended = &mut driver => {
+                ended?;
+                return Err("the server closed the connection".into());
+            }
+        }
+        Ok((sender, driver))
+    }
+}
+
+async fn handshake<I>(io: I) -> hyper::Result<(Sender, Driver)>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .handshake(io)
+        .await?;
+    Ok((sender, Box::pin(driver)))
+}
+
+/// Doubles with each failure; half of it is chance, so that clients do not come back all at once.
+fn pause(failures: u32) -> Duration {
+    let full = PAUSE
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(MAX_PAUSE);
+    let mut chance = [0; 1];
+    // Without randomness the pause is only less spread.
+    let _ = aws_lc_rs::rand::fill(&mut chance);
+    full / 2 + full.mul_f64(f64::from(chance[0]) / 512.0)
+}
+
+/// The way to send on a connection that is up.
+pub(super) struct Line {
+    sender: Sender,
+    replica: usize,
+    address: Address,
+    calls: AtomicUsize,
+}
+
+impl Line {
+    /// Which of the addresses it leads to.
+    pub fn replica(&self) -> usize {
+        self.replica
+    }
+
+    /// How many calls are on it, streams included.
+    pub fn busy(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Room for one more call; `None` when it is full.
+    pub fn take(self: Arc<Self>) -> Option<Call> {
+        let full = self.calls.fetch_add(1, Ordering::Relaxed) >= MAX_CALLS;
+        let call = Call(self);
+        (!full).then_some(call)
+    }
+}
+
+/// Room for a call on a connection, until it is dropped.
+pub(super) struct Call(Arc<Line>);
+
+impl Call {
+    /// Which of the addresses it goes to.
+    pub fn replica(&self) -> usize {
+        self.0.replica
+    }
+
+    /// The address of a method at the other end.
+    pub fn uri(&self, method: &Uri) -> Uri {
+        self.0.address.of(method)
+    }
+
+    /// Sends a request; resolves with the head of its answer.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        self.0.sender.clone().send_request(request).await
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}

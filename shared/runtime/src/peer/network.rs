@@ -1,0 +1,152 @@
+//! A call over the network: bounded in time, tried again where that is safe.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, Version, request::Parts};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::time::{Instant, timeout_at};
+use tonic::{Status, body::Body};
+use tower::retry::budget::{Budget, TpsBudget};
+
+use super::{
+    Remote, Repeatable,
+    attempt::{Answer, Failure, failure_in, unreachable},
+    connection::Call,
+    pool::Pool,
+};
+use crate::{Error, Reason, Result, deadline};
+
+/// The largest request.
+const MAX_REQUEST: usize = 8 * 1024 * 1024;
+
+/// How often a call may reach a server.
+const TRIES: usize = 3;
+
+/// A second try is for a tenth of the calls that succeeded within `BUDGET_WINDOW`, and for ten a
+/// second besides: an outage is not multiplied.
+const BUDGET_SHARE: f32 = 0.1;
+const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+const BUDGET_RESERVE: u32 = 10;
+
+/// A service in other processes.
+pub(super) struct Network {
+    pool: Pool,
+    repeatable: Repeatable,
+    budget: TpsBudget,
+}
+
+/// A call that was read whole, so that it can be sent again.
+struct Message {
+    head: Parts,
+    body: Bytes,
+    /// The caller's own deadline; a stream without one may outlive ours.
+    ends: Option<Instant>,
+}
+
+impl Network {
+    /// Starts to connect.
+    pub fn new(remote: Remote) -> Result<Self> {
+        if remote.addresses.is_empty() {
+            return Err(Error::bug("a service needs an address at least"));
+        }
+        let https = remote.addresses.iter().any(|address| address.is_https());
+        let tls = https.then(|| remote.tls.client()).transpose()?;
+        Ok(Self {
+            pool: Pool::new(&remote.addresses, tls.as_ref()),
+            repeatable: remote.repeatable,
+            budget: TpsBudget::new(BUDGET_WINDOW, BUDGET_RESERVE, BUDGET_SHARE),
+        })
+    }
+
+    /// The service's answer, or why there is none: a status either way.
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let given = deadline::timeout_of(request.headers());
+        let limit = Instant::now() + given.unwrap_or(deadline::MAX).min(deadline::MAX);
+        let answer = async {
+            let message = Message::read(request, given.map(|_| limit)).await?;
+            self.send(&message).await
+        };
+        let answer = timeout_at(limit, answer).await;
+        answer
+            .unwrap_or_else(|_elapsed| Err(deadline::exceeded()))
+            .unwrap_or_else(|error| Status::from(error).into_http())
+    }
+
+    async fn send(&self, message: &Message) -> Result<Response<Body>> {
+        let mut tried = None;
+        let mut tries = 0;
+        loop {
+            let call = self.pool.call(tried).await?;
+            tried = Some(call.replica());
+            let failure = match attempt(message, call).await {
+                Ok(answer) => {
+                    self.budget.deposit();
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            tracing::debug!(%failure, method = message.head.uri.path(), "a call failed");
+            // Its connection is gone: nothing reached a server, and the next one is another.
+            if matches!(failure, Failure::Unsent(_)) {
+                continue;
+            }
+            tries += 1;
+            if tries == TRIES || !self.may_repeat(message, &failure) || !self.budget.withdraw() {
+                return Err(unreachable().caused_by(failure));
+            }
+        }
+    }
+
+    fn may_repeat(&self, message: &Message, failure: &Failure) -> bool {
+        match failure {
+            Failure::Unsent(_) | Failure::Refused(_) => true,
+            Failure::Lost(_) | Failure::OnTheWay(_) => {
+                (self.repeatable)(message.head.uri.path(), &message.head.headers)
+            }
+        }
+    }
+}
+
+impl Message {
+    async fn read(request: Request<Body>, ends: Option<Instant>) -> Result<Self> {
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, MAX_REQUEST).collect().await;
+        let body = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Error::new(Reason::BodyTooLarge, "The request is over 8 MiB")
+            } else {
+                Error::bug(format!("a request could not be encoded: {error}"))
+            }
+        })?;
+        Ok(Self {
+            head,
+            body: body.to_bytes(),
+            ends,
+        })
+    }
+
+    /// The request as it goes to a replica, with the time that is left.
+    fn to(&self, call: &Call) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = call.uri(&self.head.uri);
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().clone_from(&self.head.headers);
+        if let Some(ends) = self.ends {
+            let left = ends.saturating_duration_since(Instant::now()).as_millis();
+            if let Ok(value) = HeaderValue::from_str(&format!("{left}m")) {
+                request.headers_mut().insert(deadline::HEADER, value);
+            }
+        }
+        request
+    }
+}
+
+async fn attempt(message: &Message, call: Call) -> Result<Response<Body>, Failure> {
+    let response = call.send(message.to(&call)).await?;
+    match failure_in(&response) {
+        Some(failure) => Err(failure),
+        None => Ok(response.map(|body| Answer { body, _call: call }.into_body())),
+    }
+}

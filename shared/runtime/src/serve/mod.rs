@@ -1,0 +1,130 @@
+//! Listeners, and a stop that loses nothing.
+
+mod connection;
+mod shutdown;
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use connection::Connections;
+pub use shutdown::Shutdown;
+
+/// How long requests under way may still take once no more are accepted.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// How often the log says that no connection can be accepted.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// The address of the other end of a connection, among the extensions of each of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientSocket(pub SocketAddr);
+
+/// How a listener serves.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// Speak TLS, of [`crate::tls::TlsFiles::server`]; plain text without.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// How long to go on accepting after the request to stop: the time that those who route
+    /// requests here need to notice.
+    pub drain_delay: Duration,
+}
+
+/// Binds an address; port 0 takes a free one.
+///
+/// # Errors
+/// When the address is taken or not ours, with the address in the message.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+/// Serves HTTP/1.1 and HTTP/2 on one port until `shutdown`, then drains.
+///
+/// During [`Serving::drain_delay`] requests are served as before, only that each answer of HTTP/1.1
+/// asks its client to connect anew. Then nothing more is accepted, idle connections are closed, and
+/// busy ones may finish within 30 seconds.
+pub async fn http<S, B>(listener: TcpListener, service: S, serving: Serving, shutdown: Shutdown)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let closing = CancellationToken::new();
+    let connections = Connections::new(service, serving.tls, shutdown.clone(), closing.clone());
+    let mut open = JoinSet::new();
+    let mut warned_at: Option<Instant> = None;
+    let mut drained = std::pin::pin!(drained(&shutdown, serving.drain_delay));
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => {
+                    open.spawn(connections.serve(stream, address));
+                }
+                Err(error) => {
+                    // Out of file handles: give the connections that are open a chance to end.
+                    if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+                        tracing::warn!(%error, "cannot accept connections");
+                        warned_at = Some(Instant::now());
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_ended) = open.join_next() => {}
+            () = &mut drained => break,
+        }
+    }
+    while let Some((stream, address)) = waiting(&listener).await {
+        open.spawn(connections.serve(stream, address));
+    }
+    drop(listener);
+    closing.cancel();
+    let ended = async { while open.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        tracing::warn!(
+            seconds = DRAIN.as_secs(),
+            connections = open.len(),
+            "connections were still busy, closing them"
+        );
+    }
+}
+
+/// Resolves when no more connections are to be accepted.
+async fn drained(shutdown: &Shutdown, delay: Duration) {
+    shutdown.started().await;
+    tokio::select! {
+        () = tokio::time::sleep(delay) => {}
+        () = shutdown.hurried() => {}
+    }
+}
+
+/// A connection that the system made for us and that nobody has taken up: its client knows no
+/// better than that we serve.
+async fn waiting(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
