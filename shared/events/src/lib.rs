@@ -2,8 +2,21 @@
 //!
 //! * [`outbox`]: domain events, written in the transaction of their cause and kept there
 //! * [`signals`]: hints that something changed; losing one costs a cache, never a fact
+//! * [`broker`]: where the bus is, and whom a process listens to on it
+//! * [`coverage`]: whether all of it is heard
+//! * [`cache`]: bounded memory of what others keep, which signals make forget
+//! * `bus`, `roll_call`, `wire`: how signals travel between processes, and how a lost one is noticed
 
+pub mod broker;
+mod bus;
+pub mod cache;
+pub mod coverage;
 pub mod outbox;
+mod roll_call;
 pub mod signals;
+mod wire;
 
+pub use broker::BusSettings;
+pub use cache::Cache;
+pub use coverage::Coverage;
 pub use signals::{Signal, Signals};

@@ -1,16 +1,29 @@
 //! Hints that something changed.
 //!
 //! A signal is not an event: it may be lost, and then the listener is told that he missed some
-//! and forgets what he has cached.
+//! and forgets what he has cached. Over a bus the signals of other processes are heard, too, and
+//! [`Signals::coverage`] says whether all of them are.
+
+use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{ChannelId, CommunityId, UserId};
-use tokio::sync::broadcast;
+use guildhall_runtime::{Result, Shutdown};
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
+
+use crate::{
+    broker::BusSettings,
+    bus::{self, Bus},
+    coverage::Coverage,
+};
 
 /// Signals that a slow listener may lag behind before it misses some.
 const BACKLOG: usize = 1024;
 
 /// Something changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
     /// A key was changed or revoked.
     KeyChanged {
@@ -42,25 +55,85 @@ pub enum Signal {
 
 /// Where signals are sent to and listened for. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Signals(broadcast::Sender<Signal>);
+pub struct Signals {
+    local: broadcast::Sender<Signal>,
+    bus: Option<Arc<Bus>>,
+}
 
 impl Default for Signals {
+    /// The signals of this process alone.
     fn default() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self {
+            local: broadcast::Sender::new(BACKLOG),
+            bus: None,
+        }
     }
 }
 
 impl Signals {
-    /// Tells every listener.
+    /// The signals of all processes on a bus. Returns at once, also when the broker is away: it is
+    /// looked for until it is there. From `shutdown` on the others know that this process leaves.
+    ///
+    /// # Errors
+    /// INVALID_VALUE when an address is not one of a broker.
+    pub fn connect(settings: &BusSettings, shutdown: &Shutdown) -> Result<Self> {
+        let local = broadcast::Sender::new(BACKLOG);
+        let bus = bus::start(settings, local.clone(), shutdown)?;
+        Ok(Self {
+            local,
+            bus: Some(bus),
+        })
+    }
+
+    /// Tells every listener. Never waits: what the bus cannot take is missed by the others, and
+    /// they notice.
     pub fn send(&self, signal: Signal) {
         // Nobody listens: nobody has cached anything.
-        let _ = self.0.send(signal);
+        let _ = self.local.send(signal);
+        if let Some(bus) = &self.bus {
+            bus.enqueue(signal);
+        }
     }
 
     /// Listens from now on.
     #[must_use]
     pub fn listen(&self) -> Listener {
-        Listener(self.0.subscribe())
+        Listener(self.local.subscribe())
+    }
+
+    /// How much is heard of what other processes say, at this moment.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        match &self.bus {
+            Some(bus) => bus.lease.coverage(Instant::now()),
+            None => Coverage::Process,
+        }
+    }
+
+    /// The changes of [`coverage`](Self::coverage), each seen a quarter of a second late at most.
+    #[must_use]
+    pub fn watch_coverage(&self) -> watch::Receiver<Coverage> {
+        match &self.bus {
+            Some(bus) => bus.coverage.subscribe(),
+            None => watch::Sender::new(Coverage::Process).subscribe(),
+        }
+    }
+
+    /// Waits until the broker has taken all that was sent so far, two seconds at most; whether it
+    /// has. Without a bus there is nothing to wait for. A process that ends calls it last.
+    pub async fn delivered(&self) -> bool {
+        match &self.bus {
+            Some(bus) => bus.delivered().await,
+            None => true,
+        }
+    }
+
+    /// How long what was looked up at `asked_at` may be believed: `alone` without a bus.
+    pub(crate) fn life_of(&self, asked_at: Instant, now: Instant, alone: Duration) -> Duration {
+        match &self.bus {
+            Some(bus) => bus.lease.life_of(asked_at, now),
+            None => alone,
+        }
     }
 }
 

@@ -1,0 +1,175 @@
+//! The connection to the broker: NATS.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use async_nats::{ConnectOptions, ServerAddr};
+use guildhall_runtime::{Error, Result};
+use percent_encoding::percent_decode_str;
+
+/// How often an idle connection is tried; the third ping without an answer ends it.
+const PING: Duration = Duration::from_secs(1);
+/// How long the broker may take to let us in.
+const CONNECT: Duration = Duration::from_secs(2);
+/// The first pause before another attempt; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Commands to the connection, and messages from it, that may wait: more are dropped and missed.
+const WAITING: usize = 4096;
+
+/// Which bus a process is on, and whom it listens to.
+#[derive(Clone)]
+pub struct BusSettings {
+    /// Addresses of the broker's servers, `nats://` or `tls://`; a user with a password, or a
+    /// token alone, stands before the `@`, and is the same in all of them.
+    pub urls: Vec<String>,
+    /// The authority of a `tls://` broker's certificate, in PEM; without it the system's are
+    /// trusted.
+    pub tls_ca: Option<PathBuf>,
+    /// What this process speaks as: lowercase letters and dashes.
+    pub service: &'static str,
+    /// The services whose signals this process acts on. Of each one that it is not itself,
+    /// somebody must be heard.
+    pub hears: &'static [&'static str],
+}
+
+impl fmt::Debug for BusSettings {
+    /// Without the addresses: they hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BusSettings")
+            .field("service", &self.service)
+            .field("hears", &self.hears)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How and where to connect.
+pub(crate) struct Broker {
+    pub(crate) options: ConnectOptions,
+    /// Free of credentials: the client writes addresses into its log.
+    pub(crate) servers: Vec<ServerAddr>,
+}
+
+impl Broker {
+    /// Reads the settings of a process with this random `name`.
+    ///
+    /// # Errors
+    /// INVALID_VALUE, which does not repeat the address.
+    pub(crate) fn new(settings: &BusSettings, name: &str) -> Result<Self> {
+        let mut options = ConnectOptions::new()
+            .name(format!("guildhall {}", settings.service))
+            .retry_on_initial_connect()
+            .connection_timeout(CONNECT)
+            .ping_interval(PING)
+            .client_capacity(WAITING)
+            .subscription_capacity(WAITING)
+            .reconnect_delay_callback(pauses(name));
+        if let Some(authority) = &settings.tls_ca {
+            options = options.add_root_certificates(authority.clone());
+        }
+        let mut servers = Vec::with_capacity(settings.urls.len());
+        for url in &settings.urls {
+            let address: ServerAddr = url.parse().map_err(|_| no_address())?;
+            if !matches!(address.scheme(), "nats" | "tls") || address.host().is_empty() {
+                return Err(no_address());
+            }
+            options = with_credentials(options, &address)?;
+            servers.push(without_credentials(address)?);
+        }
+        if servers.is_empty() {
+            return Err(no_address());
+        }
+        Ok(Self { options, servers })
+    }
+}
+
+fn with_credentials(options: ConnectOptions, address: &ServerAddr) -> Result<ConnectOptions> {
+    let decoded = |text: &str| {
+        let text = percent_decode_str(text).decode_utf8();
+        text.map(String::from).map_err(|_| no_address())
+    };
+    Ok(match (address.username(), address.password()) {
+        (Some(user), Some(password)) => {
+            options.user_and_password(decoded(user)?, decoded(password)?)
+        }
+        (Some(token), None) => options.token(decoded(token)?),
+        (None, _) => options,
+    })
+}
+
+fn without_credentials(address: ServerAddr) -> Result<ServerAddr> {
+    let mut url = address.into_inner();
+    url.set_username("").map_err(|()| no_address())?;
+    url.set_password(None).map_err(|()| no_address())?;
+    ServerAddr::from_url(url).map_err(|_| no_address())
+}
+
+fn no_address() -> Error {
+    Error::invalid(
+        "nats_url",
+        "--nats-url must be nats://HOST:PORT or tls://HOST:PORT, with USER:PASSWORD@ or TOKEN@ before the host where the broker asks for it",
+    )
+}
+
+/// Growing pauses, longer or shorter by the process, so that a broker that comes back is not
+/// stormed.
+fn pauses(name: &str) -> impl Fn(usize) -> Duration + Send + Sync + 'static {
+    let sum: u32 = name.bytes().map(u32::from).sum();
+    // Half to one and a half times the pause.
+    let percent = 50 + sum % 101;
+    move |attempt| {
+        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = match doublings {
+            // The very first attempt waits for nothing.
+            0 => Duration::ZERO,
+            1..=6 => FIRST_PAUSE * 2_u32.pow(doublings - 1),
+            7.. => LONGEST_PAUSE,
+        };
+        pause * percent / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(urls: &[&str]) -> BusSettings {
+        BusSettings {
+            urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+            tls_ca: None,
+            service: "identity",
+            hears: &["identity"],
+        }
+    }
+
+    #[test]
+    fn credentials_do_not_stay_in_the_addresses() {
+        let settings = settings(&["nats://ann:s%40cret@127.0.0.1:4222", "nats://host"]);
+        let broker = Broker::new(&settings, "a").unwrap();
+        assert!(!format!("{:?} {settings:?}", broker.servers).contains("cret"));
+        assert_eq!(broker.servers[0].host(), "127.0.0.1");
+        assert_eq!(broker.servers[1].port(), 4222);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_being_repeated() {
+        for url in [
+            "http://ann:secret@host",
+            "nats://ann:secret@",
+            "nats://ann:secret@host:port",
+        ] {
+            let refused = Broker::new(&settings(&[url]), "a").err().unwrap();
+            assert!(!refused.with_causes().contains("secret"), "{url}");
+        }
+        assert!(Broker::new(&settings(&[]), "a").is_err());
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let pause = pauses("some process");
+        assert_eq!(pause(1), Duration::ZERO);
+        assert!(pause(2) < pause(3) && pause(3) < pause(6));
+        assert!(pause(8) <= LONGEST_PAUSE * 3 / 2);
+        assert_eq!(pause(8), pause(usize::MAX));
+    }
+}
