@@ -3,13 +3,17 @@
 use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RateLimit, RpcTable};
-use guildhall_data::seal::load_or_create_secret;
+use guildhall_data::{Storage, seal::load_or_create_secret};
 use guildhall_events::Signals;
 use guildhall_gateway::{Settings as GatewaySettings, Upstream};
 use guildhall_identity::Identity;
 use guildhall_messaging::Messaging;
 use guildhall_runtime::{
-    Error, Peer, Result, Shutdown, deadline::DeadlineLayer, grpc, serve, trace::TraceLayer,
+    Error, Peer, Result, Shutdown,
+    deadline::DeadlineLayer,
+    grpc,
+    serve::{self, Serving},
+    trace::TraceLayer,
 };
 use http::Request;
 use hyper::body::Incoming;
@@ -39,7 +43,7 @@ pub async fn open_identity(
             ))
         })?;
     let secret = load_or_create_secret(&data_dir.join("secret.key"))?;
-    let identity = Identity::open(data_dir, &secret, signals, shutdown).await?;
+    let identity = Identity::open(&Storage::files(data_dir), &secret, signals, shutdown).await?;
     Ok((identity, secret))
 }
 
@@ -59,13 +63,19 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let mut alone = Routes::builder();
     identity.add_services(&mut alone);
     let identity_peer = tokens.vouch(Peer::in_process(stack(alone.routes(), access.clone())));
-    let messaging = Messaging::open(&settings.data_dir, identity_peer, signals, &shutdown).await?;
+    let messaging = Messaging::open(
+        &Storage::files(&settings.data_dir),
+        identity_peer,
+        signals,
+        &shutdown,
+    )
+    .await?;
 
     let mut routes = Routes::builder();
     identity.add_services(&mut routes);
     messaging.add_services(&mut routes);
     let services = [Identity::SERVICES, Messaging::SERVICES].concat();
-    let routes = grpc::with_standard_services(routes, &services)
+    let routes = grpc::with_standard_services(routes, &services, &shutdown)
         .await
         .map_err(Error::internal)?;
     let everything = stack(routes, access);
@@ -89,8 +99,13 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let rpc = everything.map_request(|request: Request<Incoming>| request.map(Body::new));
 
     let serving = [
-        tokio::spawn(serve::http(http, gateway, shutdown.clone())),
-        tokio::spawn(serve::http(grpc, rpc, shutdown)),
+        tokio::spawn(serve::http(
+            http,
+            gateway,
+            Serving::default(),
+            shutdown.clone(),
+        )),
+        tokio::spawn(serve::http(grpc, rpc, Serving::default(), shutdown)),
     ];
     println!("ready http={} grpc={}", addresses.http, addresses.grpc);
     for server in serving {

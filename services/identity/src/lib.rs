@@ -20,11 +20,11 @@ mod rpc;
 mod signing;
 mod store;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use guildhall_auth::source::CredentialSource;
-use guildhall_data::{Database, Idempotency, idempotency, seal::Sealer, sweep};
+use guildhall_data::{Database, Idempotency, Storage, idempotency, seal::Sealer, sweep};
 use guildhall_events::Signals;
 use guildhall_proto::identity::v1::{
     api_key_service_server, authentication_service_server, credential_service_server,
@@ -71,18 +71,18 @@ impl Identity {
         credential_service_server::SERVICE_NAME,
     ];
 
-    /// Opens `<directory>/identity.db`, makes what is missing, and sweeps it until `shutdown`.
+    /// Opens its database in `storage`, makes what is missing, and sweeps it until `shutdown`.
     /// `secret` is the platform's; revocations are told to `signals`.
     ///
     /// # Errors
     /// When the database cannot be opened, or was sealed under another secret.
     pub async fn open(
-        directory: &Path,
+        storage: &Storage,
         secret: &[u8],
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(directory, "identity").await?;
+        let database = Database::open::<migration::Migrator>(storage, "identity").await?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {

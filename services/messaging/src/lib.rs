@@ -20,9 +20,9 @@ pub mod rooms;
 mod rpc;
 pub mod store;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use guildhall_data::{Database, GroupCommit, Idempotency, idempotency, sweep};
+use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
 use guildhall_events::{Signals, outbox};
 use guildhall_proto::messaging::v1::{
     channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
@@ -54,17 +54,17 @@ impl Messaging {
     /// The full names of its gRPC services.
     pub const SERVICES: &'static [&'static str] = &[CHANNELS, TOPICS, MESSAGES, REACTIONS];
 
-    /// Opens `<directory>/messaging.db` and begins to sweep it. `identity` must be vouched for.
+    /// Opens its database in `storage` and begins to sweep it. `identity` must be vouched for.
     ///
     /// # Errors
     /// When the database cannot be opened, migrated, or trusted to be durable.
     pub async fn open(
-        directory: &Path,
+        storage: &Storage,
         identity: Peer,
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(directory, "messaging").await?;
+        let database = Database::open::<migration::Migrator>(storage, "messaging").await?;
         sweep_expired(&database, shutdown);
         let inner = Arc::new(Inner {
             directory: Directory::new(identity),

@@ -3,17 +3,32 @@
 //! What arrives while a commit is under way goes in the next. There is no timer: an idle system
 //! commits a lone item at once. The queue is bounded, so load turns into refusals, not memory.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, ErrorKind, Reason, Result};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::database::outcome_unknown;
 
 /// Items that wait at most.
 const QUEUE: usize = 4096;
 
 /// Items in one transaction at most.
 const BATCH: usize = 512;
+
+/// Rests before a batch is tried again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+];
+
+/// How long a batch is tried again: callers wait behind it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a batch was not stored.
 #[derive(Debug)]
@@ -35,8 +50,9 @@ pub trait Batch: Send + Sync + 'static {
     /// Stores all items in one transaction and answers them in their order.
     async fn commit(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, Failure>;
 
-    /// Looks up by its ids whether an item was stored after all.
-    async fn outcome(&self, item: &Self::Item) -> Result<Option<Self::Answer>>;
+    /// Looks up by their ids which items were stored after all, in their order. It must not
+    /// answer before the commit in doubt has come to its end.
+    async fn outcomes(&self, items: &[Self::Item]) -> Result<Vec<Option<Self::Answer>>>;
 }
 
 struct Pending<B: Batch> {
@@ -118,57 +134,81 @@ async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) 
 
 /// Stores all items together; when that fails, one by one, so that a bad item fails alone.
 async fn store<B: Batch>(batch: &B, items: Vec<B::Item>) -> Vec<Result<B::Answer>> {
-    match batch.commit(&items).await {
+    match commit(batch, &items).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(Failure::RolledBack(error)) if items.len() == 1 => vec![Err(error)],
+        Err(Failure::RolledBack(error)) if items.len() == 1 || passes(&error) => {
+            items.iter().map(|_| Err(error.clone())).collect()
+        }
         Err(Failure::RolledBack(error)) => {
             tracing::warn!(items = items.len(), %error, "a batch failed, storing its items one by one");
             let mut results = Vec::with_capacity(items.len());
             for item in items {
-                results.push(store_one(batch, item).await);
+                results.push(store_alone(batch, item).await);
             }
             results
         }
         Err(Failure::Unknown(error)) => {
             tracing::warn!(items = items.len(), %error, "a commit's outcome is unknown, looking it up");
-            let mut results = Vec::with_capacity(items.len());
-            for item in &items {
-                results.push(look_up(batch, item).await);
-            }
-            results
+            look_up(batch, &items).await
         }
     }
 }
 
-async fn store_one<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
+async fn store_alone<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
     let alone = [item];
-    match batch.commit(&alone).await {
-        Ok(mut answers) => answers
-            .pop()
-            .ok_or_else(|| Error::bug("a commit answered nothing")),
-        Err(Failure::RolledBack(error)) => Err(error),
-        Err(Failure::Unknown(_)) => look_up(batch, &alone[0]).await,
+    let answers = match commit(batch, &alone).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(Failure::RolledBack(error)) => vec![Err(error)],
+        Err(Failure::Unknown(_)) => look_up(batch, &alone).await,
+    };
+    let answer = answers.into_iter().next();
+    answer.unwrap_or_else(|| Err(Error::bug("a commit answered nothing")))
+}
+
+/// Commits, and tries again when nothing was stored and what was in the way may be gone: after a
+/// restart of the database, connections die one by one as they are used.
+async fn commit<B: Batch>(batch: &B, items: &[B::Item]) -> Result<Vec<B::Answer>, Failure> {
+    let give_up = Instant::now() + PATIENCE;
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        match batch.commit(items).await {
+            Err(Failure::RolledBack(error)) if passes(&error) && Instant::now() < give_up => {
+                let Some(pause) = pauses.next() else {
+                    return Err(Failure::RolledBack(error));
+                };
+                tokio::time::sleep(pause).await;
+            }
+            stored => return stored,
+        }
     }
 }
 
-async fn look_up<B: Batch>(batch: &B, item: &B::Item) -> Result<B::Answer> {
-    match batch.outcome(item).await {
-        Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(Error::unavailable(
-            Reason::Unreachable,
-            "It was not stored, try again",
-        )),
-        Err(error) => Err(Error::unavailable(
-            Reason::OutcomeUnknown,
-            "The outcome is unknown, try again with the same Idempotency-Key",
-        )
-        .caused_by(error)),
+/// Whether what failed is the database as a whole, and no item in particular.
+fn passes(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable
+}
+
+async fn look_up<B: Batch>(batch: &B, items: &[B::Item]) -> Vec<Result<B::Answer>> {
+    match batch.outcomes(items).await {
+        Ok(outcomes) => outcomes.into_iter().map(stored_or_not).collect(),
+        Err(error) => {
+            tracing::warn!(items = items.len(), %error, "the outcome of a commit stays unknown");
+            let unknown = outcome_unknown().caused_by(error);
+            items.iter().map(|_| Err(unknown.clone())).collect()
+        }
     }
+}
+
+fn stored_or_not<A>(outcome: Option<A>) -> Result<A> {
+    outcome.ok_or_else(|| Error::unavailable(Reason::Unreachable, "It was not stored, try again"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{
+        collections::HashSet,
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
     use parking_lot::Mutex;
     use tokio::sync::Semaphore;
@@ -177,8 +217,10 @@ mod tests {
 
     type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
 
-    /// A store in memory that refuses 13, loses its connection at 99 and waits for permission.
+    /// A store in memory that refuses 13, loses its connection at 99, is down once for 502 and
+    /// always for 503, and waits for permission.
     struct Memory {
+        passed: AtomicBool,
         batches: Batches,
         rows: Mutex<HashSet<u32>>,
         gate: Arc<Semaphore>,
@@ -194,6 +236,11 @@ mod tests {
             if items.contains(&13) {
                 return Err(Failure::RolledBack(Error::invalid("item", "unlucky")));
             }
+            let passing = items.contains(&502) && !self.passed.swap(true, Ordering::SeqCst);
+            if passing || items.contains(&503) {
+                let down = Error::unavailable(Reason::Unreachable, "down");
+                return Err(Failure::RolledBack(down));
+            }
             self.batches.lock().push(items.to_vec());
             self.rows.lock().extend(items);
             if items.contains(&99) {
@@ -202,8 +249,9 @@ mod tests {
             Ok(items.to_vec())
         }
 
-        async fn outcome(&self, item: &u32) -> Result<Option<u32>> {
-            Ok(self.rows.lock().get(item).copied())
+        async fn outcomes(&self, items: &[u32]) -> Result<Vec<Option<u32>>> {
+            let rows = self.rows.lock();
+            Ok(items.iter().map(|item| rows.get(item).copied()).collect())
         }
     }
 
@@ -213,6 +261,7 @@ mod tests {
         let memory = Memory {
             batches: batches.clone(),
             rows: Mutex::default(),
+            passed: AtomicBool::default(),
             gate: gate.clone(),
         };
         (GroupCommit::start(memory), batches, gate)
@@ -256,6 +305,28 @@ mod tests {
         let (queue, _, _) = memory(100);
         let answers = submit_all(&queue, &[98, 99]).await;
         assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_in_the_way_for_a_moment_is_not_noticed() {
+        let (queue, batches, _) = memory(100);
+        let answers = submit_all(&queue, &[1, 502]).await;
+        assert!(answers.into_iter().all(|answer| answer.is_ok()));
+        assert_eq!(*batches.lock(), [vec![1, 502]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_fails_all_at_once_and_not_each_on_its_own() {
+        let (queue, _, gate) = memory(100);
+        for answer in submit_all(&queue, &[1, 503, 2]).await {
+            assert_eq!(answer.unwrap_err().reason(), Reason::Unreachable);
+        }
+        let tries = 100 - gate.available_permits();
+        assert_eq!(
+            tries,
+            1 + PAUSES.len(),
+            "the batch, and again after each pause"
+        );
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
 //! How a service keeps its data.
 //!
 //! * [`id`]: the typed ids
-//! * [`database`]: connect, migrate, read and write
+//! * [`storage`]: where the databases are; [`database`]: connect, migrate, read and write
 //! * [`tenancy`]: no entity is queried without its community
 //! * [`page`]: page sizes and opaque page tokens
+//! * [`unnest`]: many rows in one statement of PostgreSQL
 //! * [`group_commit`]: writes that arrive together go to disk together
 //! * [`idempotency`]: the same key answers the same
 //! * [`seal`]: secrets at rest
@@ -15,11 +16,14 @@ pub mod id;
 pub mod idempotency;
 pub mod page;
 pub mod seal;
+pub mod storage;
 pub mod sweep;
 pub mod tenancy;
+pub mod unnest;
 
-pub use database::{Database, failed};
+pub use database::{Backend, Database, failed};
 pub use group_commit::GroupCommit;
 pub use id::{ChannelId, CommunityId, EventId, KeyId, MessageId, PersonId, TopicId, UserId};
 pub use idempotency::{Claim, Idempotency, IdempotencyKey, Ticket};
+pub use storage::{PostgresServer, Storage};
 pub use tenancy::Tenant;

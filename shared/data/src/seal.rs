@@ -78,27 +78,37 @@ impl Sealer {
     }
 }
 
+/// The platform's secret, which an operator has put into `path`.
+///
+/// # Errors
+/// When the file cannot be read, or does not hold 64 hex.
+pub fn load_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let text = fs::read_to_string(path).map_err(|error| unusable(path, &error))?;
+    parse_secret(path, &Zeroizing::new(text))
+}
+
 /// The platform's secret: read from `path`, or generated into it once (mode 0600).
 ///
 /// # Errors
 /// When the file cannot be written, or does not hold 64 hex.
 pub fn load_or_create_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     match fs::read_to_string(path) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            let secret = hex::decode(text.trim()).map(Zeroizing::new).ok();
-            secret
-                .filter(|secret| secret.len() == KEY_LEN)
-                .ok_or_else(|| {
-                    Error::bug(format!(
-                        "{} must hold 64 hexadecimal characters",
-                        path.display()
-                    ))
-                })
-        }
+        Ok(text) => parse_secret(path, &Zeroizing::new(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create_secret(path),
         Err(error) => Err(unusable(path, &error)),
     }
+}
+
+fn parse_secret(path: &Path, text: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let secret = hex::decode(text.trim()).map(Zeroizing::new).ok();
+    secret
+        .filter(|secret| secret.len() == KEY_LEN)
+        .ok_or_else(|| {
+            Error::bug(format!(
+                "{} must hold 64 hexadecimal characters",
+                path.display()
+            ))
+        })
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {

@@ -7,7 +7,7 @@
 use std::{path::Path, time::Duration};
 
 use guildhall_data::{
-    Claim, CommunityId, Database, Idempotency, IdempotencyKey, Tenant, Ticket,
+    Claim, CommunityId, Database, Idempotency, IdempotencyKey, Storage, Tenant, Ticket,
     idempotency::{Answer, entity, migration::CreateIdempotencyKeys},
     sweep,
 };
@@ -27,7 +27,8 @@ impl MigratorTrait for Migrator {
 }
 
 async fn open(directory: &Path) -> Database {
-    Database::open::<Migrator>(directory, "test").await.unwrap()
+    let storage = Storage::files(directory);
+    Database::open::<Migrator>(&storage, "test").await.unwrap()
 }
 
 async fn fresh() -> (TempDir, Database) {

@@ -1,1 +1,13 @@
-//! A service as a process.
+//! A service as a process of its own.
+//!
+//! * [`settings`]: the flags that all processes share
+//! * [`process`]: what a process is made of, from its start to its last answer
+//! * [`stack`]: what stands in front of every RPC
+
+pub mod process;
+pub mod settings;
+pub mod stack;
+
+pub use process::{Part, Process, finish};
+pub use settings::{DatabaseSettings, ProcessSettings, ServeSettings};
+pub use stack::stack;

@@ -2,6 +2,7 @@ use guildhall_auth::{
     AccessLayer, Authority, Caller, Credential, Guard, PeerTokens, RateLimit, RpcTable,
     credential::Scheme,
 };
+use guildhall_data::Storage;
 use guildhall_events::Signals;
 use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember, User};
 use guildhall_proto::{
@@ -161,7 +162,8 @@ impl World {
 }
 
 async fn open(directory: &TempDir, secret: &[u8], signals: Signals) -> Result<Identity> {
-    Identity::open(directory.path(), secret, signals, &Shutdown::default()).await
+    let storage = Storage::files(directory.path());
+    Identity::open(&storage, secret, signals, &Shutdown::default()).await
 }
 
 fn guard(identity: &Identity, signals: &Signals) -> Guard {

@@ -74,6 +74,22 @@ pub async fn get(
         .map_err(failed)
 }
 
+/// Those of the messages that are stored.
+///
+/// # Errors
+/// When the query fails.
+pub async fn get_all(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    ids: Vec<MessageId>,
+) -> Result<Vec<Model>> {
+    Entity::within(community)
+        .filter(Column::Id.is_in(ids))
+        .all(connection)
+        .await
+        .map_err(failed)
+}
+
 /// The message with this integer id.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! How the database would answer a query, for tests that refuse scans.
 
-use guildhall_data::Database;
+use guildhall_data::{Database, Storage};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, Select};
 
 use crate::migration::Migrator;
@@ -8,7 +8,7 @@ use crate::migration::Migrator;
 /// Panics unless the query walks `index` and sorts nothing.
 pub async fn assert_runs_along<E: EntityTrait>(index: &str, query: Select<E>) {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::open::<Migrator>(directory.path(), "plan")
+    let database = Database::open::<Migrator>(&Storage::files(directory.path()), "plan")
         .await
         .unwrap();
     let connection = database.reader();

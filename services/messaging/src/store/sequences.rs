@@ -60,3 +60,11 @@ pub async fn reserve(transaction: &impl ConnectionTrait, count: i64) -> Result<R
         moment: row.last_moment,
     })
 }
+
+/// Waits until nobody holds the sequence, and holds it.
+///
+/// # Errors
+/// UNREACHABLE when that takes too long.
+pub async fn wait(transaction: &impl ConnectionTrait) -> Result<()> {
+    reserve(transaction, 0).await.map(drop)
+}

@@ -19,7 +19,7 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use zeroize::Zeroizing;
 
-use crate::{CommunityId, Database, Tenant, failed, seal::Sealer};
+use crate::{CommunityId, Database, Tenant, failed, seal::Sealer, unnest};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -279,7 +279,27 @@ pub async fn record_all(
     Ok(())
 }
 
-fn in_flight() -> Error {
+/// The twin of [`record_all`] as a part of a larger statement of PostgreSQL: what it affects are
+/// the rows recorded, and when they are fewer than given, roll back with [`in_flight`].
+///
+/// # Errors
+/// A bug: see [`unnest::insert`].
+pub fn record_unnested(
+    rows: Vec<entity::ActiveModel>,
+    arguments: &mut unnest::Arguments,
+) -> Result<String> {
+    let insert = unnest::insert::<entity::Entity>(rows, arguments)?;
+    let now = arguments.push(Timestamp::now().as_millis());
+    Ok(format!(
+        "{insert} ON CONFLICT (community_id, credential, rpc, key) DO UPDATE SET request_hash = \
+         EXCLUDED.request_hash, answer = EXCLUDED.answer, expires_at = EXCLUDED.expires_at WHERE \
+         idempotency_keys.expires_at <= {now}"
+    ))
+}
+
+/// Another request with the key is running, here or in another process.
+#[must_use]
+pub fn in_flight() -> Error {
     Error::new(
         Reason::IdempotencyInFlight,
         "A request with this Idempotency-Key is still running, try again",

@@ -1,0 +1,108 @@
+//! Connect, migrate, read and write.
+//!
+//! On SQLite one connection writes and a few read: a transaction that first reads and then writes
+//! would otherwise lose against another with "database is locked", whatever the busy timeout. On
+//! PostgreSQL readers and writers have pools of their own, so neither starves the other.
+
+mod failure;
+mod postgres;
+mod sqlite;
+
+use guildhall_runtime::{Error, Reason, Result};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+
+pub use failure::failed;
+
+use crate::Storage;
+
+/// What kind of database it is: a few queries have a twin for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded default.
+    Sqlite,
+    /// For many processes.
+    Postgres,
+}
+
+impl From<Backend> for DbBackend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::Sqlite,
+            Backend::Postgres => Self::Postgres,
+        }
+    }
+}
+
+/// The database of one service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    backend: Backend,
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens the database of a service, makes it when it is not there, and brings its tables up to
+    /// date under a lock.
+    ///
+    /// # Errors
+    /// When it cannot be reached or written, a migration fails, or it would not be durable.
+    pub async fn open<M: MigratorTrait>(storage: &Storage, service: &str) -> Result<Self> {
+        match storage {
+            Storage::Files(directory) => sqlite::open::<M>(directory, service).await,
+            Storage::Postgres(server) => postgres::open::<M>(server, service).await,
+        }
+    }
+
+    /// Which of its twins a query needs.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// The connection pool for reading.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// UNREACHABLE when no connection comes free in time.
+    pub async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        self.writer
+            .begin_with_options(options)
+            .await
+            .map_err(failed)
+    }
+
+    /// Commits a transaction.
+    ///
+    /// # Errors
+    /// OUTCOME_UNKNOWN when the connection died in between.
+    pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
+        transaction
+            .commit()
+            .await
+            .map_err(|error| outcome_unknown().caused_by(error))
+    }
+}
+
+/// Nobody can say whether a write was stored.
+#[must_use]
+pub fn outcome_unknown() -> Error {
+    Error::unavailable(
+        Reason::OutcomeUnknown,
+        "The outcome is unknown, try again with the same Idempotency-Key",
+    )
+}

@@ -1,0 +1,216 @@
+//! A service's database on a PostgreSQL server.
+
+use std::time::{Duration, Instant};
+
+use guildhall_runtime::{Error, Result};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm_migration::MigratorTrait;
+use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
+
+use super::{Backend, Database, failed};
+use crate::storage::PostgresServer;
+
+/// Connections that read. Measured on two cores, 8 to 16 in all carry the most transactions.
+const READERS: u32 = 8;
+/// Connections that write: readers cannot keep the group commit waiting.
+const WRITERS: u32 = 4;
+
+/// How long a request waits for a free connection.
+const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a connection may take to show that it is fit for the next: one that was cut off
+/// never does, and must not keep its place in the pool.
+const RELEASE: Duration = Duration::from_secs(2);
+/// How long a start waits for a server that is not there yet.
+const START: Duration = Duration::from_secs(30);
+/// How long a start rests between two tries.
+const REST: Duration = Duration::from_millis(500);
+/// Names the lock of the migrations within the service's own database.
+const MIGRATION_LOCK: i64 = 0x6775_696c_6468_616c;
+
+/// What the server ends by itself, so that a process that was cut off in mid-transaction does not
+/// hold its locks: shorter than what others wait for them.
+const SESSION: [(&str, &str); 7] = [
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("lock_timeout", "6s"),
+    ("statement_timeout", "10s"),
+    ("client_connection_check_interval", "2s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "3"),
+];
+
+/// Opens the database of a service, makes it when it is not there, and brings its tables up to
+/// date under a lock.
+pub(super) async fn open<M: MigratorTrait>(
+    server: &PostgresServer,
+    service: &str,
+) -> Result<Database> {
+    let name = server.database(service);
+    ensure_database(server, &name).await?;
+    let options = server
+        .options(&name)
+        .application_name(&format!("guildhall-{service}"));
+    migrate::<M>(&options)
+        .await
+        .map_err(|error| cannot_open(server, &name, &error))?;
+    let options = options.options(SESSION);
+    let connect = async |connections| {
+        let pool = connect(&options, connections).await;
+        pool.map_err(|error| cannot_open(server, &name, &error))
+    };
+    let (reader, writer) = (connect(READERS).await?, connect(WRITERS).await?);
+    require_durability(&writer).await?;
+    Ok(Database {
+        backend: Backend::Postgres,
+        reader,
+        writer,
+    })
+}
+
+/// Waits for the server, and makes the database when it is not there.
+async fn ensure_database(server: &PostgresServer, name: &str) -> Result<()> {
+    let give_up = Instant::now() + START;
+    loop {
+        let error = match PgConnection::connect_with(&server.options(name)).await {
+            Ok(connection) => {
+                // It only had to be there.
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        match Trouble::of(&error) {
+            Trouble::Missing => return create(server, name).await,
+            Trouble::Away if Instant::now() < give_up => {
+                tracing::warn!(%server, %error, "waiting for the database server");
+                tokio::time::sleep(REST).await;
+            }
+            Trouble::Away | Trouble::Refused => return Err(cannot_open(server, name, &error)),
+        }
+    }
+}
+
+/// Why no connection came about.
+enum Trouble {
+    /// There is no such database.
+    Missing,
+    /// The server is not there, or not yet.
+    Away,
+    /// The server does not want us.
+    Refused,
+}
+
+impl Trouble {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => match error.code().as_deref() {
+                Some("3D000") => Self::Missing,
+                // Starting or stopping, or too many connections.
+                Some("57P03" | "57P01" | "57P02" | "53300") => Self::Away,
+                _ => Self::Refused,
+            },
+            sqlx::Error::Io(_) => Self::Away,
+            _ => Self::Refused,
+        }
+    }
+}
+
+async fn create(server: &PostgresServer, name: &str) -> Result<()> {
+    let made = async {
+        let mut connection = PgConnection::connect_with(&server.options("postgres")).await?;
+        // The name holds lower-case letters, digits and _ alone.
+        let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        let made = connection.execute(statement).await;
+        connection.close().await?;
+        made
+    };
+    match made.await {
+        Ok(_) => {
+            tracing::info!(%server, database = name, "made the database");
+            Ok(())
+        }
+        Err(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("42P04" | "23505")) =>
+        {
+            // Another replica was faster.
+            Ok(())
+        }
+        Err(error) => Err(Error::bug(format!(
+            "{server} has no database {name}, and it cannot be made ({error}): make it, or let the \
+             role create databases"
+        ))),
+    }
+}
+
+/// Migrates over a single connection, which holds the lock: a second process waits.
+async fn migrate<M: MigratorTrait>(options: &PgConnectOptions) -> Result<(), DbErr> {
+    let alone = connect(options, 1).await?;
+    let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
+    alone.execute_unprepared(&lock).await?;
+    let migrated = M::up(&alone, None).await;
+    // The lock ends with its connection.
+    alone.close().await?;
+    migrated
+}
+
+async fn connect(
+    options: &PgConnectOptions,
+    connections: u32,
+) -> Result<DatabaseConnection, DbErr> {
+    let options = options.clone();
+    // The real options never enter SeaORM's own, which it shows in its traces.
+    let mut pool = ConnectOptions::new("postgres://localhost");
+    pool.max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(move |_| {
+            use sqlx::ConnectOptions;
+            options.clone().disable_statement_logging()
+        })
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async {
+                    match tokio::time::timeout(RELEASE, connection.ping()).await {
+                        Ok(answer) => answer.map(|()| true),
+                        Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+                    }
+                })
+            })
+        });
+    sea_orm::Database::connect(pool).await
+}
+
+/// Reads the settings back that decide whether an answered commit survives a power cut.
+async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
+    for (setting, weaker) in [
+        ("fsync", "off"),
+        ("full_page_writes", "off"),
+        ("synchronous_commit", "off"),
+    ] {
+        let statement = Statement::from_string(
+            connection.get_database_backend(),
+            format!("SELECT current_setting('{setting}')"),
+        );
+        let row = connection.query_one_raw(statement).await.map_err(failed)?;
+        let value: String = row
+            .ok_or_else(|| Error::bug(format!("no answer to {setting}")))?
+            .try_get_by_index(0)
+            .map_err(failed)?;
+        if value == weaker {
+            return Err(Error::bug(format!(
+                "the database would not be durable: {setting} is {value}; switch it on for the \
+                 server, the database and the role"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn cannot_open(server: &PostgresServer, name: &str, source: &dyn std::error::Error) -> Error {
+    Error::bug(format!(
+        "cannot open the database {name} of {server}: {source}"
+    ))
+}

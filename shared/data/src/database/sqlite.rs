@@ -1,0 +1,152 @@
+//! A service's database in a SQLite file.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use guildhall_runtime::{Error, Result};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm_migration::MigratorTrait;
+
+use super::{Backend, Database, failed};
+
+/// Connections that read. SQLite gains nothing from more than the cores at hand.
+const READERS: u32 = 4;
+
+/// How long a write waits for another process (`guildhall bootstrap`) to finish its own.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens `<directory>/<service>.db`, makes it when it is not there, and brings its tables up to
+/// date under a lock.
+pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> Result<Database> {
+    fs::create_dir_all(directory).map_err(|error| cannot_open(directory, error))?;
+    let path = directory.join(format!("{service}.db"));
+    // Held until the end of the migrations: a second process waits here.
+    let lock = lock_file(directory, service).await?;
+    // SQLite gives its log the mode of the file: for its owner alone.
+    private_file(&path).map_err(|error| cannot_open(directory, error))?;
+    let writer = connect(&path, 1).await?;
+    M::up(&writer, None).await.map_err(failed)?;
+    drop(lock);
+    let reader = connect(&path, READERS).await?;
+    require_durability(&writer).await?;
+    Ok(Database {
+        backend: Backend::Sqlite,
+        reader,
+        writer,
+    })
+}
+
+async fn lock_file(directory: &Path, service: &str) -> Result<File> {
+    let path = directory.join(format!("{service}.lock"));
+    let lock = tokio::task::spawn_blocking(move || {
+        let file = private_file(&path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    lock.await
+        .map_err(Error::internal)?
+        .map_err(|error| cannot_open(directory, error))
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
+    let file: PathBuf = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .filename(&file)
+                .in_memory(false)
+                .shared_cache(false)
+                .create_if_missing(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "ON")
+                .pragma("cache_size", "-8192")
+                .pragma("temp_store", "MEMORY")
+        });
+    sea_orm::Database::connect(options)
+        .await
+        .map_err(|error| cannot_open(path, error))
+}
+
+/// Reads the settings back: what was asked for is not always what a file system gives.
+async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
+    let journal = pragma::<String>(connection, "journal_mode").await?;
+    let synchronous = pragma::<i32>(connection, "synchronous").await?;
+    // 2 is FULL: the log is flushed before a commit is answered.
+    if !journal.eq_ignore_ascii_case("wal") || synchronous < 2 {
+        return Err(Error::bug(format!(
+            "the database would not be durable: journal_mode {journal}, synchronous {synchronous}"
+        )));
+    }
+    Ok(())
+}
+
+async fn pragma<T: sea_orm::TryGetable>(connection: &DatabaseConnection, name: &str) -> Result<T> {
+    let statement =
+        Statement::from_string(connection.get_database_backend(), format!("PRAGMA {name}"));
+    let row = connection.query_one_raw(statement).await.map_err(failed)?;
+    row.ok_or_else(|| Error::bug(format!("no answer to PRAGMA {name}")))?
+        .try_get_by_index(0)
+        .map_err(failed)
+}
+
+fn cannot_open(path: &Path, source: impl std::error::Error) -> Error {
+    Error::bug(format!(
+        "cannot open the database in {}: {source}",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoTables;
+
+    impl MigratorTrait for NoTables {
+        fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_would_lose_what_it_acknowledged_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = open::<NoTables>(directory.path(), "test").await.unwrap();
+        for weaker in ["synchronous = NORMAL", "synchronous = OFF"] {
+            database
+                .writer
+                .execute_unprepared(&format!("PRAGMA {weaker}"))
+                .await
+                .unwrap();
+            let refused = require_durability(&database.writer).await.unwrap_err();
+            assert!(refused.with_causes().contains("durable"), "{weaker}");
+        }
+        database
+            .writer
+            .execute_unprepared("PRAGMA synchronous = FULL")
+            .await
+            .unwrap();
+        assert!(require_durability(&database.writer).await.is_ok());
+    }
+}

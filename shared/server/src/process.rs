@@ -1,0 +1,199 @@
+//! What a process is made of, from its start to its last answer.
+
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode, sync::Arc};
+
+use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
+use guildhall_data::seal;
+use guildhall_events::{BusSettings, Signals};
+use guildhall_runtime::{
+    Error, Peer, Result, Shutdown, grpc,
+    peer::{Address, Remote},
+    serve::{self, Serving},
+    telemetry, tls,
+};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tonic::{
+    body::Body,
+    service::{Routes, RoutesBuilder},
+};
+use tower::{Service, ServiceExt};
+use zeroize::Zeroizing;
+
+use crate::{ProcessSettings, ServeSettings, stack};
+
+/// Starts the log, runs a process to its end, and says on standard error why it failed.
+pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
+    if let Err(error) = telemetry::start(log) {
+        eprintln!("guildhall: --log {log:?}: {error}");
+        return ExitCode::FAILURE;
+    }
+    tls::install();
+    match run.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("guildhall: {}", error.with_causes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a process is on the bus.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// The service's name.
+    pub service: &'static str,
+    /// The services whose signals it acts on.
+    pub hears: &'static [&'static str],
+}
+
+/// A process of a cluster: what it has in common with all others.
+#[derive(Debug)]
+pub struct Process<'a> {
+    /// The signal to stop.
+    pub shutdown: Shutdown,
+    /// What processes tell each other.
+    pub signals: Signals,
+    /// The platform's secret.
+    pub secret: Zeroizing<Vec<u8>>,
+    tokens: PeerTokens,
+    rules: RpcTable,
+    settings: &'a ProcessSettings,
+}
+
+impl<'a> Process<'a> {
+    /// A process that plays its part; the broker may be away.
+    ///
+    /// # Errors
+    /// When the secret cannot be read, or the signal handlers cannot be installed.
+    pub fn start(part: Part, settings: &'a ProcessSettings) -> Result<Self> {
+        let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
+        let secret = seal::load_secret(&settings.secret_key_file)?;
+        let bus = bus(part, &settings.nats_url, &settings.serve);
+        Ok(Self {
+            signals: Signals::connect(&bus, &shutdown)?,
+            tokens: PeerTokens::new(&secret),
+            rules: RpcTable::load()?,
+            shutdown,
+            secret,
+            settings,
+        })
+    }
+
+    /// A service in other processes, to which every call is vouched for.
+    ///
+    /// # Errors
+    /// When the TLS files cannot be used.
+    pub fn peer(&self, replicas: &[Address]) -> Result<Peer> {
+        let peer = remote(replicas, &self.settings.serve, &self.rules)?;
+        Ok(self.tokens.vouch(peer))
+    }
+
+    /// Lets callers in whom `source` knows.
+    #[must_use]
+    pub fn guard(&self, source: Arc<dyn CredentialSource>) -> Guard {
+        Guard::new(source, self.settings.serve.rate_limit(), &self.signals)
+    }
+
+    /// Serves gRPC behind the access layer until the signal to stop. `add` adds the services whose
+    /// full names are `names`.
+    ///
+    /// # Errors
+    /// When the address is taken, or the TLS files cannot be used.
+    pub async fn serve_grpc(
+        &self,
+        address: SocketAddr,
+        guard: Guard,
+        names: &[&'static str],
+        add: impl FnOnce(&mut RoutesBuilder),
+    ) -> Result<()> {
+        let mut routes = Routes::builder();
+        add(&mut routes);
+        let routes = grpc::with_standard_services(routes, names, &self.shutdown)
+            .await
+            .map_err(Error::internal)?;
+        let access = AccessLayer::new(guard, self.rules.clone(), self.tokens.clone());
+        let service =
+            stack(routes, access).map_request(|request: Request<Incoming>| request.map(Body::new));
+        let serving = Serving {
+            tls: self.settings.serve.tls().server()?,
+            drain_delay: self.settings.serve.drain_delay(),
+        };
+        let listener = listen(address).await?;
+        println!("ready grpc={}", url_of(&listener, serving.tls.is_some())?);
+        serve::http(listener, service, serving, self.shutdown.clone()).await;
+        Ok(())
+    }
+
+    /// Serves HTTP until the signal to stop. TLS is the business of what stands in front: the
+    /// files of `--tls-*` are for what is between processes.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn serve_http<S, B>(&self, address: SocketAddr, service: S) -> Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let serving = Serving {
+            tls: None,
+            drain_delay: self.settings.serve.drain_delay(),
+        };
+        let listener = listen(address).await?;
+        println!("ready http={}", url_of(&listener, false)?);
+        serve::http(listener, service, serving, self.shutdown.clone()).await;
+        Ok(())
+    }
+}
+
+/// How a process is on the bus.
+#[must_use]
+pub fn bus(part: Part, urls: &[String], serve: &ServeSettings) -> BusSettings {
+    BusSettings {
+        urls: urls.to_vec(),
+        tls_ca: serve.tls_ca.clone(),
+        service: part.service,
+        hears: part.hears,
+    }
+}
+
+/// A service in other processes, not vouched for: to be called with a caller's credentials.
+///
+/// # Errors
+/// When the TLS files cannot be used.
+pub fn remote(replicas: &[Address], serve: &ServeSettings, rules: &RpcTable) -> Result<Peer> {
+    let rules = rules.clone();
+    Peer::remote(Remote {
+        addresses: replicas.to_vec(),
+        tls: serve.tls(),
+        repeatable: Arc::new(move |path, headers| rules.is_repeatable(path, headers)),
+    })
+}
+
+/// Binds an address; port 0 takes a free one.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    serve::bind(address).await.map_err(|error| {
+        Error::bug(format!(
+            "{error}: is another one running? --http and --grpc choose other addresses"
+        ))
+    })
+}
+
+/// Where a listener is reached.
+///
+/// # Errors
+/// Never in practice: only when the listener has no address.
+pub fn url_of(listener: &TcpListener, tls: bool) -> Result<String> {
+    let scheme = if tls { "https" } else { "http" };
+    let address = listener.local_addr().map_err(Error::internal)?;
+    Ok(format!("{scheme}://{address}"))
+}

@@ -1,0 +1,126 @@
+//! The flags that all processes share, each also a variable (`--nats-url`, `GUILDHALL_NATS_URL`).
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use guildhall_auth::RateLimit;
+use guildhall_data::{PostgresServer, Storage};
+use guildhall_runtime::{Result, tls::TlsFiles};
+
+/// Which PostgreSQL server a service keeps its database on.
+#[derive(Debug, Args)]
+pub struct DatabaseSettings {
+    /// The PostgreSQL server: postgres://user:password@host:port/prefix. Each service has a
+    /// database of its own, <prefix>_<service>, made when it is not there.
+    #[arg(
+        long,
+        env = "GUILDHALL_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: String,
+}
+
+impl DatabaseSettings {
+    /// Where the service keeps its data.
+    ///
+    /// # Errors
+    /// With what is wrong about the URL. It is read here and not by clap, which would show it, and
+    /// it may hold a password.
+    pub fn storage(&self) -> Result<Storage> {
+        PostgresServer::parse(&self.database_url).map(Storage::Postgres)
+    }
+}
+
+/// What every process of a cluster is told.
+#[derive(Debug, Args)]
+pub struct ProcessSettings {
+    /// File with the platform's secret, the same for all its processes: 64 hexadecimal characters
+    /// (`openssl rand -hex 32`).
+    #[arg(long, env = "GUILDHALL_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: PathBuf,
+
+    /// The NATS servers that processes hear of each other over, separated by commas.
+    #[arg(
+        long,
+        env = "GUILDHALL_NATS_URL",
+        hide_env_values = true,
+        value_delimiter = ',',
+        required = true,
+        value_name = "URL"
+    )]
+    pub nats_url: Vec<String>,
+
+    /// How this process serves.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+
+    /// What is logged, e.g. `warn` or `info,guildhall_messaging=debug`.
+    #[arg(
+        long,
+        env = "GUILDHALL_LOG",
+        default_value = "info,sea_orm_migration=warn,async_nats=warn",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+}
+
+/// How a process serves.
+#[derive(Debug, Args)]
+pub struct ServeSettings {
+    /// Requests per second and credential, twice that at once; 0 switches the limit off.
+    #[arg(
+        long,
+        env = "GUILDHALL_RATE_LIMIT",
+        default_value_t = 100,
+        value_name = "N"
+    )]
+    pub rate_limit: u32,
+
+    /// Seconds for which a process that was told to stop still takes new connections, while it
+    /// says that it is not ready; a second signal ends the wait.
+    #[arg(
+        long,
+        env = "GUILDHALL_DRAIN_DELAY",
+        default_value_t = 0,
+        value_name = "SECONDS"
+    )]
+    pub drain_delay: u64,
+
+    /// PEM file with this process's certificate, and those that lead to its authority.
+    #[arg(long, env = "GUILDHALL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of --tls-cert.
+    #[arg(long, env = "GUILDHALL_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// PEM file with the authority that the other processes' certificates must come from. With it,
+    /// callers of gRPC must present one (mTLS); without it, the system's authorities are trusted.
+    #[arg(long, env = "GUILDHALL_TLS_CA", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+}
+
+impl ServeSettings {
+    /// The limit of requests.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        RateLimit::per_second(self.rate_limit)
+    }
+
+    /// See `drain_delay`.
+    #[must_use]
+    pub fn drain_delay(&self) -> Duration {
+        Duration::from_secs(self.drain_delay)
+    }
+
+    /// The files of TLS.
+    #[must_use]
+    pub fn tls(&self) -> TlsFiles {
+        TlsFiles {
+            cert: self.tls_cert.clone(),
+            key: self.tls_key.clone(),
+            ca: self.tls_ca.clone(),
+        }
+    }
+}

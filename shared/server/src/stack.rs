@@ -1,0 +1,25 @@
+//! What stands in front of every RPC, in one process as in many.
+
+use std::convert::Infallible;
+
+use guildhall_auth::AccessLayer;
+use guildhall_runtime::{deadline::DeadlineLayer, trace::TraceLayer};
+use http::{Request, Response};
+use tonic::{body::Body, service::Routes};
+use tower::{Service, ServiceBuilder};
+
+/// `routes` behind everything that a call passes, from outside in.
+pub fn stack(
+    routes: Routes,
+    access: AccessLayer,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
++ Clone
++ Send
++ Sync
++ 'static {
+    ServiceBuilder::new()
+        .layer(TraceLayer)
+        .layer(DeadlineLayer)
+        .layer(access)
+        .service(routes.prepare())
+}
