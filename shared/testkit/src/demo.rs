@@ -1,6 +1,6 @@
 //! What `--demo` and `guildhall bootstrap` print.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, process::Output};
 
 use serde::Deserialize;
 
@@ -98,6 +98,15 @@ pub struct Community {
     pub user_api_key: String,
     /// `Api-Token`
     pub sendbird_api_token: String,
+}
+
+impl Community {
+    /// Reads what `guildhall bootstrap` has printed.
+    pub(crate) fn printed(output: &Output) -> Self {
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
+        serde_json::from_slice(&output.stdout).expect("credentials")
+    }
 }
 
 impl Demo {

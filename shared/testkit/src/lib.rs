@@ -1,6 +1,8 @@
 //! The real platform on free ports, for tests from outside.
 //!
 //! * [`Platform`]: the binary itself, with a data directory of its own, ended with the test
+//! * [`Postgres`], [`Nats`]: the real servers that the cluster shape stands on
+//! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
 //! * [`grpc`]: calls of the services
 //!
@@ -11,11 +13,26 @@
     reason = "a fixture that fails must fail its test, with a backtrace"
 )]
 
+mod account;
 pub mod demo;
+mod folder;
 pub mod grpc;
+mod last_will;
+pub mod nats;
 pub mod platform;
+mod port;
+pub mod postgres;
+mod process;
+mod program;
+pub mod proxy;
 pub mod rest;
+mod secret;
+mod service;
 
 pub use demo::{Community, Demo};
+pub use nats::Nats;
 pub use platform::{Options, Platform};
+pub use postgres::Postgres;
+pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
+pub use service::Service;

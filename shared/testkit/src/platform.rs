@@ -1,25 +1,18 @@
 //! The binary itself.
 
 use std::{
-    env,
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs,
     path::{Path, PathBuf},
-    process::{ExitStatus, Output, Stdio},
+    process::{ExitStatus, Output},
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+use crate::{
+    Community, Demo, Rest,
+    folder::Folder,
+    service::{self, Service},
 };
-
-use crate::{Community, Demo, Rest};
-
-/// How long a start may take; a debug build on a busy machine is slow.
-const START: Duration = Duration::from_secs(60);
 
 /// How a platform is started.
 #[derive(Debug, Clone)]
@@ -45,12 +38,11 @@ impl Default for Options {
 /// A running platform. Dropping it kills it.
 #[derive(Debug)]
 pub struct Platform {
-    child: Child,
-    directory: Directory,
+    service: Service,
+    folder: Folder,
     options: Options,
     http: String,
     grpc: String,
-    greeting: Vec<String>,
     started_in: Duration,
 }
 
@@ -62,65 +54,28 @@ impl Platform {
 
     /// Starts a platform on an empty data directory.
     pub async fn start_with(options: Options) -> Self {
-        let directory = Directory(tempfile::tempdir().expect("a temporary directory"));
-        Self::start_in(directory, options).await
+        Self::start_in(Folder::new(), options).await
     }
 
-    async fn start_in(directory: Directory, options: Options) -> Self {
+    async fn start_in(folder: Folder, options: Options) -> Self {
         let begin = Instant::now();
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(directory.log())
-            .expect("a log file");
-        let mut command = command(&directory.data());
-        command
-            .args(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
-            .args(["--rate-limit", &options.rate_limit.to_string()])
-            .args(&options.args)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true);
-        if options.demo {
-            command.arg("--demo");
-        }
-        let mut child = command.spawn().expect("the binary starts");
-        let stdout = child.stdout.take().expect("a pipe");
-        let ready = tokio::time::timeout(START, wait_until_ready(stdout)).await;
-        let Ok(Some(Ready {
-            greeting,
-            http,
-            grpc,
-        })) = ready
-        else {
-            panic!("the platform did not get ready");
-        };
+        let args = arguments(&folder, &options);
+        let mut service = Service::new("the platform", "guildhall", args, folder.join("log"));
+        service.start().await;
         Self {
-            child,
-            directory,
+            http: service.address("http"),
+            grpc: service.address("grpc"),
+            service,
+            folder,
             options,
-            http,
-            grpc,
-            greeting,
             started_in: begin.elapsed(),
         }
     }
 
     /// Kills the process (SIGKILL) and starts another on the same data.
-    pub async fn kill_and_restart(self) -> Self {
-        let (directory, options) = self.kill().await;
-        Self::start_in(directory, options).await
-    }
-
-    async fn kill(self) -> (Directory, Options) {
-        let Self {
-            mut child,
-            directory,
-            options,
-            ..
-        } = self;
-        child.kill().await.expect("the process dies");
-        (directory, options)
+    pub async fn kill_and_restart(mut self) -> Self {
+        self.service.kill9().await;
+        Self::start_in(self.folder, self.options).await
     }
 
     /// Asks the process to stop (SIGTERM) and waits for it; its exit status and its log.
@@ -131,28 +86,18 @@ impl Platform {
 
     /// Asks the process to stop (SIGTERM).
     pub async fn terminate(&self) {
-        let pid = self.pid().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(killed.expect("kill runs").success());
+        self.service.terminate().await;
     }
 
     /// Waits for the process to end; its exit status and its log.
     pub async fn wait(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().await.expect("an exit status");
-        (status, self.log())
+        (self.service.wait().await, self.log())
     }
 
     /// Stops the process (SIGTERM) and starts another with `options` on the same data.
-    pub async fn restart_with(self, options: Options) -> Self {
-        self.terminate().await;
-        let Self {
-            mut child,
-            directory,
-            ..
-        } = self;
-        let status = child.wait().await.expect("an exit status");
-        assert!(status.success(), "{status}");
-        Self::start_in(directory, options).await
+    pub async fn restart_with(mut self, options: Options) -> Self {
+        self.service.stop().await;
+        Self::start_in(self.folder, options).await
     }
 
     /// Base of the REST contract.
@@ -170,7 +115,7 @@ impl Platform {
     /// What it said on standard output before its line `ready`.
     #[must_use]
     pub fn greeting(&self) -> &[String] {
-        &self.greeting
+        self.service.greeting()
     }
 
     /// From the start of the process to its line `ready`.
@@ -182,7 +127,7 @@ impl Platform {
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("a running process")
+        self.service.pid()
     }
 
     /// A REST client.
@@ -200,21 +145,14 @@ impl Platform {
 
     /// Makes another community beside the running platform, as an operator does.
     pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        let output = self
-            .command(&[
-                "bootstrap",
-                "--community",
-                name,
-                "--owner-email",
-                owner_email,
-            ])
-            .await;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).expect("credentials")
+        let args = [
+            "bootstrap",
+            "--community",
+            name,
+            "--owner-email",
+            owner_email,
+        ];
+        Community::printed(&self.command(&args).await)
     }
 
     /// Runs a command of the binary on the same data, until it ends by itself.
@@ -224,103 +162,36 @@ impl Platform {
 
     /// Runs the binary on another data directory, until it ends by itself.
     pub async fn command_in(&self, data_dir: &Path, args: &[&str]) -> Output {
-        let output = command(data_dir).args(args).output();
-        let output = tokio::time::timeout(START, output).await;
-        output.expect("it ends by itself").expect("the binary runs")
+        let mut command = service::command("guildhall");
+        command.arg("--data-dir").arg(data_dir).args(args);
+        service::output(command).await
     }
 
     /// Where its data lies.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.directory.data()
+        data(&self.folder)
     }
 
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {
-        self.directory.read_log()
+        self.service.log()
     }
 }
 
-/// The platform's files; they go with it, and a failing test shows the log.
-#[derive(Debug)]
-struct Directory(TempDir);
-
-impl Directory {
-    fn data(&self) -> PathBuf {
-        self.0.path().join("data")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.0.path().join("log")
-    }
-
-    fn read_log(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
-    }
+fn data(folder: &Folder) -> PathBuf {
+    folder.join("data")
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("log of the platform:\n{}", self.read_log());
-        }
+fn arguments(folder: &Folder, options: &Options) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["--data-dir".into(), data(folder).into()];
+    let addresses = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+    args.extend(addresses.map(OsString::from));
+    args.extend(["--rate-limit".into(), options.rate_limit.to_string().into()]);
+    args.extend(options.args.iter().map(OsString::from));
+    if options.demo {
+        args.push("--demo".into());
     }
-}
-
-fn command(data_dir: &Path) -> Command {
-    let mut command = Command::new(binary());
-    command.kill_on_drop(true);
-    // The developer's own settings must not reach a test.
-    for (name, _) in
-        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GUILDHALL_"))
-    {
-        command.env_remove(name);
-    }
-    command.arg("--data-dir").arg(data_dir);
-    command
-}
-
-/// The binary beside the tests: `target/<profile>/guildhall`.
-fn binary() -> PathBuf {
-    let named = env::var_os("GUILDHALL_BIN").map(|path: OsString| PathBuf::from(path));
-    let beside = || -> io::Result<PathBuf> {
-        let test = env::current_exe()?;
-        let profile = test.ancestors().find(|path| path.join("deps").is_dir());
-        Ok(profile.unwrap_or(&test).join("guildhall"))
-    };
-    let binary = named.unwrap_or_else(|| beside().expect("the path of this test"));
-    assert!(
-        binary.is_file(),
-        "{} is not there: run `make test`, or `cargo build` first",
-        binary.display()
-    );
-    binary
-}
-
-/// What the process says on standard output until it is ready.
-struct Ready {
-    greeting: Vec<String>,
-    http: String,
-    grpc: String,
-}
-
-/// Reads on until the line `ready http=… grpc=…`, and keeps the pipe drained afterwards.
-async fn wait_until_ready(stdout: tokio::process::ChildStdout) -> Option<Ready> {
-    let mut lines = BufReader::new(stdout).lines();
-    let mut greeting = Vec::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(rest) = line.strip_prefix("ready http=") {
-            let (http, grpc) = rest.split_once(" grpc=")?;
-            let (http, grpc) = (http.to_owned(), grpc.to_owned());
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Some(Ready {
-                greeting,
-                http,
-                grpc,
-            });
-        }
-        greeting.push(line);
-    }
-    None
+    args
 }

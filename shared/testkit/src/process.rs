@@ -1,0 +1,235 @@
+//! A program that a fixture runs.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::last_will::LastWill;
+
+/// How long a start may take; a debug build on a busy machine is slow.
+pub(crate) const START: Duration = Duration::from_secs(60);
+
+/// How much of a log a failure shows.
+const TAIL: usize = 200;
+
+/// How a program is run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What messages call it.
+    pub name: String,
+    /// The program and its arguments.
+    pub command: Command,
+    /// Where it says that it is ready.
+    pub speaks_on: Output,
+    /// What the line holds by which it says so.
+    pub ready: &'static str,
+    /// The file that its log is appended to.
+    pub log: PathBuf,
+    /// The signal that ends it, and what it has started, at once.
+    pub end: &'static str,
+}
+
+/// One of a program's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Lines for people; they are not part of its log.
+    Stdout,
+    /// Its log.
+    Stderr,
+}
+
+/// A running program; it ends when it is dropped or its owner is gone, also by SIGKILL.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    end: LastWill,
+    /// Ends when nobody can write to the program's output any more.
+    output: JoinHandle<()>,
+    greeting: Vec<String>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts it and waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// What it has logged, when it ends before or says nothing for a minute.
+    pub(crate) async fn start(mut run: Run) -> Result<Self, String> {
+        let log = append(&run.log);
+        run.command
+            // Ctrl-C is ours to answer, by ending what we run in good order.
+            .process_group(0)
+            .stdin(Stdio::null());
+        match run.speaks_on {
+            Output::Stdout => run.command.stdout(Stdio::piped()).stderr(log),
+            Output::Stderr => run.command.stdout(log).stderr(Stdio::piped()),
+        };
+        let child = run.command.spawn();
+        let mut child = child.map_err(|error| format!("{} does not start: {error}", run.name))?;
+        let pid = child.id().expect("a running process").to_string();
+        let end = format!("kill -{} \"$1\"", run.end);
+        let end = LastWill::new(&end, &[pid.as_ref()]);
+        let (said, greeting) = oneshot::channel();
+        let output = match run.speaks_on {
+            Output::Stdout => {
+                let stdout = child.stdout.take().expect("a pipe");
+                tokio::spawn(listen(stdout, run.ready, said, None))
+            }
+            Output::Stderr => {
+                let stderr = child.stderr.take().expect("a pipe");
+                tokio::spawn(listen(stderr, run.ready, said, Some(append(&run.log))))
+            }
+        };
+        let greeting = tokio::time::timeout(START, greeting).await;
+        let mut process = Self {
+            name: run.name,
+            child,
+            end,
+            output,
+            greeting: Vec::new(),
+            log: run.log,
+        };
+        if let Ok(Ok(greeting)) = greeting {
+            process.greeting = greeting;
+            return Ok(process);
+        }
+        Err(process.did_not_start().await)
+    }
+
+    async fn did_not_start(mut self) -> String {
+        let _ = self.child.start_kill();
+        let status = self.ended().await;
+        let (name, tail) = (&self.name, tail(&self.log));
+        format!("{name} did not get ready ({status}); its log ends with:\n{tail}")
+    }
+
+    /// What it said before it was ready, the line that says so included.
+    pub(crate) fn greeting(&self) -> &[String] {
+        &self.greeting
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
+    /// Sends a signal, e.g. `TERM`.
+    pub(crate) async fn signal(&self, signal: &str) {
+        send(signal, &[self.pid()]).await;
+    }
+
+    /// Kills it and what it has started (SIGKILL, all at once), and waits until nothing is left.
+    pub(crate) async fn kill9(self) {
+        // While it stands still, it starts nothing that would be missed.
+        self.signal("STOP").await;
+        let mut family = children(self.pid()).await;
+        family.push(self.pid());
+        send("KILL", &family).await;
+        self.wait().await;
+    }
+
+    /// Waits until it has ended, and what it has started, too.
+    pub(crate) async fn wait(mut self) -> ExitStatus {
+        self.ended().await
+    }
+
+    /// As [`wait`](Self::wait); may be cancelled.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = self.child.wait().await.expect("an exit status");
+        if !self.output.is_finished() {
+            let _ = (&mut self.output).await;
+        }
+        self.end.revoke().await;
+        status
+    }
+
+    /// The end of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&self.log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("log of {}:\n{}", self.name, self.log_tail());
+        }
+    }
+}
+
+/// Keeps the pipe drained, says when the line of readiness has come, and writes the log.
+async fn listen(
+    pipe: impl AsyncRead + Unpin,
+    ready: &str,
+    said: oneshot::Sender<Vec<String>>,
+    mut log: Option<File>,
+) {
+    let mut said = Some(said);
+    let mut greeting = Vec::new();
+    let mut lines = BufReader::new(pipe).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(log) = &mut log {
+            let _ = writeln!(log, "{line}");
+        }
+        if said.is_none() {
+            continue;
+        }
+        let is_ready = line.contains(ready);
+        greeting.push(line);
+        if is_ready && let Some(said) = said.take() {
+            let _ = said.send(std::mem::take(&mut greeting));
+        }
+    }
+}
+
+fn append(log: &Path) -> File {
+    let file = File::options().create(true).append(true).open(log);
+    file.expect("a log file")
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    let mut end = String::new();
+    for line in &lines[lines.len().saturating_sub(TAIL)..] {
+        let _ = writeln!(end, "{line}");
+    }
+    end
+}
+
+/// The processes that `parent` has started and that still run.
+async fn children(parent: u32) -> Vec<u32> {
+    let processes = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
+    let processes = processes.await.expect("ps runs").stdout;
+    let processes = String::from_utf8_lossy(&processes);
+    let child = |line: &str| {
+        let (pid, of) = line.trim().split_once(char::is_whitespace)?;
+        (of.trim() == parent.to_string()).then(|| pid.parse().expect("a process id"))
+    };
+    processes.lines().filter_map(child).collect()
+}
+
+async fn send(signal: &str, pids: &[u32]) {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{signal}"));
+    kill.args(pids.iter().map(ToString::to_string));
+    // One that has just ended by itself is no failure.
+    kill.stderr(Stdio::null())
+        .status()
+        .await
+        .expect("kill runs");
+}

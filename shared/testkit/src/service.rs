@@ -1,0 +1,177 @@
+//! A binary of ours as a process.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Output},
+};
+
+use tokio::process::Command;
+
+use crate::process::{self, Process, Run};
+
+/// A binary of ours that can be started again and again with the same arguments and one log.
+///
+/// It ends when it is dropped, and with its owner.
+#[derive(Debug)]
+pub struct Service {
+    name: String,
+    binary: &'static str,
+    args: Vec<OsString>,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Service {
+    /// `binary` with `args`, called `name` in messages; `log` is appended to.
+    pub(crate) fn new(name: &str, binary: &'static str, args: Vec<OsString>, log: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            binary,
+            args,
+            log,
+            process: None,
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&mut self) {
+        let started = self.try_start().await;
+        started.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+
+    /// As [`start`](Self::start), for one that may refuse to.
+    ///
+    /// # Errors
+    /// The end of its log, when it ends before it is ready, or is not ready within a minute.
+    pub async fn try_start(&mut self) -> Result<(), String> {
+        assert!(self.process.is_none(), "{} runs already", self.name);
+        let mut command = command(self.binary);
+        command.args(&self.args);
+        let run = Run {
+            name: self.name.clone(),
+            command,
+            speaks_on: process::Output::Stdout,
+            ready: "ready ",
+            log: self.log.clone(),
+            end: "KILL",
+        };
+        self.process = Some(Process::start(run).await?);
+        Ok(())
+    }
+
+    /// Kills it (SIGKILL).
+    pub async fn kill9(&mut self) {
+        self.process.take().expect("it runs").kill9().await;
+    }
+
+    /// Asks it to stop (SIGTERM), and does not wait.
+    pub async fn terminate(&self) {
+        self.running().signal("TERM").await;
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let status = self.process.as_mut().expect("it runs").ended().await;
+        self.process = None;
+        status
+    }
+
+    /// Asks it to stop (SIGTERM), and waits until it has ended in good order.
+    pub async fn stop(&mut self) {
+        self.terminate().await;
+        let status = self.wait().await;
+        assert!(status.success(), "{}: {status}", self.name);
+    }
+
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it has been started, and has not ended with our knowledge.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running().pid()
+    }
+
+    /// What it has logged, in all its lives.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The end of its log.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        process::tail(&self.log)
+    }
+
+    /// What it said on standard output before its line `ready`.
+    pub(crate) fn greeting(&self) -> &[String] {
+        let greeting = self.running().greeting();
+        &greeting[..greeting.len() - 1]
+    }
+
+    /// The address that its line `ready` gives for `protocol`.
+    pub(crate) fn address(&self, protocol: &str) -> String {
+        let line = self.running().greeting().last().expect("a line");
+        let mut words = line.split_whitespace();
+        let address = words.find_map(|word| word.strip_prefix(protocol)?.strip_prefix('='));
+        address
+            .unwrap_or_else(|| panic!("no {protocol} in {line:?}"))
+            .to_owned()
+    }
+
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("it runs")
+    }
+}
+
+/// Runs a binary of ours until it ends by itself, which it must within a minute.
+pub(crate) async fn output(mut command: Command) -> Output {
+    let output = command.kill_on_drop(true).output();
+    let output = tokio::time::timeout(process::START, output).await;
+    output.expect("it ends by itself").expect("the binary runs")
+}
+
+/// A binary of ours without the developer's own settings, which must not reach a test.
+pub(crate) fn command(binary: &str) -> Command {
+    let mut command = Command::new(path_of(binary));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("GUILDHALL_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The binary beside the tests, `target/<profile>/<binary>`, or beside the one of `GUILDHALL_BIN`.
+fn path_of(binary: &str) -> PathBuf {
+    let folder = match env::var_os("GUILDHALL_BIN").map(PathBuf::from) {
+        Some(named) => named.parent().map(Path::to_owned),
+        None => beside_the_tests(),
+    };
+    let path = folder.expect("a folder of binaries").join(binary);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make test`, or `cargo build --workspace --bins` first",
+        path.display()
+    );
+    path
+}
+
+fn beside_the_tests() -> Option<PathBuf> {
+    let test = env::current_exe().ok()?;
+    let profile = test.ancestors().find(|path| path.join("deps").is_dir());
+    profile.map(Path::to_owned)
+}
