@@ -83,7 +83,7 @@ impl Nats {
 
     /// Lets it stand still (SIGSTOP): connections stay open, and nobody answers.
     pub async fn pause(&self) {
-        self.running().signal("STOP").await;
+        self.running().stand_still().await;
     }
 
     /// Lets it go on after [`pause`](Self::pause).

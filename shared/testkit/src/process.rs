@@ -130,10 +130,20 @@ impl Process {
         send(signal, &[self.pid()]).await;
     }
 
+    /// Lets it stand still (SIGSTOP), and waits until it does.
+    pub(crate) async fn stand_still(&self) {
+        self.signal("STOP").await;
+        // The signal is sent, but a busy machine may take a while to deliver it. No `wait` of
+        // ours tells of it.
+        while !state(self.pid()).await.starts_with(['T', 'Z']) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Kills it and what it has started (SIGKILL, all at once), and waits until nothing is left.
     pub(crate) async fn kill9(self) {
         // While it stands still, it starts nothing that would be missed.
-        self.signal("STOP").await;
+        self.stand_still().await;
         let mut family = children(self.pid()).await;
         family.push(self.pid());
         send("KILL", &family).await;
@@ -211,16 +221,24 @@ pub(crate) fn tail(log: &Path) -> String {
     end
 }
 
+/// A letter for what a process does: `T` stands still, `Z` is dead.
+async fn state(pid: u32) -> String {
+    ps(&["-o", "state=", "-p", &pid.to_string()]).await
+}
+
 /// The processes that `parent` has started and that still run.
 async fn children(parent: u32) -> Vec<u32> {
-    let processes = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
-    let processes = processes.await.expect("ps runs").stdout;
-    let processes = String::from_utf8_lossy(&processes);
+    let processes = ps(&["-A", "-o", "pid=,ppid="]).await;
     let child = |line: &str| {
         let (pid, of) = line.trim().split_once(char::is_whitespace)?;
         (of.trim() == parent.to_string()).then(|| pid.parse().expect("a process id"))
     };
     processes.lines().filter_map(child).collect()
+}
+
+async fn ps(args: &[&str]) -> String {
+    let output = Command::new("ps").args(args).output().await;
+    String::from_utf8_lossy(&output.expect("ps runs").stdout).into_owned()
 }
 
 async fn send(signal: &str, pids: &[u32]) {

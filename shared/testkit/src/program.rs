@@ -54,7 +54,7 @@ impl Wanted {
         let bin = PathBuf::from(env::var_os(self.variable)?);
         let there = self.are_in(&bin);
         assert!(there, "{}: no {:?} there", self.variable, self.programs);
-        Some(with_root(bin))
+        Some(self.with_root(bin))
     }
 
     fn installed(&self) -> Option<(PathBuf, PathBuf)> {
@@ -65,7 +65,18 @@ impl Wanted {
         // A link in the PATH stands for the folder where the program and its neighbours are.
         let program = bin.join(self.programs[0]).canonicalize().ok()?;
         let real = program.parent().filter(|real| self.are_in(real))?;
-        Some(with_root(real.to_owned()))
+        Some(self.with_root(real.to_owned()))
+    }
+
+    /// An installation is what lies beside `bin`, too; in the package, that is all of it.
+    fn with_root(&self, bin: PathBuf) -> (PathBuf, PathBuf) {
+        let depth = if bin.ends_with(self.bin) {
+            Path::new(self.bin).components().count()
+        } else {
+            1
+        };
+        let root = bin.ancestors().nth(depth).unwrap_or(&bin).to_owned();
+        (root, bin)
     }
 
     fn are_in(&self, folder: &Path) -> bool {
@@ -93,12 +104,6 @@ impl Wanted {
         assert!(moved.is_ok() || target.is_dir(), "{moved:?}");
         target
     }
-}
-
-/// An installation is what lies beside `bin`, too.
-fn with_root(bin: PathBuf) -> (PathBuf, PathBuf) {
-    let root = bin.parent().unwrap_or(&bin).to_owned();
-    (root, bin)
 }
 
 /// Where things are kept that are slow to make: `$XDG_CACHE_HOME/guildhall`.
