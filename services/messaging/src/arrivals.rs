@@ -1,38 +1,100 @@
 //! Wakes the live streams of a channel when messages were stored in it: one listener a process,
 //! however many streams there are.
+//!
+//! Over a bus the messages of other replicas wake them, too. While the broker cannot be reached
+//! nobody would, so streams say so instead of falling silent.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use guildhall_data::ChannelId;
-use guildhall_events::{Signal, Signals};
+use guildhall_events::{Coverage, Signal, Signals};
+use guildhall_runtime::{Error, Reason, Result};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-type Channels = Mutex<HashMap<ChannelId, watch::Sender<()>>>;
+/// How long a new stream waits for the broker.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest break that open streams bridge.
+const BRIDGED: Duration = Duration::from_secs(3);
 
 /// Where streams wait for messages.
 #[derive(Debug, Clone)]
-pub struct Arrivals(Arc<Channels>);
+pub struct Arrivals(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    channels: Mutex<HashMap<ChannelId, watch::Sender<()>>>,
+    coverage: watch::Receiver<Coverage>,
+    /// The broker has been away for longer than streams bridge.
+    lost: watch::Sender<bool>,
+}
 
 impl Arrivals {
     /// Starts to listen.
     #[must_use]
     pub fn listen(signals: &Signals) -> Self {
-        let arrivals = Self(Arc::default());
-        let channels = Arc::downgrade(&arrivals.0);
+        let arrivals = Self(Arc::new(Inner {
+            channels: Mutex::default(),
+            coverage: signals.watch_coverage(),
+            lost: watch::Sender::new(false),
+        }));
+        let inner = Arc::downgrade(&arrivals.0);
+        tokio::spawn(notice_breaks(signals.watch_coverage(), inner.clone()));
         let mut listener = signals.listen();
         tokio::spawn(async move {
-            while let (Some(signal), Some(channels)) = (listener.next().await, channels.upgrade()) {
-                wake(&channels, signal);
+            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+                inner.wake(signal);
             }
         });
         arrivals
     }
 
     /// Waits for messages of a channel from now on.
-    #[must_use]
-    pub fn of(&self, channel: ChannelId) -> Arrival {
-        let mut channels = self.0.lock();
+    ///
+    /// # Errors
+    /// UNREACHABLE when the broker is not reached within a second.
+    pub async fn of(&self, channel: ChannelId) -> Result<Arrival> {
+        let mut coverage = self.0.coverage.clone();
+        let reached = coverage.wait_for(|coverage| *coverage != Coverage::Broken);
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(Ok(_)) => Ok(self.0.enter(channel)),
+            Ok(Err(_)) | Err(_) => Err(unheard()),
+        }
+    }
+}
+
+/// Why a stream does not begin, or ends.
+#[must_use]
+pub fn unheard() -> Error {
+    Error::unavailable(
+        Reason::Unreachable,
+        "Live updates are unavailable: the broker cannot be reached; list messages instead, or watch again after the last seq",
+    )
+}
+
+/// Tells open streams of breaks that are too long to bridge.
+async fn notice_breaks(mut coverage: watch::Receiver<Coverage>, inner: Weak<Inner>) {
+    let broken = |coverage: &Coverage| *coverage == Coverage::Broken;
+    while coverage.wait_for(broken).await.is_ok() {
+        let back = coverage.wait_for(|coverage| !broken(coverage));
+        if tokio::time::timeout(BRIDGED, back).await.is_ok() {
+            continue;
+        }
+        let Some(inner) = inner.upgrade() else { return };
+        inner.lost.send_replace(true);
+        // Without a sender nothing comes back.
+        let _ = coverage.wait_for(|coverage| !broken(coverage)).await;
+        inner.lost.send_replace(false);
+    }
+}
+
+impl Inner {
+    fn enter(self: &Arc<Self>, channel: ChannelId) -> Arrival {
+        let mut channels = self.channels.lock();
         let waiting = channels
             .entry(channel)
             .or_insert_with(|| watch::Sender::new(()))
@@ -40,26 +102,27 @@ impl Arrivals {
         Arrival {
             channel,
             waiting,
-            channels: Arc::clone(&self.0),
+            lost: self.lost.subscribe(),
+            inner: Arc::clone(self),
         }
     }
-}
 
-fn wake(channels: &Channels, signal: Signal) {
-    match signal {
-        Signal::MessagesStored { channel } => {
-            if let Some(waiting) = channels.lock().get(&channel) {
-                waiting.send_replace(());
+    fn wake(&self, signal: Signal) {
+        match signal {
+            Signal::MessagesStored { channel } => {
+                if let Some(waiting) = self.channels.lock().get(&channel) {
+                    waiting.send_replace(());
+                }
             }
-        }
-        Signal::Missed => {
-            for waiting in channels.lock().values() {
-                waiting.send_replace(());
+            Signal::Missed => {
+                for waiting in self.channels.lock().values() {
+                    waiting.send_replace(());
+                }
             }
+            Signal::KeyChanged { .. }
+            | Signal::SessionChanged { .. }
+            | Signal::ChannelChanged { .. } => {}
         }
-        Signal::KeyChanged { .. }
-        | Signal::SessionChanged { .. }
-        | Signal::ChannelChanged { .. } => {}
     }
 }
 
@@ -68,20 +131,25 @@ fn wake(channels: &Channels, signal: Signal) {
 pub struct Arrival {
     channel: ChannelId,
     waiting: watch::Receiver<()>,
-    channels: Arc<Channels>,
+    lost: watch::Receiver<bool>,
+    inner: Arc<Inner>,
 }
 
 impl Arrival {
-    /// Resolves when messages were stored since the last time, or may have been.
-    pub async fn next(&mut self) {
-        // The sender lives as long as anybody waits.
-        let _ = self.waiting.changed().await;
+    /// Resolves when messages were stored since the last time, or may have been; with false when
+    /// later ones would not be heard of.
+    pub async fn next(&mut self) -> bool {
+        // The senders live as long as anybody waits.
+        tokio::select! {
+            _ = self.waiting.changed() => true,
+            _ = self.lost.wait_for(|lost| *lost) => false,
+        }
     }
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        let mut channels = self.channels.lock();
+        let mut channels = self.inner.channels.lock();
         let alone = channels
             .get(&self.channel)
             .is_some_and(|all| all.receiver_count() <= 1);
@@ -100,7 +168,10 @@ mod tests {
         let signals = Signals::default();
         let arrivals = Arrivals::listen(&signals);
         let (channel, other) = (ChannelId::generate(), ChannelId::generate());
-        let (mut arrival, mut neighbour) = (arrivals.of(channel), arrivals.of(other));
+        let (mut arrival, mut neighbour) = (
+            arrivals.of(channel).await.unwrap(),
+            arrivals.of(other).await.unwrap(),
+        );
         signals.send(Signal::MessagesStored { channel: other });
         neighbour.next().await;
         assert!(
@@ -117,10 +188,11 @@ mod tests {
     async fn nobody_waits_and_nothing_is_kept() {
         let arrivals = Arrivals::listen(&Signals::default());
         let channel = ChannelId::generate();
-        let (first, second) = (arrivals.of(channel), arrivals.of(channel));
+        let first = arrivals.of(channel).await.unwrap();
+        let second = arrivals.of(channel).await.unwrap();
         drop(first);
-        assert_eq!(arrivals.0.lock().len(), 1);
+        assert_eq!(arrivals.0.channels.lock().len(), 1);
         drop(second);
-        assert!(arrivals.0.lock().is_empty());
+        assert!(arrivals.0.channels.lock().is_empty());
     }
 }

@@ -7,14 +7,16 @@ use std::{
 };
 
 use guildhall_data::{CommunityId, UserId};
-use guildhall_events::Signal;
+use guildhall_events::{Cache, Signal, Signals};
 use guildhall_proto::identity::v1::{
     ResolveUsersRequest, user_directory_service_client::UserDirectoryServiceClient,
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
 
-use crate::{cache::Cache, domain::Member};
+use crate::domain::Member;
 
+/// How long a member is remembered without a bus.
+const LIFE_ALONE: Duration = Duration::from_secs(30);
 /// How long identity may take.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// References in one question.
@@ -31,13 +33,14 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory that `identity` keeps. The peer must be vouched for.
+    /// The directory that `identity` keeps, forgotten as `signals` tell. The peer must be vouched
+    /// for.
     #[must_use]
-    pub fn new(identity: Peer) -> Self {
+    pub fn new(identity: Peer, signals: &Signals) -> Self {
         Self {
             identity: UserDirectoryServiceClient::new(identity),
-            members: Cache::default(),
-            references: Cache::default(),
+            members: Cache::new(signals, LIFE_ALONE),
+            references: Cache::new(signals, LIFE_ALONE),
         }
     }
 
@@ -113,7 +116,7 @@ impl Directory {
         let mut members = HashMap::with_capacity(ids.len());
         let mut unknown = Vec::new();
         for id in ids {
-            match self.members.get(&(community, id)).await {
+            match self.members.get(&(community, id)) {
                 Some(member) => {
                     members.insert(id, member);
                 }
@@ -136,7 +139,7 @@ impl Directory {
         if references.is_empty() {
             return Ok(Vec::new());
         }
-        let epoch = self.members.epoch();
+        let beginning = self.members.begin();
         let mut request = tonic::Request::new(ResolveUsersRequest {
             community_id: community.to_string(),
             references: references.to_vec(),
@@ -153,17 +156,17 @@ impl Directory {
             let Some(user) = resolved.user else { continue };
             let member = Arc::new(Member::from_user(user)?);
             let key = (community, member.id);
-            self.members.remember(epoch, key, Arc::clone(&member)).await;
+            self.members.remember(beginning, key, Arc::clone(&member));
             found.push((resolved.reference, member));
         }
         Ok(found)
     }
 
     /// Forgets what a signal says is no longer so.
-    pub async fn forget(&self, signal: Signal) {
+    pub fn forget(&self, signal: Signal) {
         match signal {
             Signal::SessionChanged { community, user } => {
-                self.members.forget(&(community, user)).await;
+                self.members.forget(&(community, user));
             }
             Signal::Missed => {
                 self.members.forget_all();

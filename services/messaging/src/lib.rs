@@ -10,7 +10,6 @@
 //! * [`migration`]: the tables
 
 pub mod arrivals;
-pub mod cache;
 pub mod directory;
 pub mod domain;
 pub mod events;
@@ -67,8 +66,8 @@ impl Messaging {
         let database = Database::open::<migration::Migrator>(storage, "messaging").await?;
         sweep_expired(&database, shutdown);
         let inner = Arc::new(Inner {
-            directory: Directory::new(identity),
-            rooms: Rooms::new(database.clone()),
+            directory: Directory::new(identity, &signals),
+            rooms: Rooms::new(database.clone(), &signals),
             idempotency: Idempotency::new(database.clone()),
             arrivals: Arrivals::listen(&signals),
             appends: GroupCommit::start(Append::new(database.clone(), signals.clone())),
@@ -109,8 +108,8 @@ fn forget_on_signals(inner: &Arc<Inner>, signals: &Signals) {
     let inner = Arc::downgrade(inner);
     tokio::spawn(async move {
         while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-            inner.rooms.forget(signal).await;
-            inner.directory.forget(signal).await;
+            inner.rooms.forget(signal);
+            inner.directory.forget(signal);
         }
     });
 }

@@ -3,14 +3,14 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use guildhall_data::{ChannelId, CommunityId, Database, TopicId};
-use guildhall_events::Signal;
+use guildhall_events::{Cache, Signal, Signals};
 use guildhall_runtime::{Error, Result};
 
 use crate::{
-    cache::Cache,
     domain::{
         Channel,
         access::{channel_not_found, topic_not_found},
@@ -18,6 +18,8 @@ use crate::{
     store::{channels, topics},
 };
 
+/// How long a channel or topic is remembered without a bus.
+const LIFE_ALONE: Duration = Duration::from_secs(30);
 /// The longest url of a channel, in characters.
 pub const MAX_URL: usize = 100;
 
@@ -31,14 +33,14 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// The rooms kept in `database`.
+    /// The rooms kept in `database`, forgotten as `signals` tell.
     #[must_use]
-    pub fn new(database: Database) -> Self {
+    pub fn new(database: Database, signals: &Signals) -> Self {
         Self {
             database,
-            channels: Cache::default(),
-            urls: Cache::default(),
-            topics: Cache::default(),
+            channels: Cache::new(signals, LIFE_ALONE),
+            urls: Cache::new(signals, LIFE_ALONE),
+            topics: Cache::new(signals, LIFE_ALONE),
         }
     }
 
@@ -84,7 +86,7 @@ impl Rooms {
         let mut names = HashMap::with_capacity(ids.len());
         let mut unknown = Vec::new();
         for id in ids {
-            match self.channels.get(&(community, id)).await {
+            match self.channels.get(&(community, id)) {
                 Some(channel) => {
                     names.insert(id, channel.topic.clone());
                 }
@@ -110,7 +112,7 @@ impl Rooms {
             return Ok(channel);
         }
         // It has moved away from the url since.
-        self.urls.forget(&key).await;
+        self.urls.forget(&key);
         Err(channel_not_found())
     }
 
@@ -146,10 +148,10 @@ impl Rooms {
     }
 
     /// Forgets what a signal says is no longer so.
-    pub async fn forget(&self, signal: Signal) {
+    pub fn forget(&self, signal: Signal) {
         match signal {
             Signal::ChannelChanged { community, channel } => {
-                self.channels.forget(&(community, channel)).await;
+                self.channels.forget(&(community, channel));
                 // A change of its topics counts as a change of the channel, and is rare.
                 self.topics.forget_all();
             }

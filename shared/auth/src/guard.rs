@@ -1,18 +1,11 @@
 //! Rate limit, credential, permission: in this order (contract: identity, "Order of checks").
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use guildhall_data::{CommunityId, UserId};
-use guildhall_events::{Signal, Signals};
+use guildhall_events::{Cache, Signal, Signals};
 use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use moka::future::Cache;
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
@@ -23,11 +16,13 @@ use crate::{
     source::{CredentialSource, Key},
 };
 
-/// Entries of each cache.
-const CACHED: u64 = 50_000;
-/// How long an entry lives at most: an operator who revokes a key from another process sends no
-/// signal, and his keys die within a second all the same.
-const CACHE_LIFE: Duration = Duration::from_secs(1);
+/// How long an entry lives without a bus: an operator who revokes a key from another process sends
+/// no signal, and his keys die within a second all the same.
+const LIFE_ALONE: Duration = Duration::from_secs(1);
+/// How long identity may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Checked signatures that are remembered.
+const TOKENS: u64 = 50_000;
 /// How long a checked signature is remembered: nothing but time can make it wrong.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// How often an unknown key id may make us ask for the signing keys again.
@@ -41,13 +36,11 @@ struct Inner {
     source: Arc<dyn CredentialSource>,
     rate: RateLimit,
     keys: Cache<[u8; 32], Arc<Key>>,
-    tokens: Cache<[u8; 32], Verified>,
+    tokens: moka::sync::Cache<[u8; 32], Verified>,
     sessions: Cache<(CommunityId, UserId), Session>,
     signing_keys: RwLock<(Timestamp, Arc<[SigningKey]>)>,
     /// Held while the signing keys are asked for.
     refreshing: tokio::sync::Mutex<()>,
-    /// Counts invalidations: a look-up that began before one may not fill a cache after it.
-    epoch: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +52,7 @@ struct Session {
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guard")
-            .field("keys", &self.0.keys.entry_count())
+            .field("keys", &self.0.keys)
             .finish_non_exhaustive()
     }
 }
@@ -70,18 +63,20 @@ impl Guard {
         let guard = Self(Arc::new(Inner {
             source,
             rate,
-            keys: cache(CACHE_LIFE),
-            tokens: cache(TOKEN_LIFE),
-            sessions: cache(CACHE_LIFE),
+            keys: Cache::new(signals, LIFE_ALONE),
+            tokens: moka::sync::Cache::builder()
+                .max_capacity(TOKENS)
+                .time_to_live(TOKEN_LIFE)
+                .build(),
+            sessions: Cache::new(signals, LIFE_ALONE),
             signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
             refreshing: tokio::sync::Mutex::default(),
-            epoch: AtomicU64::new(0),
         }));
         let mut listener = signals.listen();
         let inner = Arc::downgrade(&guard.0);
         tokio::spawn(async move {
             while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-                inner.forget(signal).await;
+                inner.forget(signal);
             }
         });
         guard
@@ -143,15 +138,15 @@ impl Guard {
     }
 }
 
-fn cache<K, V>(life: Duration) -> Cache<K, V>
-where
-    K: std::hash::Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    Cache::builder()
-        .max_capacity(CACHED)
-        .time_to_live(life)
-        .build()
+/// What identity answers, if it does so in time.
+async fn answered<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = tokio::time::timeout(DEADLINE, answer).await;
+    answer.map_err(|_| {
+        Error::unavailable(
+            Reason::Unreachable,
+            "Credentials cannot be checked now, try again",
+        )
+    })?
 }
 
 impl Inner {
@@ -160,10 +155,8 @@ impl Inner {
         credential: &Credential,
     ) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
         let digest = credential.digest();
-        let key = match self.keys.get(&digest).await {
-            Some(key) => key,
-            None => self.look_up_key(digest).await?,
-        };
+        let key = self.keys.get_or_load(digest, self.look_up_key(digest));
+        let key = key.await?;
         let announced = match credential.scheme() {
             Scheme::Bearer => {
                 matches!(
@@ -182,18 +175,8 @@ impl Inner {
     }
 
     async fn look_up_key(&self, digest: [u8; 32]) -> Result<Arc<Key>> {
-        let epoch = self.epoch.load(Ordering::SeqCst);
-        let found = self
-            .source
-            .key(digest)
-            .await?
-            .ok_or_else(Credential::invalid)?;
-        let key = Arc::new(Key::try_from(found)?);
-        self.keys.insert(digest, Arc::clone(&key)).await;
-        if self.epoch.load(Ordering::SeqCst) != epoch {
-            self.keys.invalidate(&digest).await;
-        }
-        Ok(key)
+        let found = answered(self.source.key(digest)).await?;
+        Key::try_from(found.ok_or_else(Credential::invalid)?).map(Arc::new)
     }
 
     async fn member(
@@ -201,21 +184,22 @@ impl Inner {
         credential: &Credential,
     ) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
         let digest = credential.digest();
-        let token = match self.tokens.get(&digest).await {
+        let token = match self.tokens.get(&digest) {
             Some(token) => token,
             None => {
                 let token = self.verify(credential.secret()).await?;
-                self.tokens.insert(digest, token).await;
+                self.tokens.insert(digest, token);
                 token
             }
         };
         if token.expires_at <= Timestamp::now() {
             return Err(Credential::invalid());
         }
-        let session = match self.sessions.get(&(token.community, token.user)).await {
-            Some(session) => session,
-            None => self.look_up_session(token.community, token.user).await?,
-        };
+        let owner = (token.community, token.user);
+        let session = self
+            .sessions
+            .get_or_load(owner, self.look_up_session(owner));
+        let session = session.await?;
         if token.issued_at < session.tokens_valid_after {
             return Err(Credential::invalid());
         }
@@ -226,24 +210,15 @@ impl Inner {
         Ok((token.community, authority, Some(token.expires_at)))
     }
 
-    async fn look_up_session(&self, community: CommunityId, user: UserId) -> Result<Session> {
-        let epoch = self.epoch.load(Ordering::SeqCst);
-        let found = self
-            .source
-            .session(community, user)
-            .await?
-            .ok_or_else(Credential::invalid)?;
-        let session = Session {
+    async fn look_up_session(&self, (community, user): (CommunityId, UserId)) -> Result<Session> {
+        let found = answered(self.source.session(community, user)).await?;
+        let found = found.ok_or_else(Credential::invalid)?;
+        Ok(Session {
             role: found.role(),
             tokens_valid_after: found
                 .tokens_valid_after
                 .map_or(Timestamp::from_millis(0), Timestamp::from),
-        };
-        self.sessions.insert((community, user), session).await;
-        if self.epoch.load(Ordering::SeqCst) != epoch {
-            self.sessions.invalidate(&(community, user)).await;
-        }
-        Ok(session)
+        })
     }
 
     async fn verify(&self, token: &str) -> Result<Verified> {
@@ -272,25 +247,18 @@ impl Inner {
         if since != asked_at {
             return Ok(keys);
         }
-        let keys: Arc<[SigningKey]> = self.source.signing_keys().await?.into();
+        let keys: Arc<[SigningKey]> = answered(self.source.signing_keys()).await?.into();
         *self.signing_keys.write() = (Timestamp::now(), Arc::clone(&keys));
         Ok(keys)
     }
 
-    async fn forget(&self, signal: Signal) {
+    fn forget(&self, signal: Signal) {
         match signal {
-            Signal::KeyChanged { digest } => {
-                self.epoch.fetch_add(1, Ordering::SeqCst);
-                self.keys.invalidate(&digest).await;
-            }
-            Signal::SessionChanged { community, user } => {
-                self.epoch.fetch_add(1, Ordering::SeqCst);
-                self.sessions.invalidate(&(community, user)).await;
-            }
+            Signal::KeyChanged { digest } => self.keys.forget(&digest),
+            Signal::SessionChanged { community, user } => self.sessions.forget(&(community, user)),
             Signal::Missed => {
-                self.epoch.fetch_add(1, Ordering::SeqCst);
-                self.keys.invalidate_all();
-                self.sessions.invalidate_all();
+                self.keys.forget_all();
+                self.sessions.forget_all();
             }
             Signal::ChannelChanged { .. } | Signal::MessagesStored { .. } => {}
         }

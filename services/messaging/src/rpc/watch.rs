@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::{
     Messaging,
-    arrivals::Arrival,
+    arrivals::{self, Arrival},
     store::{channels, messages},
 };
 
@@ -35,7 +35,8 @@ struct Watch {
 }
 
 impl Messaging {
-    /// Streams the messages of a channel until the credential expires or the process stops.
+    /// Streams the messages of a channel until the credential expires, the process stops, or the
+    /// broker that tells of them is away for too long.
     pub async fn watch(
         &self,
         caller: &Caller,
@@ -43,7 +44,7 @@ impl Messaging {
     ) -> Result<MessageStream> {
         let channel = self.readable_channel(caller, &request.channel).await?;
         // Listen first, read then: what comes in between is not missed.
-        let arrival = self.0.arrivals.of(channel.id);
+        let arrival = self.0.arrivals.of(channel.id).await?;
         let seq = match request.after_seq {
             Some(seq) if seq < 0 => {
                 return Err(Error::invalid(
@@ -112,10 +113,12 @@ impl Watch {
 
     /// Sends what is there, waits for more, and so on until something fails.
     async fn follow(&mut self) -> Error {
+        let mut heard = true;
         loop {
             match self.send_page().await {
                 Ok(true) => {}
-                Ok(false) => self.arrival.next().await,
+                Ok(false) if heard => heard = self.arrival.next().await,
+                Ok(false) => return arrivals::unheard(),
                 Err(error) => return error,
             }
         }
