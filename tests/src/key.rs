@@ -6,13 +6,12 @@ use guildhall_proto::identity::v1::{
     ApiKeySpec, CreateCommunityApiKeyRequest, CreateUserApiKeyRequest, DeleteApiKeyRequest,
     api_key_service_client::ApiKeyServiceClient,
 };
-use guildhall_testkit::grpc::signed;
-use tonic::transport::Channel;
+use guildhall_testkit::grpc::{Services, signed};
 
 /// Makes and revokes keys as one logged-in member.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    service: ApiKeyServiceClient<Channel>,
+    service: ApiKeyServiceClient<Services>,
     jwt: String,
 }
 
@@ -40,9 +39,9 @@ pub fn spec(permissions: &[&str]) -> ApiKeySpec {
 impl Keys {
     /// As the member with this JWT.
     #[must_use]
-    pub fn new(channel: Channel, jwt: &str) -> Self {
+    pub fn new(services: Services, jwt: &str) -> Self {
         Self {
-            service: ApiKeyServiceClient::new(channel),
+            service: ApiKeyServiceClient::new(services),
             jwt: jwt.to_owned(),
         }
     }

@@ -5,25 +5,24 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Community, Demo, Options, Platform, Rest,
-    grpc::{connect, signed},
+    Community, Demo, Options, Rest, Stack,
+    grpc::{Services, signed},
 };
 use serde_json::{Map, Value, json};
-use tonic::transport::Channel;
 
 use crate::{Caller, Credential, Keys, OPERATIONS, Operation, operation::Kind};
 
 /// A running platform with its demo community.
 #[derive(Debug)]
 pub struct Town {
-    /// The process.
-    pub platform: Platform,
+    /// Its processes, in the shape that the tests run on.
+    pub platform: Stack,
     /// Its demo community.
     pub demo: Demo,
     /// A client of its REST contract.
     pub rest: Rest,
-    /// A connection to its services.
-    pub services: Channel,
+    /// Connections to its services.
+    pub services: Services,
 }
 
 /// The records that an operation names.
@@ -75,15 +74,16 @@ impl Town {
 
     /// A platform started with `options`.
     pub async fn start_with(options: Options) -> Self {
-        Self::around(Platform::start_with(options).await).await
+        Self::around(Stack::start_with(options).await).await
     }
 
     /// The town of a platform that runs already.
-    pub async fn around(platform: Platform) -> Self {
+    pub async fn around(platform: impl Into<Stack>) -> Self {
+        let platform = platform.into();
         Self {
             demo: platform.demo(),
             rest: platform.rest(),
-            services: connect(&platform).await,
+            services: platform.services().await,
             platform,
         }
     }
@@ -241,7 +241,7 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    async fn furnish(rest: &Rest, services: &Channel, community: Community) -> Self {
+    async fn furnish(rest: &Rest, services: &Services, community: Community) -> Self {
         let system_key = Credential::SystemKey(community.system_api_key.clone());
         let system = Caller::new(rest, system_key);
         let integrator = Caller::new(rest, Credential::Bearer(community.api_key.clone()));
@@ -298,7 +298,7 @@ async fn make_channel(system: &Caller, body: &Value) -> String {
     id_of(&made.expect(200)["body"]["_id"])
 }
 
-async fn message(services: &Channel, key: &str, id: &str) -> Message {
+async fn message(services: &Services, key: &str, id: &str) -> Message {
     let reference = Reference::Id(id.to_owned());
     let request = GetMessageRequest {
         message: Some(MessageReference {

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, message_service_client::MessageServiceClient,
 };
-use guildhall_testkit::{Platform, Rest, grpc::signed};
+use guildhall_testkit::{Rest, Stack, grpc::signed};
 use guildhall_tests::Town;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -131,7 +131,7 @@ async fn every_acknowledged_message_survives_a_kill_once() {
 }
 
 /// Each acknowledged message is there once, with its id; and nothing has left a gap.
-async fn check(platform: Platform, channel: &str, acknowledged: Vec<Acknowledged>) {
+async fn check(platform: Stack, channel: &str, acknowledged: Vec<Acknowledged>) {
     let town = Town::around(platform).await;
     let last = last_seq(&town, channel).await;
     let request = WatchMessagesRequest {

@@ -180,7 +180,7 @@ async fn no_secret_is_ever_logged() {
         vec!["a wrong password".into(), garbage.into()],
     ]
     .concat();
-    let (status, log) = town.platform.stop().await;
+    let (status, log) = town.platform.embedded().stop().await;
     assert!(status.success(), "{status}");
     assert!(log.contains("stopping"), "the log was written");
     for secret in secrets {
@@ -233,7 +233,8 @@ async fn a_second_start_keeps_everything() {
     let town = Town::start().await;
     let secret = fs::read(town.platform.data_dir().join("secret.key")).unwrap();
     let (before, demo) = (town.ledger().await, town.demo.clone());
-    let town = Town::around(town.platform.restart_with(Options::default()).await).await;
+    let platform = town.platform.embedded();
+    let town = Town::around(platform.restart_with(Options::default()).await).await;
     assert_eq!(town.demo.system_api_key, demo.system_api_key);
     assert_eq!(town.demo.users[1].password, demo.users[1].password);
     assert_ne!(town.demo.base_url, "", "the new address");
@@ -252,7 +253,8 @@ async fn a_second_start_keeps_everything() {
         demo: false,
         ..Options::default()
     };
-    let town = Town::around(town.platform.restart_with(plain).await).await;
+    let platform = town.platform.embedded();
+    let town = Town::around(platform.restart_with(plain).await).await;
     assert_eq!(town.ledger().await, before);
 }
 

@@ -69,7 +69,8 @@ async fn a_request_under_way_is_finished_before_the_stop() {
     // Another request answered means that this one was accepted before it.
     town.integrator().get("/v1/channels").await.expect(200);
 
-    town.platform.terminate().await;
+    let platform = town.platform.embedded();
+    platform.terminate().await;
     let refused = async || {
         while TcpStream::connect(&address).await.is_ok() {
             tokio::task::yield_now().await;
@@ -85,7 +86,7 @@ async fn a_request_under_way_is_finished_before_the_stop() {
     assert!(answer.contains("Message send successfully"), "{answer}");
 
     let town_demo = town.demo;
-    let (status, _) = town.platform.wait().await;
+    let (status, _) = platform.wait().await;
     assert!(status.success(), "{status}");
     assert_eq!(town_demo.channel("general"), general);
 }
@@ -107,7 +108,7 @@ async fn a_live_stream_and_an_idle_connection_do_not_hold_the_stop() {
         .to_owned();
     let idle = TcpStream::connect(&address).await.unwrap();
     let begin = Instant::now();
-    let (status, log) = town.platform.stop().await;
+    let (status, log) = town.platform.embedded().stop().await;
     assert!(status.success(), "{status}: {log}");
     assert!(
         begin.elapsed() < Duration::from_secs(5),
@@ -124,7 +125,11 @@ async fn what_was_sent_before_the_stop_is_there_after_it() {
     let town = Town::start().await;
     let general = town.demo.channel("general").to_owned();
     let id = town.send(&general, "ada", "Good night").await;
-    let platform = town.platform.restart_with(Options::default()).await;
+    let platform = town
+        .platform
+        .embedded()
+        .restart_with(Options::default())
+        .await;
     let town = Town::around(platform).await;
     assert_eq!(town.messages(&general).await[0]["id"], id);
 }

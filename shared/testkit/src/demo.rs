@@ -1,6 +1,6 @@
 //! What `--demo` and `guildhall bootstrap` print.
 
-use std::{collections::HashMap, process::Output};
+use std::{collections::HashMap, fs, path::Path, process::Output};
 
 use serde::Deserialize;
 
@@ -10,8 +10,10 @@ use serde::Deserialize;
 pub struct Demo {
     /// Base of the REST contract.
     pub base_url: String,
-    /// The gRPC services.
+    /// The gRPC services; in a cluster, messaging.
     pub grpc_url: String,
+    /// Identity, where it listens elsewhere.
+    pub identity_grpc_url: Option<String>,
     /// The community.
     pub community_id: String,
     /// Its system key.
@@ -110,6 +112,12 @@ impl Community {
 }
 
 impl Demo {
+    /// Reads `<data_dir>/demo.json`.
+    pub(crate) fn read(data_dir: &Path) -> Self {
+        let json = fs::read(data_dir.join("demo.json")).expect("demo.json");
+        serde_json::from_slice(&json).expect("demo.json of its shape")
+    }
+
     /// The id of a demo channel.
     #[must_use]
     pub fn channel(&self, name: &str) -> &str {

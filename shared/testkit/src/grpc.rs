@@ -1,12 +1,19 @@
 //! Calls of the services.
 
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use std::task::{Context, Poll, ready};
 
-use crate::Platform;
+use http::Response;
+use tonic::{
+    Request,
+    body::Body,
+    metadata::MetadataValue,
+    transport::{Channel, Error, channel::ResponseFuture},
+};
+use tower::Service;
 
-/// A connection to the platform's services.
-pub async fn connect(platform: &Platform) -> Channel {
-    let endpoint = Channel::from_shared(platform.grpc().to_owned()).expect("an address");
+/// A connection to the services at `url`.
+pub async fn connect(url: &str) -> Channel {
+    let endpoint = Channel::from_shared(url.to_owned()).expect("an address");
     endpoint.connect().await.expect("a connection")
 }
 
@@ -16,4 +23,44 @@ pub fn signed<T>(message: T, credential: &str) -> Request<T> {
     let value = MetadataValue::try_from(credential).expect("a printable credential");
     request.metadata_mut().insert("authorization", value);
     request
+}
+
+/// Connections to all services: a call goes to the one that serves it.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Who serves `guildhall.identity.…`.
+    pub identity: Channel,
+    /// Who serves all else.
+    pub messaging: Channel,
+}
+
+impl Services {
+    /// All services in one place.
+    #[must_use]
+    pub fn at(place: Channel) -> Self {
+        Self {
+            identity: place.clone(),
+            messaging: place,
+        }
+    }
+}
+
+impl Service<http::Request<Body>> for Services {
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // The request is not known yet: either must be able to take it.
+        ready!(self.identity.poll_ready(context))?;
+        self.messaging.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> ResponseFuture {
+        if request.uri().path().starts_with("/guildhall.identity.") {
+            self.identity.call(request)
+        } else {
+            self.messaging.call(request)
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The real platform on free ports, for tests from outside.
 //!
 //! * [`Platform`]: the binary itself, with a data directory of its own, ended with the test
-//! * [`Postgres`], [`Nats`]: the real servers that the cluster shape stands on
+//! * [`Cluster`]: a process per service on PostgreSQL and NATS
+//! * [`Stack`]: the one or the other, as the tests are told
+//! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
 //! * [`grpc`]: calls of the services
@@ -14,6 +16,7 @@
 )]
 
 mod account;
+pub mod cluster;
 pub mod demo;
 mod folder;
 pub mod grpc;
@@ -28,7 +31,9 @@ pub mod proxy;
 pub mod rest;
 mod secret;
 mod service;
+pub mod stack;
 
+pub use cluster::{Cluster, Plan};
 pub use demo::{Community, Demo};
 pub use nats::Nats;
 pub use platform::{Options, Platform};
@@ -36,3 +41,4 @@ pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
 pub use service::Service;
+pub use stack::Stack;

@@ -102,7 +102,15 @@ impl Nats {
     pub async fn ended(&mut self) -> String {
         let process = self.process.as_mut().expect("it runs");
         let status = process.ended().await;
-        format!("NATS ended ({status}):\n{}", process.log_tail())
+        let log = process.log_tail();
+        self.process = None;
+        format!("NATS ended ({status}):\n{log}")
+    }
+
+    /// Whether it has been started, and has not ended with our knowledge.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// What `--nats-url` takes.

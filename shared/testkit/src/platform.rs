@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::{ExitStatus, Output},
     time::{Duration, Instant},
@@ -139,8 +138,7 @@ impl Platform {
     /// The demo community.
     #[must_use]
     pub fn demo(&self) -> Demo {
-        let json = fs::read(self.data_dir().join("demo.json")).expect("demo.json");
-        serde_json::from_slice(&json).expect("demo.json of its shape")
+        Demo::read(&self.data_dir())
     }
 
     /// Makes another community beside the running platform, as an operator does.

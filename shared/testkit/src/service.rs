@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::{ExitStatus, Output},
 };
@@ -15,25 +15,37 @@ use crate::process::{self, Process, Run};
 /// A binary of ours that can be started again and again with the same arguments and one log.
 ///
 /// It ends when it is dropped, and with its owner.
-#[derive(Debug)]
 pub struct Service {
     name: String,
     binary: &'static str,
     args: Vec<OsString>,
+    variables: Vec<(&'static str, String)>,
     log: PathBuf,
     process: Option<Process>,
 }
 
 impl Service {
     /// `binary` with `args`, called `name` in messages; `log` is appended to.
-    pub(crate) fn new(name: &str, binary: &'static str, args: Vec<OsString>, log: PathBuf) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        binary: &'static str,
+        args: impl IntoIterator<Item: Into<OsString>>,
+        log: PathBuf,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             binary,
-            args,
+            args: args.into_iter().map(Into::into).collect(),
+            variables: Vec::new(),
             log,
             process: None,
         }
+    }
+
+    /// The same one with variables of its environment.
+    pub(crate) fn with(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        self.variables = variables;
+        self
     }
 
     /// Starts it and waits until it is ready.
@@ -49,7 +61,7 @@ impl Service {
     pub async fn try_start(&mut self) -> Result<(), String> {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let mut command = command(self.binary);
-        command.args(&self.args);
+        command.args(&self.args).envs(self.variables.clone());
         let run = Run {
             name: self.name.clone(),
             command,
@@ -77,6 +89,12 @@ impl Service {
         let status = self.process.as_mut().expect("it runs").ended().await;
         self.process = None;
         status
+    }
+
+    /// Waits until it ends by itself; how it ended and the end of its log.
+    pub async fn ended(&mut self) -> String {
+        let status = self.wait().await;
+        format!("{} ended ({status}):\n{}", self.name, self.log_tail())
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has ended in good order.
@@ -134,6 +152,17 @@ impl Service {
 
     fn running(&self) -> &Process {
         self.process.as_ref().expect("it runs")
+    }
+}
+
+impl fmt::Debug for Service {
+    /// Without its variables, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut service = f.debug_struct("Service");
+        service.field("name", &self.name).field("args", &self.args);
+        service
+            .field("process", &self.process)
+            .finish_non_exhaustive()
     }
 }
 

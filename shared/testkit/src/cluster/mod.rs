@@ -1,0 +1,286 @@
+//! The cluster shape: a process per service, PostgreSQL and NATS.
+
+mod plan;
+mod replica;
+
+use std::{path::PathBuf, process::Output};
+
+use futures::future::{self, FutureExt};
+
+use self::plan::Part;
+pub use self::{
+    plan::Plan,
+    replica::{Replica, Wires},
+};
+use crate::{Community, Demo, Nats, Postgres, Rest, Service, folder::Folder, secret, service};
+
+/// The services' databases are called `guildhall_<service>`.
+const PREFIX: &str = "guildhall";
+
+const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
+
+/// A running cluster. Dropping it kills all of it.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The replicas of the gateway.
+    pub gateway: Vec<Replica>,
+    /// The replicas of messaging.
+    pub messaging: Vec<Replica>,
+    /// The replicas of identity.
+    pub identity: Vec<Replica>,
+    /// The broker; its address is known also while it is away.
+    pub nats: Nats,
+    /// The database server.
+    pub postgres: Postgres,
+    greeting: String,
+    folder: Folder,
+}
+
+impl Cluster {
+    /// One process of each kind and a demo community, without a rate limit.
+    pub async fn start() -> Self {
+        Self::start_with(Plan::default()).await
+    }
+
+    /// A cluster as planned; ready with the demo community, if one is planned.
+    pub async fn start_with(plan: Plan) -> Self {
+        let mut cluster = Self::around(&plan).await;
+        cluster.identity = cluster.replicas(Part::Identity, plan.identity, &plan).await;
+        cluster.messaging = cluster
+            .replicas(Part::Messaging, plan.messaging, &plan)
+            .await;
+        cluster.gateway = cluster.replicas(Part::Gateway, plan.gateway, &plan).await;
+        cluster.start_all().await;
+        if plan.demo {
+            cluster.make_demo().await;
+        }
+        cluster
+    }
+
+    /// What the services stand on, without any service.
+    async fn around(plan: &Plan) -> Self {
+        let settings: Vec<_> = plan.settings.iter().map(String::as_str).collect();
+        let nats = async {
+            if plan.broker {
+                Nats::start().await
+            } else {
+                Nats::away().await
+            }
+        };
+        let (postgres, nats) = tokio::join!(Postgres::start_with(&settings), nats);
+        let folder = Folder::new();
+        secret::write(&folder.join("secret.key"), &(secret::hex::<32>() + "\n"));
+        Self {
+            gateway: Vec::new(),
+            messaging: Vec::new(),
+            identity: Vec::new(),
+            nats,
+            postgres,
+            greeting: String::new(),
+            folder,
+        }
+    }
+
+    async fn replicas(&self, part: Part, count: usize, plan: &Plan) -> Vec<Replica> {
+        let mut replicas = Vec::new();
+        for index in 0..count {
+            let name = match count {
+                1 => part.name().to_owned(),
+                _ => format!("{}-{index}", part.name()),
+            };
+            replicas.push(self.replica(part, &name, plan).await);
+        }
+        replicas
+    }
+
+    /// A replica that does not run yet.
+    async fn replica(&self, part: Part, name: &str, plan: &Plan) -> Replica {
+        let address = part.address(plan);
+        let wires = match plan.wires {
+            true => Some(Wires::lay(address, &self.postgres, &self.nats).await),
+            false => None,
+        };
+        let (database, broker) = match &wires {
+            Some(wires) => (wires.database.address(), wires.broker.address()),
+            None => (self.postgres.address(), self.nats.address()),
+        };
+        let mut args = [
+            [part.listens(), &address.to_string()],
+            ["--nats-url", &self.nats.url_through(broker)],
+            ["--secret-key-file", &self.secret_key_file()],
+            ["--rate-limit", &plan.rate_limit.to_string()],
+        ]
+        .concat()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+        args.extend(self.peers(part));
+        args.extend(plan.args.clone());
+        let mut variables = Vec::new();
+        match part {
+            Part::Gateway => args.extend(plan.gateway_args.clone()),
+            // In its arguments, everybody on the machine could read the password.
+            Part::Identity | Part::Messaging => {
+                variables.push((DATABASE_URL, self.postgres.url_through(database, PREFIX)));
+            }
+        }
+        let log = self.folder.join(format!("{name}.log"));
+        let service = Service::new(name, part.binary(), args, log).with(variables);
+        Replica::new(service, address, wires)
+    }
+
+    /// The flags that say where the other services are.
+    fn peers(&self, part: Part) -> Vec<String> {
+        let identity = ["--identity-url".to_owned(), doors(&self.identity)];
+        let messaging = ["--messaging-url".to_owned(), doors(&self.messaging)];
+        match part {
+            Part::Identity => Vec::new(),
+            Part::Messaging => identity.into(),
+            Part::Gateway => [identity, messaging].concat(),
+        }
+    }
+
+    async fn start_all(&mut self) {
+        let starts = self.services().map(Service::try_start);
+        for started in future::join_all(starts).await {
+            started.unwrap_or_else(|failure| panic!("{failure}"));
+        }
+    }
+
+    async fn make_demo(&mut self) {
+        let args = ["demo", "--http-url", self.http()];
+        let peers = [
+            "--identity-url",
+            self.identity_url(),
+            "--messaging-url",
+            self.messaging_url(),
+        ];
+        let output = self.command(&[args.as_slice(), &peers].concat()).await;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
+        self.greeting = String::from_utf8_lossy(&output.stdout).into_owned();
+    }
+
+    /// Kills every process of ours at once (SIGKILL), and starts them on the same data and ports.
+    pub async fn kill_and_restart(&mut self) {
+        future::join_all(self.services().map(Service::kill9)).await;
+        self.start_all().await;
+    }
+
+    /// Stops everything in good order: who depends on others goes before them.
+    pub async fn stop(&mut self) {
+        for service in self.services() {
+            if service.is_running() {
+                service.stop().await;
+            }
+        }
+        if self.nats.is_running() {
+            self.nats.stop().await;
+        }
+        if self.postgres.is_running() {
+            self.postgres.stop().await;
+        }
+    }
+
+    /// Waits until one of the processes ends by itself; which one, and the end of its log.
+    pub async fn ended(&mut self) -> String {
+        let services = [&mut self.gateway, &mut self.messaging, &mut self.identity];
+        let services = services
+            .into_iter()
+            .flatten()
+            .map(|replica| &mut replica.service);
+        let services = services.map(|service| service.ended().boxed());
+        let servers = [self.nats.ended().boxed(), self.postgres.ended().boxed()];
+        future::select_all(services.chain(servers)).await.0
+    }
+
+    /// Every process of ours, the one that depends on others before them.
+    fn services(&mut self) -> impl Iterator<Item = &mut Service> {
+        let replicas = [&mut self.gateway, &mut self.messaging, &mut self.identity];
+        replicas
+            .into_iter()
+            .flatten()
+            .map(|replica| &mut replica.service)
+    }
+
+    /// Where the first gateway is reached.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        self.gateway[0].door()
+    }
+
+    /// Where the first replica of identity is reached.
+    #[must_use]
+    pub fn identity_url(&self) -> &str {
+        self.identity[0].door()
+    }
+
+    /// Where the first replica of messaging is reached.
+    #[must_use]
+    pub fn messaging_url(&self) -> &str {
+        self.messaging[0].door()
+    }
+
+    /// A REST client of the first gateway.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.http())
+    }
+
+    /// The demo community.
+    #[must_use]
+    pub fn demo(&self) -> Demo {
+        Demo::read(&self.data_dir())
+    }
+
+    /// What `guildhall demo` has printed.
+    #[must_use]
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Makes another community beside the running cluster, as an operator does.
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
+        let args = [
+            "bootstrap",
+            "--community",
+            name,
+            "--owner-email",
+            owner_email,
+        ];
+        Community::printed(&self.command(&args).await)
+    }
+
+    /// Runs a command of `guildhall` on the cluster's databases, until it ends by itself.
+    pub async fn command(&self, args: &[&str]) -> Output {
+        let mut command = service::command("guildhall");
+        command
+            .env(DATABASE_URL, self.postgres.url(PREFIX))
+            .env("GUILDHALL_NATS_URL", self.nats.url())
+            .env("GUILDHALL_SECRET_KEY_FILE", self.secret_key_file())
+            .env("GUILDHALL_DATA_DIR", self.data_dir())
+            .args(args);
+        service::output(command).await
+    }
+
+    /// Where the credentials of the demo community lie.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Connections to a service's database, e.g. `messaging`, past every proxy.
+    #[must_use]
+    pub fn database(&self, service: &str) -> sqlx::PgPool {
+        self.postgres.pool(&format!("{PREFIX}_{service}"))
+    }
+
+    fn secret_key_file(&self) -> String {
+        self.folder.join("secret.key").display().to_string()
+    }
+}
+
+fn doors(replicas: &[Replica]) -> String {
+    let doors: Vec<_> = replicas.iter().map(Replica::door).collect();
+    doors.join(",")
+}

@@ -1,0 +1,132 @@
+//! The platform in either shape.
+
+use std::{env, path::PathBuf, process::Output};
+
+use crate::{
+    Cluster, Community, Demo, Options, Platform, Rest,
+    grpc::{Services, connect},
+};
+
+/// The variable that says which shape tests run on: `embedded` (the default) or `cluster`.
+const SHAPE: &str = "GUILDHALL_TEST_SHAPE";
+
+/// The platform in either shape: what a test of the contract needs of it.
+#[derive(Debug)]
+pub enum Stack {
+    /// One process, SQLite.
+    Embedded(Box<Platform>),
+    /// A process per service, PostgreSQL, NATS.
+    Cluster(Box<Cluster>),
+}
+
+impl Stack {
+    /// Starts the shape that tests run on.
+    pub async fn start_with(options: Options) -> Self {
+        match env::var(SHAPE).as_deref() {
+            Ok("cluster") => Cluster::start_with(options.into()).await.into(),
+            Ok("embedded") | Err(_) => Platform::start_with(options).await.into(),
+            Ok(other) => panic!("{SHAPE}={other}: `embedded` or `cluster`"),
+        }
+    }
+
+    /// Base of the REST contract.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        match self {
+            Self::Embedded(platform) => platform.http(),
+            Self::Cluster(cluster) => cluster.http(),
+        }
+    }
+
+    /// Where messaging is served over gRPC.
+    #[must_use]
+    pub fn grpc(&self) -> &str {
+        match self {
+            Self::Embedded(platform) => platform.grpc(),
+            Self::Cluster(cluster) => cluster.messaging_url(),
+        }
+    }
+
+    /// Connections to all services, wherever each of them is.
+    pub async fn services(&self) -> Services {
+        match self {
+            Self::Embedded(platform) => Services::at(connect(platform.grpc()).await),
+            Self::Cluster(cluster) => Services {
+                identity: connect(cluster.identity_url()).await,
+                messaging: connect(cluster.messaging_url()).await,
+            },
+        }
+    }
+
+    /// A REST client.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.http())
+    }
+
+    /// The demo community.
+    #[must_use]
+    pub fn demo(&self) -> Demo {
+        Demo::read(&self.data_dir())
+    }
+
+    /// Where the demo community's credentials lie, and embedded all data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        match self {
+            Self::Embedded(platform) => platform.data_dir(),
+            Self::Cluster(cluster) => cluster.data_dir(),
+        }
+    }
+
+    /// Makes another community beside the running platform, as an operator does.
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
+        match self {
+            Self::Embedded(platform) => platform.bootstrap(name, owner_email).await,
+            Self::Cluster(cluster) => cluster.bootstrap(name, owner_email).await,
+        }
+    }
+
+    /// Runs a command of `guildhall` on the same data, until it ends by itself.
+    pub async fn command(&self, args: &[&str]) -> Output {
+        match self {
+            Self::Embedded(platform) => platform.command(args).await,
+            Self::Cluster(cluster) => cluster.command(args).await,
+        }
+    }
+
+    /// Kills every process of ours (SIGKILL) and starts it on the same data.
+    pub async fn kill_and_restart(self) -> Self {
+        match self {
+            Self::Embedded(platform) => (*platform).kill_and_restart().await.into(),
+            Self::Cluster(mut cluster) => {
+                cluster.kill_and_restart().await;
+                Self::Cluster(cluster)
+            }
+        }
+    }
+
+    /// The one process, for tests of the binary itself.
+    ///
+    /// # Panics
+    /// In a cluster.
+    #[must_use]
+    pub fn embedded(self) -> Platform {
+        match self {
+            Self::Embedded(platform) => *platform,
+            Self::Cluster(_) => panic!("a test of the embedded shape runs on a cluster"),
+        }
+    }
+}
+
+impl From<Platform> for Stack {
+    fn from(platform: Platform) -> Self {
+        Self::Embedded(Box::new(platform))
+    }
+}
+
+impl From<Cluster> for Stack {
+    fn from(cluster: Cluster) -> Self {
+        Self::Cluster(Box::new(cluster))
+    }
+}
