@@ -1,20 +1,24 @@
 //! What an operator does; each command works beside a running platform, too.
 
+use guildhall_auth::RpcTable;
 use guildhall_data::CommunityId;
 use guildhall_events::Signals;
+use guildhall_gateway::Upstream;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
+use guildhall_server::process::remote;
 use serde_json::json;
 
 use crate::{
-    platform,
-    settings::{Bootstrap, Keys, SendbirdToken, Settings},
+    demo::{self, Addresses},
+    home::{self, Home},
+    settings::{Bootstrap, Demo, Keys, SendbirdToken, Settings},
 };
 
-async fn identity(settings: &Settings) -> Result<Identity> {
-    let (signals, shutdown) = (Signals::default(), Shutdown::default());
-    let (identity, _) = platform::open_identity(&settings.data_dir, signals, &shutdown).await?;
-    Ok(identity)
+/// Identity alone, which is all that a command needs.
+async fn identity(settings: &Settings, signals: Signals) -> Result<Identity> {
+    let Home { storage, secret } = Home::of(settings)?;
+    Identity::open(&storage, &secret, signals, &Shutdown::default()).await
 }
 
 /// Makes a community and prints its credentials, the only time that they are shown.
@@ -23,7 +27,8 @@ pub async fn bootstrap(settings: &Settings, new: &Bootstrap) -> Result<()> {
         name: new.community.clone(),
         owner_email: new.owner_email.clone(),
     };
-    let made = identity(settings).await?.bootstrap(new).await?;
+    let identity = identity(settings, Signals::default()).await?;
+    let made = identity.bootstrap(new).await?;
     let text = json!({
         "communityId": made.community_id.to_string(),
         "slug": made.slug,
@@ -48,7 +53,8 @@ pub async fn bootstrap(settings: &Settings, new: &Bootstrap) -> Result<()> {
 pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
     match command {
         Keys::Rotate => {
-            let key_id = identity(settings).await?.rotate_signing_key().await?;
+            let identity = identity(settings, Signals::default()).await?;
+            let key_id = identity.rotate_signing_key().await?;
             println!(
                 "new JWTs are signed with {key_id}; those signed before stay valid until they expire"
             );
@@ -59,23 +65,41 @@ pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
 
 /// Makes or revokes a Sendbird token.
 pub async fn sendbird_token(settings: &Settings, command: &SendbirdToken) -> Result<()> {
-    let identity = identity(settings).await?;
     match command {
         SendbirdToken::Create { community } => {
+            let identity = identity(settings, Signals::default()).await?;
             let community = community_id(&identity, community).await?;
             let (id, token) = identity.create_sendbird_token(community).await?;
             println!("{:#}", json!({ "id": id.to_string(), "apiToken": *token }));
             eprintln!("The token is not shown again: keep it.");
+            Ok(())
         }
-        SendbirdToken::Revoke { community, id } => {
-            let community = community_id(&identity, community).await?;
-            identity
-                .revoke_sendbird_token(community, id.parse()?)
-                .await?;
-            println!("revoked: it ends within a second in a running platform");
-        }
+        SendbirdToken::Revoke { community, id } => revoke(settings, community, id).await,
+    }
+}
+
+async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
+    let shutdown = Shutdown::default();
+    let signals = home::signals(settings, &shutdown)?;
+    let identity = identity(settings, signals.clone()).await?;
+    let community = community_id(&identity, community).await?;
+    identity
+        .revoke_sendbird_token(community, id.parse()?)
+        .await?;
+    // Takes leave of the others, once they know.
+    shutdown.start();
+    if signals.delivered().await && is_told(settings) {
+        println!("revoked: it ends within a second in a running platform");
+    } else {
+        println!("revoked: it ends within 30 seconds in running processes");
+        eprintln!("They could not be told: give --nats-url, and see that NATS is there.");
     }
     Ok(())
+}
+
+/// Whether those who run hear of a command: with files they look again each second by themselves.
+fn is_told(settings: &Settings) -> bool {
+    settings.database_url.is_none() || !settings.nats_url.is_empty()
 }
 
 async fn community_id(identity: &Identity, id_or_slug: &str) -> Result<CommunityId> {
@@ -87,6 +111,29 @@ async fn community_id(identity: &Identity, id_or_slug: &str) -> Result<Community
         )
     };
     Ok(found.ok_or_else(missing)?.id)
+}
+
+/// Makes the demo community in a running cluster.
+pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
+    if settings.database_url.is_none() {
+        return Err(Error::bug(
+            "demo needs the cluster's --database-url; in one process --demo does the same",
+        ));
+    }
+    let identity = identity(settings, Signals::default()).await?;
+    let rules = RpcTable::load()?;
+    let connect = |address| remote(std::slice::from_ref(address), &settings.serve, &rules);
+    let upstream = Upstream {
+        identity: connect(&demo.identity_url)?,
+        messaging: connect(&demo.messaging_url)?,
+    };
+    let addresses = Addresses {
+        http: demo.http_url.to_string(),
+        grpc: demo.messaging_url.to_string(),
+        identity_grpc: Some(demo.identity_url.to_string()),
+    };
+    home::make_private(&settings.data_dir)?;
+    demo::prepare(&identity, &upstream, &settings.data_dir, &addresses).await
 }
 
 /// Prints the OpenAPI document, as it is committed.

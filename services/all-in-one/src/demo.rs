@@ -12,6 +12,7 @@ use std::{
 };
 
 use guildhall_auth::credential::{Credential, Scheme};
+use guildhall_gateway::Upstream;
 use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember};
 use guildhall_proto::{
     access::v1::Role,
@@ -29,8 +30,6 @@ use guildhall_runtime::{Error, Peer, Reason, Result};
 use serde::{Deserialize, Serialize};
 use tonic::Request;
 
-use crate::platform::Addresses;
-
 const COMMUNITY: &str = "Demo";
 const OWNER: &str = "johndoe";
 /// Username, given and family name, role.
@@ -41,12 +40,24 @@ const MEMBERS: [(&str, &str, &str, Role); 2] = [
 /// The address of the direct-message channel in the Sendbird facade.
 const GROUP_CHANNEL: &str = "demo-group";
 
+/// Where the platform is reached.
+pub struct Addresses {
+    /// Base of the REST contract.
+    pub http: String,
+    /// The gRPC services.
+    pub grpc: String,
+    /// Identity, where it is not behind the same address.
+    pub identity_grpc: Option<String>,
+}
+
 /// What `demo.json` holds.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Demo {
     base_url: String,
     grpc_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_grpc_url: Option<String>,
     community_id: String,
     system_api_key: String,
     api_key: String,
@@ -99,7 +110,7 @@ struct Mudbase {
 /// Makes the demo community when it is not there, renews its tokens, and says how to try it.
 pub async fn prepare(
     identity: &Identity,
-    peer: &Peer,
+    services: &Upstream,
     data_dir: &Path,
     addresses: &Addresses,
 ) -> Result<()> {
@@ -123,12 +134,19 @@ pub async fn prepare(
                 file.display()
             )));
         }
-        Err(_) => make(identity, peer).await?,
+        Err(_) => make(identity, &services.messaging).await?,
     };
     demo.base_url.clone_from(&addresses.http);
     demo.grpc_url.clone_from(&addresses.grpc);
+    demo.identity_grpc_url.clone_from(&addresses.identity_grpc);
     for user in &mut demo.users {
-        user.jwt = login(peer, &demo.system_api_key, &user.email, &user.password).await?;
+        user.jwt = login(
+            &services.identity,
+            &demo.system_api_key,
+            &user.email,
+            &user.password,
+        )
+        .await?;
     }
     if let Some(owner) = demo.users.first() {
         demo.mudbase.jwt.clone_from(&owner.jwt);
@@ -141,7 +159,7 @@ pub async fn prepare(
     Ok(())
 }
 
-async fn make(identity: &Identity, peer: &Peer) -> Result<Demo> {
+async fn make(identity: &Identity, messaging: &Peer) -> Result<Demo> {
     let owner_email = format!("{OWNER}@example.com");
     let new = NewCommunity {
         name: COMMUNITY.into(),
@@ -162,7 +180,7 @@ async fn make(identity: &Identity, peer: &Peer) -> Result<Demo> {
         let (user, password) = identity.add_member(made.community_id, member).await?;
         users.push(demo_user(&user, &password));
     }
-    furnish(peer, &made, users).await
+    furnish(messaging, &made, users).await
 }
 
 fn demo_user(user: &User, password: &str) -> DemoUser {
@@ -214,6 +232,7 @@ async fn furnish(peer: &Peer, made: &Bootstrapped, users: Vec<DemoUser>) -> Resu
     Ok(Demo {
         base_url: String::new(),
         grpc_url: String::new(),
+        identity_grpc_url: None,
         community_id: made.community_id.to_string(),
         system_api_key: made.system_key.to_string(),
         api_key: made.api_key.to_string(),
@@ -348,7 +367,15 @@ fn say(demo: &Demo, file: &Path, curl: &Path) {
     let (base, curl) = (&demo.base_url, curl.display());
     println!("Guildhall is a community-engagement platform; this one holds a demo community.");
     println!("  REST         {base}   (reference: {base}/docs)");
-    println!("  gRPC         {}", demo.grpc_url);
+    match &demo.identity_grpc_url {
+        None => println!("  gRPC         {}", demo.grpc_url),
+        Some(identity) => {
+            println!(
+                "  gRPC         {} (messaging), {identity} (identity)",
+                demo.grpc_url
+            );
+        }
+    }
     println!("  credentials  {}", file.display());
     println!("Send a message, reply to it, react to it:");
     let (channel, message) = (&demo.channels.general, &demo.message_id);

@@ -4,10 +4,13 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use guildhall_gateway::Cidr;
+use guildhall_runtime::peer::Address;
+use guildhall_server::ServeSettings;
 
 /// Guildhall: messaging for communities, behind REST and gRPC, in one process.
 ///
-/// Without a command it serves until Ctrl-C. All data lies in --data-dir.
+/// Without a command it serves until Ctrl-C. All data lies in --data-dir, or in PostgreSQL with
+/// --database-url.
 #[derive(Debug, Parser)]
 #[command(version, subcommand_negates_reqs = true)]
 pub struct Settings {
@@ -28,14 +31,47 @@ pub struct Settings {
     )]
     pub data_dir: PathBuf,
 
+    /// Keep the data in PostgreSQL instead: postgres://user:password@host:port/prefix. Each service
+    /// has a database of its own, <prefix>_<service>, made when it is not there.
+    #[arg(
+        long,
+        env = "GUILDHALL_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    pub database_url: Option<String>,
+
+    /// The NATS servers, separated by commas, over which several processes on one --database-url
+    /// hear of each other.
+    #[arg(
+        long,
+        env = "GUILDHALL_NATS_URL",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "URL",
+        global = true
+    )]
+    pub nats_url: Vec<String>,
+
+    /// File with the platform's secret: 64 hexadecimal characters (`openssl rand -hex 32`), the
+    /// same for all processes on one --database-url. [default: <data-dir>/secret.key, made once]
+    #[arg(
+        long,
+        env = "GUILDHALL_SECRET_KEY_FILE",
+        value_name = "FILE",
+        global = true
+    )]
+    pub secret_key_file: Option<PathBuf>,
+
+    /// How the process serves.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+
     /// Make a community to try things out with, once, and write its credentials to
     /// <data-dir>/demo.json.
     #[arg(long, env = "GUILDHALL_DEMO", value_parser = clap::builder::FalseyValueParser::new())]
     pub demo: bool,
-
-    /// Requests per second and credential, twice that at once; 0 switches the limit off.
-    #[arg(long, env = "GUILDHALL_RATE_LIMIT", default_value_t = 100)]
-    pub rate_limit: u32,
 
     /// Networks (CIDR, separated by commas) of proxies whose X-Forwarded-For is believed.
     #[arg(long, env = "GUILDHALL_TRUSTED_PROXIES", value_delimiter = ',')]
@@ -45,7 +81,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn",
+        default_value = "info,sea_orm_migration=warn,async_nats=warn",
         global = true
     )]
     pub log: String,
@@ -66,6 +102,8 @@ pub enum Command {
     /// Tokens of the Sendbird facade.
     #[command(subcommand)]
     SendbirdToken(SendbirdToken),
+    /// Make the demo community in a running cluster, as --demo does in one process.
+    Demo(Demo),
     /// Print the OpenAPI document of the REST contract.
     Openapi,
 }
@@ -79,6 +117,20 @@ pub struct Bootstrap {
     /// The e-mail address of its owner.
     #[arg(long)]
     pub owner_email: String,
+}
+
+/// Where the cluster is that `demo` furnishes.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The gateway.
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub http_url: Address,
+    /// The identity service.
+    #[arg(long, default_value = "http://127.0.0.1:50052", value_name = "URL")]
+    pub identity_url: Address,
+    /// The messaging service.
+    #[arg(long, default_value = "http://127.0.0.1:50051", value_name = "URL")]
+    pub messaging_url: Address,
 }
 
 /// What can be done with signing keys.

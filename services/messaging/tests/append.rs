@@ -227,14 +227,10 @@ async fn an_unknown_outcome_can_be_looked_up() {
     let append = Append::new(community.database.clone(), community.signals.clone());
     let stored = item(&channel, "stored");
     let answers = append.commit(std::slice::from_ref(&stored)).await.unwrap();
-    assert_eq!(
-        append.outcome(&stored).await.unwrap().as_ref(),
-        answers.first()
-    );
-    assert_eq!(
-        append.outcome(&item(&channel, "never sent")).await.unwrap(),
-        None
-    );
+    let asked = [item(&channel, "never sent"), stored];
+    let outcomes = append.outcomes(&asked).await.unwrap();
+    assert_eq!(outcomes[0], None);
+    assert_eq!(outcomes[1].as_ref(), answers.first());
 }
 
 #[tokio::test]

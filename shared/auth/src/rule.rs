@@ -4,10 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use guildhall_proto::access::v1::{Access, CredentialKind, Idempotency, Permission, Role};
 use guildhall_runtime::{Error, Reason, Result};
+use http::HeaderMap;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
-use crate::{Caller, Credential};
+use crate::{Caller, Credential, caller::IDEMPOTENCY_KEY};
+
+/// The standard health check.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// Who may call an RPC or a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +116,18 @@ impl RpcTable {
         self.0.get(path)
     }
 
+    /// Whether a call may be made again although it may have been processed already. A health
+    /// check may; of other methods that are not ours nobody knows.
+    #[must_use]
+    pub fn is_repeatable(&self, path: &str, headers: &HeaderMap) -> bool {
+        match self.get(path).map(|rule| rule.idempotency) {
+            Some(Idempotency::ReadOnly | Idempotency::Repeatable) => true,
+            Some(Idempotency::Keyed) => headers.contains_key(IDEMPOTENCY_KEY),
+            Some(Idempotency::Unspecified) => false,
+            None => path == HEALTH_CHECK,
+        }
+    }
+
     /// Every method and its rule.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RpcRule)> {
         self.0.iter().map(|(path, rule)| (path.as_str(), rule))
@@ -185,6 +201,20 @@ mod tests {
             panic!("{send:?}")
         };
         assert_eq!(*permission, Some(Permission::SendMessage));
+    }
+
+    #[test]
+    fn only_what_changes_nothing_the_second_time_is_repeated() {
+        let table = RpcTable::load().unwrap();
+        let (plain, mut keyed) = (HeaderMap::new(), HeaderMap::new());
+        keyed.insert(IDEMPOTENCY_KEY, http::HeaderValue::from_static("k"));
+        let send = "/guildhall.messaging.v1.MessageService/SendMessage";
+        assert!(!table.is_repeatable(send, &plain));
+        assert!(table.is_repeatable(send, &keyed));
+        let list = "/guildhall.messaging.v1.MessageService/ListMessages";
+        assert!(table.is_repeatable(list, &plain));
+        assert!(table.is_repeatable(HEALTH_CHECK, &plain));
+        assert!(!table.is_repeatable("/unknown.v1.Service/Method", &keyed));
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl<'a> Process<'a> {
         let listener = listen(address).await?;
         println!("ready grpc={}", url_of(&listener, serving.tls.is_some())?);
         serve::http(listener, service, serving, self.shutdown.clone()).await;
+        self.leave().await;
         Ok(())
     }
 
@@ -148,7 +149,17 @@ impl<'a> Process<'a> {
         let listener = listen(address).await?;
         println!("ready http={}", url_of(&listener, false)?);
         serve::http(listener, service, serving, self.shutdown.clone()).await;
+        self.leave().await;
         Ok(())
+    }
+
+    /// The others would wait for a process that only fell silent.
+    async fn leave(&self) {
+        if !self.signals.delivered().await {
+            tracing::warn!(
+                "the broker was away at the end: other processes do not know that this one left"
+            );
+        }
     }
 }
 
