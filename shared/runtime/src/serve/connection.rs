@@ -5,22 +5,21 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
-use hyper::{
-    body::Incoming,
-    rt::{Read, Write},
-    service::service_fn,
-};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use rustls::ServerConfig;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use super::{ClientSocket, Shutdown};
+use super::{ClientSocket, Shutdown, linger::Lingering};
 
 /// How long a client may take for his first byte, for the TLS handshake, and to send a request's
 /// headers.
@@ -99,10 +98,10 @@ where
                 return;
             }
             let Some(tls) = tls else {
-                return connection.run(TokioIo::new(stream), service).await;
+                return connection.run(stream, service).await;
             };
             match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => connection.run(TokioIo::new(stream), service).await,
+                Ok(Ok(stream)) => connection.run(stream, service).await,
                 Ok(Err(error)) => {
                     tracing::info!(client = %address, %error, "TLS handshake failed");
                 }
@@ -138,9 +137,9 @@ impl Connection {
         }
     }
 
-    async fn run<I, S, B>(self, io: I, service: S)
+    async fn run<I, S, B>(self, stream: I, service: S)
     where
-        I: Read + Write + Unpin + Send + 'static,
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
@@ -169,6 +168,7 @@ impl Connection {
                 Ok::<_, Infallible>(response)
             }
         });
+        let io = TokioIo::new(Lingering::new(stream));
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
         let mut closing = pin!(closing.cancelled());
         let ended = tokio::select! {

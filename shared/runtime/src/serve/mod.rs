@@ -1,6 +1,7 @@
 //! Listeners, and a stop that loses nothing.
 
 mod connection;
+mod linger;
 mod shutdown;
 
 use std::{

@@ -1,0 +1,95 @@
+//! A close that the other side understands.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+/// How long the other side may take to close its end after we have closed ours.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A stream that, once we have closed it, still reads what is on its way until the other side has
+/// closed it too.
+///
+/// Else the system answers what arrives late with a reset, and a reset takes our last words from the
+/// other side: the GOAWAY that says which requests were not taken up, or an answer.
+pub(super) struct Lingering<S> {
+    stream: S,
+    closed: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Lingering<S> {
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            closed: None,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Lingering<S> {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let closed = self.closed.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut late = [0; 1024];
+        loop {
+            let mut late = ReadBuf::new(&mut late);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut late));
+            if read.is_err() || late.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        self.poll_end(cx).map(Ok)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
