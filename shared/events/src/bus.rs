@@ -322,5 +322,7 @@ fn read(message: &Message) -> Option<SignalBatch> {
         return None;
     }
     let batch = SignalBatch::decode(message.payload.clone()).ok()?;
-    (batch.publisher.len() <= MAX_NAME).then_some(batch)
+    (1..=MAX_NAME)
+        .contains(&batch.publisher.len())
+        .then_some(batch)
 }
