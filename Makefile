@@ -9,7 +9,7 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 ARGS ?= --demo
 
-.PHONY: help run test lint openapi proto-baseline
+.PHONY: help run cluster test lint openapi proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,12 +17,22 @@ help: ## Show this help
 run: ## Start the whole platform with demo data (ARGS="…" replaces --demo)
 	cargo run --release --locked -- $(ARGS)
 
+cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (CLUSTER_ARGS="--messaging 2")
+	cargo build --release --locked --workspace --bins
+	target/release/guildhall-cluster $(CLUSTER_ARGS)
+
+# What talks to a platform from outside runs on both shapes: one process, and a cluster.
+SHAPELESS := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
+	listing mudbase races random_input routes seeds sendbird sendbird_errors streams
+
 test: ## Run every test
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc; \
+		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --profile cluster -p guildhall-tests; \
 	else \
-		cargo test --locked --workspace; \
+		cargo test --locked --workspace \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(SHAPELESS:%=--test %); \
 	fi
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources

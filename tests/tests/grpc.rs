@@ -59,14 +59,15 @@ fn declared() -> Vec<String> {
 #[tokio::test]
 async fn health_speaks_for_the_whole_and_for_each_service() {
     let town = Town::start().await;
-    let mut health = HealthClient::new(town.services.clone());
     for service in [vec![String::new()], declared()].concat() {
+        let mut health = HealthClient::new(town.services.of(&service));
         let request = HealthCheckRequest {
             service: service.clone(),
         };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status, 1, "{service:?} is SERVING");
     }
+    let mut health = HealthClient::new(town.services.clone());
     let unknown = HealthCheckRequest {
         service: "no.such.Service".into(),
     };
@@ -79,43 +80,35 @@ async fn health_speaks_for_the_whole_and_for_each_service() {
 #[tokio::test]
 async fn reflection_lists_every_service_and_describes_it() {
     let town = Town::start().await;
-    let mut reflection = ServerReflectionClient::new(town.services.clone());
-    let mut ask = async |question: MessageRequest| {
-        let request = ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(question),
-        };
-        let answers = reflection
-            .server_reflection_info(futures::stream::iter([request]))
-            .await;
-        let mut answers = answers.unwrap().into_inner();
-        answers
-            .message()
-            .await
-            .unwrap()
-            .unwrap()
-            .message_response
-            .unwrap()
-    };
-    let MessageResponse::ListServicesResponse(list) =
-        ask(MessageRequest::ListServices(String::new())).await
-    else {
-        panic!("not a list");
-    };
-    let names: Vec<_> = list
-        .service
-        .into_iter()
-        .map(|service| service.name)
-        .collect();
     for service in declared() {
+        let mut reflection = ServerReflectionClient::new(town.services.of(&service));
+        let mut ask = async |question: MessageRequest| {
+            let request = ServerReflectionRequest {
+                host: String::new(),
+                message_request: Some(question),
+            };
+            let answers = reflection
+                .server_reflection_info(futures::stream::iter([request]))
+                .await;
+            let mut answers = answers.unwrap().into_inner();
+            let answer = answers.message().await.unwrap().unwrap();
+            answer.message_response.unwrap()
+        };
+        let MessageResponse::ListServicesResponse(list) =
+            ask(MessageRequest::ListServices(String::new())).await
+        else {
+            panic!("not a list");
+        };
+        let names = list.service.into_iter().map(|service| service.name);
+        let names: Vec<_> = names.collect();
         assert!(names.contains(&service), "{service} is not in {names:?}");
+        assert!(names.contains(&"grpc.health.v1.Health".to_owned()));
         let answer = ask(MessageRequest::FileContainingSymbol(service.clone())).await;
         assert!(
             matches!(answer, MessageResponse::FileDescriptorResponse(_)),
             "{service}"
         );
     }
-    assert!(names.contains(&"grpc.health.v1.Health".to_owned()));
 }
 
 #[tokio::test]

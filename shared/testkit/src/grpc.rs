@@ -43,6 +43,16 @@ impl Services {
             messaging: place,
         }
     }
+
+    /// Who serves the gRPC service of this full name.
+    #[must_use]
+    pub fn of(&self, service: &str) -> Channel {
+        if service.starts_with("guildhall.identity.") {
+            self.identity.clone()
+        } else {
+            self.messaging.clone()
+        }
+    }
 }
 
 impl Service<http::Request<Body>> for Services {

@@ -3,7 +3,7 @@
 mod plan;
 mod replica;
 
-use std::{path::PathBuf, process::Output};
+use std::{net::SocketAddr, path::PathBuf, process::Output};
 
 use futures::future::{self, FutureExt};
 
@@ -44,17 +44,26 @@ impl Cluster {
 
     /// A cluster as planned; ready with the demo community, if one is planned.
     pub async fn start_with(plan: Plan) -> Self {
+        let started = Self::try_start_with(plan).await;
+        started.unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// As [`start_with`](Self::start_with), for who would rather tell than panic.
+    ///
+    /// # Errors
+    /// When a process of ours does not get ready: which one, and the end of its log.
+    pub async fn try_start_with(plan: Plan) -> Result<Self, String> {
         let mut cluster = Self::around(&plan).await;
-        cluster.identity = cluster.replicas(Part::Identity, plan.identity, &plan).await;
+        cluster.identity = cluster.prepare(Part::Identity, plan.identity, &plan).await;
         cluster.messaging = cluster
-            .replicas(Part::Messaging, plan.messaging, &plan)
+            .prepare(Part::Messaging, plan.messaging, &plan)
             .await;
-        cluster.gateway = cluster.replicas(Part::Gateway, plan.gateway, &plan).await;
-        cluster.start_all().await;
+        cluster.gateway = cluster.prepare(Part::Gateway, plan.gateway, &plan).await;
+        cluster.start_all().await?;
         if plan.demo {
-            cluster.make_demo().await;
+            cluster.make_demo().await?;
         }
-        cluster
+        Ok(cluster)
     }
 
     /// What the services stand on, without any service.
@@ -81,21 +90,21 @@ impl Cluster {
         }
     }
 
-    async fn replicas(&self, part: Part, count: usize, plan: &Plan) -> Vec<Replica> {
+    async fn prepare(&self, part: Part, count: usize, plan: &Plan) -> Vec<Replica> {
         let mut replicas = Vec::new();
         for index in 0..count {
             let name = match count {
                 1 => part.name().to_owned(),
                 _ => format!("{}-{index}", part.name()),
             };
-            replicas.push(self.replica(part, &name, plan).await);
+            let address = part.address(index, plan);
+            replicas.push(self.replica(part, &name, address, plan).await);
         }
         replicas
     }
 
     /// A replica that does not run yet.
-    async fn replica(&self, part: Part, name: &str, plan: &Plan) -> Replica {
-        let address = part.address(plan);
+    async fn replica(&self, part: Part, name: &str, address: SocketAddr, plan: &Plan) -> Replica {
         let wires = match plan.wires {
             true => Some(Wires::lay(address, &self.postgres, &self.nats).await),
             false => None,
@@ -140,31 +149,33 @@ impl Cluster {
         }
     }
 
-    async fn start_all(&mut self) {
+    async fn start_all(&mut self) -> Result<(), String> {
         let starts = self.services().map(Service::try_start);
-        for started in future::join_all(starts).await {
-            started.unwrap_or_else(|failure| panic!("{failure}"));
-        }
+        future::try_join_all(starts).await?;
+        Ok(())
     }
 
-    async fn make_demo(&mut self) {
-        let args = ["demo", "--http-url", self.http()];
+    async fn make_demo(&mut self) -> Result<(), String> {
         let peers = [
-            "--identity-url",
-            self.identity_url(),
-            "--messaging-url",
-            self.messaging_url(),
+            ["--http-url", self.http()],
+            ["--identity-url", self.identity_url()],
+            ["--messaging-url", self.messaging_url()],
         ];
-        let output = self.command(&[args.as_slice(), &peers].concat()).await;
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{error}");
+        let output = self
+            .command(&[&["demo"], peers.concat().as_slice()].concat())
+            .await;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
         self.greeting = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(())
     }
 
     /// Kills every process of ours at once (SIGKILL), and starts them on the same data and ports.
     pub async fn kill_and_restart(&mut self) {
         future::join_all(self.services().map(Service::kill9)).await;
-        self.start_all().await;
+        let started = self.start_all().await;
+        started.unwrap_or_else(|failure| panic!("{failure}"));
     }
 
     /// Stops everything in good order: who depends on others goes before them.
@@ -192,6 +203,12 @@ impl Cluster {
         let services = services.map(|service| service.ended().boxed());
         let servers = [self.nats.ended().boxed(), self.postgres.ended().boxed()];
         future::select_all(services.chain(servers)).await.0
+    }
+
+    /// Every process of ours, in the order in which they depend on each other.
+    pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
+        let replicas = [&self.identity, &self.messaging, &self.gateway];
+        replicas.into_iter().flatten()
     }
 
     /// Every process of ours, the one that depends on others before them.

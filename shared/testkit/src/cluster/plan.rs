@@ -27,7 +27,7 @@ pub struct Plan {
     pub broker: bool,
     /// Whether each replica is reached, and reaches others, through proxies of its own.
     pub wires: bool,
-    /// Whether the processes listen where they do by default, and not on free ports.
+    /// Whether the first of each kind listens where it does by default, and not on a free port.
     pub default_ports: bool,
 }
 
@@ -95,8 +95,8 @@ impl Part {
     }
 
     /// Where it listens; the port stays the same over restarts.
-    pub(super) fn address(self, plan: &Plan) -> SocketAddr {
-        if !plan.default_ports {
+    pub(super) fn address(self, index: usize, plan: &Plan) -> SocketAddr {
+        if index > 0 || !plan.default_ports {
             return port::free();
         }
         let port = match self {
