@@ -1,21 +1,22 @@
-//! The database, the idempotency table and the sweeper on a real SQLite file.
+//! The database, the idempotency table and the sweeper on a real SQLite file or PostgreSQL server.
 #![allow(
     clippy::unwrap_used,
     reason = "a fixture that fails must fail its test"
 )]
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use guildhall_data::{
-    Claim, CommunityId, Database, Idempotency, IdempotencyKey, Storage, Tenant, Ticket,
+    Claim, CommunityId, Database, Idempotency, IdempotencyKey, PostgresServer, Storage, Tenant,
+    Ticket,
     idempotency::{Answer, entity, migration::CreateIdempotencyKeys},
     sweep,
 };
 use guildhall_proto::events::v1::ReactionAdded;
 use guildhall_runtime::{Reason, Timestamp};
+use guildhall_testkit::Home;
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
-use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 struct Migrator;
@@ -26,15 +27,17 @@ impl MigratorTrait for Migrator {
     }
 }
 
-async fn open(directory: &Path) -> Database {
-    let storage = Storage::files(directory);
+async fn open(home: &Home) -> Database {
+    let storage = home.open(Storage::files, |url| {
+        Storage::Postgres(PostgresServer::parse(url).unwrap())
+    });
     Database::open::<Migrator>(&storage, "test").await.unwrap()
 }
 
-async fn fresh() -> (TempDir, Database) {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(directory.path()).await;
-    (directory, database)
+async fn fresh() -> (Home, Database) {
+    let home = Home::new().await;
+    let database = open(&home).await;
+    (home, database)
 }
 
 fn row(community: CommunityId, key: &str, expires_at: i64) -> entity::ActiveModel {
@@ -60,8 +63,8 @@ async fn insert(database: &Database, row: entity::ActiveModel) {
 
 #[tokio::test]
 async fn several_processes_may_open_a_new_database_at_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let opened = futures::future::join_all((0..4).map(|_| open(directory.path()))).await;
+    let home = Home::new().await;
+    let opened = futures::future::join_all((0..4).map(|_| open(&home))).await;
     let community = CommunityId::generate();
     for (number, database) in opened.iter().enumerate() {
         insert(database, row(community, &number.to_string(), 0)).await;
@@ -75,7 +78,7 @@ async fn several_processes_may_open_a_new_database_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
-    let (_directory, database) = fresh().await;
+    let (_home, database) = fresh().await;
     let community = CommunityId::generate();
     insert(&database, row(community, "counter", 0)).await;
     let tasks = (0..16).map(|_| {
@@ -133,7 +136,7 @@ async fn record(database: &Database, ticket: Ticket, answer: &ReactionAdded) {
 
 #[tokio::test]
 async fn the_first_answer_comes_again_and_another_request_is_refused() {
-    let (_directory, database) = fresh().await;
+    let (_home, database) = fresh().await;
     let keys = Idempotency::new(database.clone());
     let community = CommunityId::generate();
     let claim = async |by: &str, request: &str| {
@@ -171,7 +174,7 @@ async fn the_first_answer_comes_again_and_another_request_is_refused() {
 
 #[tokio::test]
 async fn a_failed_first_leaves_the_key_free_and_an_expired_one_gives_way() {
-    let (_directory, database) = fresh().await;
+    let (_home, database) = fresh().await;
     let keys = Idempotency::new(database.clone());
     let community = CommunityId::generate();
     let claim = async || {
@@ -203,8 +206,8 @@ async fn a_failed_first_leaves_the_key_free_and_an_expired_one_gives_way() {
 
 #[tokio::test]
 async fn two_processes_cannot_both_be_first() {
-    let (directory, database) = fresh().await;
-    let other = open(directory.path()).await;
+    let (home, database) = fresh().await;
+    let other = open(&home).await;
     let community = CommunityId::generate();
     let mut tickets = Vec::new();
     for database in [&database, &other] {
@@ -230,7 +233,7 @@ async fn two_processes_cannot_both_be_first() {
 
 #[tokio::test]
 async fn the_sweeper_takes_what_has_expired_in_bounded_steps() {
-    let (_directory, database) = fresh().await;
+    let (_home, database) = fresh().await;
     let community = CommunityId::generate();
     let now = Timestamp::now().as_millis();
     let transaction = database.begin().await.unwrap();

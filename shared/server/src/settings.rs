@@ -59,7 +59,7 @@ pub struct ProcessSettings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn,async_nats=warn",
+        default_value = "info,sea_orm_migration=warn,sqlx=warn,async_nats=warn",
         value_name = "FILTER"
     )]
     pub log: String,

@@ -3,6 +3,7 @@
 //! * [`Platform`]: the binary itself, with a data directory of its own, ended with the test
 //! * [`Cluster`]: a process per service on PostgreSQL and NATS
 //! * [`Stack`]: the one or the other, as the tests are told
+//! * [`Home`]: a database alone, for tests of a service by itself
 //! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod demo;
 mod folder;
 pub mod grpc;
+pub mod home;
 mod last_will;
 pub mod nats;
 pub mod platform;
@@ -35,10 +37,11 @@ pub mod stack;
 
 pub use cluster::{Cluster, Plan};
 pub use demo::{Community, Demo};
+pub use home::Home;
 pub use nats::Nats;
 pub use platform::{Options, Platform};
 pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
 pub use service::Service;
-pub use stack::Stack;
+pub use stack::{Shape, Stack};

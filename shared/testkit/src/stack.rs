@@ -10,6 +10,30 @@ use crate::{
 /// The variable that says which shape tests run on: `embedded` (the default) or `cluster`.
 const SHAPE: &str = "GUILDHALL_TEST_SHAPE";
 
+/// The shape that tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One process, SQLite.
+    Embedded,
+    /// A process per service, PostgreSQL, NATS.
+    Cluster,
+}
+
+impl Shape {
+    /// What the environment says.
+    ///
+    /// # Panics
+    /// When it says something else.
+    #[must_use]
+    pub fn of_tests() -> Self {
+        match env::var(SHAPE).as_deref() {
+            Ok("cluster") => Self::Cluster,
+            Ok("embedded") | Err(_) => Self::Embedded,
+            Ok(other) => panic!("{SHAPE}={other}: `embedded` or `cluster`"),
+        }
+    }
+}
+
 /// The platform in either shape: what a test of the contract needs of it.
 #[derive(Debug)]
 pub enum Stack {
@@ -22,10 +46,9 @@ pub enum Stack {
 impl Stack {
     /// Starts the shape that tests run on.
     pub async fn start_with(options: Options) -> Self {
-        match env::var(SHAPE).as_deref() {
-            Ok("cluster") => Cluster::start_with(options.into()).await.into(),
-            Ok("embedded") | Err(_) => Platform::start_with(options).await.into(),
-            Ok(other) => panic!("{SHAPE}={other}: `embedded` or `cluster`"),
+        match Shape::of_tests() {
+            Shape::Cluster => Cluster::start_with(options.into()).await.into(),
+            Shape::Embedded => Platform::start_with(options).await.into(),
         }
     }
 

@@ -2,7 +2,7 @@ use guildhall_auth::{
     AccessLayer, Authority, Caller, Credential, Guard, PeerTokens, RateLimit, RpcTable,
     credential::Scheme,
 };
-use guildhall_data::Storage;
+use guildhall_data::{PostgresServer, Storage};
 use guildhall_events::Signals;
 use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember, User};
 use guildhall_proto::{
@@ -15,8 +15,8 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown};
+use guildhall_testkit::Home;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
-use tempfile::TempDir;
 use tonic::{Request, metadata::MetadataValue, service::Routes};
 use tower::Layer;
 
@@ -24,7 +24,7 @@ const SECRET: &[u8] = b"the platform's secret";
 
 /// Identity behind its access layer, on a database of its own.
 pub struct World {
-    pub directory: TempDir,
+    pub home: Home,
     pub identity: Identity,
     pub signals: Signals,
     /// Calls as everybody makes them.
@@ -35,9 +35,12 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::on(Home::new().await).await
+    }
+
+    pub async fn on(home: Home) -> Self {
         let signals = Signals::default();
-        let identity = open(&directory, SECRET, signals.clone()).await.unwrap();
+        let identity = open(&home, SECRET, signals.clone()).await.unwrap();
         let mut routes = Routes::builder();
         identity.add_services(&mut routes);
         let tokens = PeerTokens::new(SECRET);
@@ -47,7 +50,7 @@ impl World {
         Self {
             inside: tokens.vouch(outside.clone()),
             outside,
-            directory,
+            home,
             identity,
             signals,
         }
@@ -55,7 +58,7 @@ impl World {
 
     /// Another process on the same database, under another secret.
     pub async fn open_with(&self, secret: &[u8]) -> Result<Identity> {
-        open(&self.directory, secret, Signals::default()).await
+        open(&self.home, secret, Signals::default()).await
     }
 
     /// Another process on the same database.
@@ -131,8 +134,11 @@ impl World {
     }
 
     async fn database(&self) -> Result<DatabaseConnection, DbErr> {
-        let file = self.directory.path().join("identity.db");
-        sea_orm::Database::connect(format!("sqlite://{}", file.display())).await
+        let url = self.home.open(
+            |directory| format!("sqlite://{}", directory.join("identity.db").display()),
+            |url| format!("{url}_identity"),
+        );
+        sea_orm::Database::connect(url).await
     }
 
     pub fn authentication(&self) -> AuthenticationServiceClient<Peer> {
@@ -161,8 +167,10 @@ impl World {
     }
 }
 
-async fn open(directory: &TempDir, secret: &[u8], signals: Signals) -> Result<Identity> {
-    let storage = Storage::files(directory.path());
+async fn open(home: &Home, secret: &[u8], signals: Signals) -> Result<Identity> {
+    let storage = home.open(Storage::files, |url| {
+        Storage::Postgres(PostgresServer::parse(url).unwrap())
+    });
     Identity::open(&storage, secret, signals, &Shutdown::default()).await
 }
 
