@@ -148,9 +148,9 @@ impl Town {
 
     /// Revokes a key that the gateway sees all the time, and waits until it is refused.
     async fn revoked_in_time(&self, key: Key) {
-        let revoked_at = Instant::now();
         let revoke = self.identity.revoke_sendbird_token(self.community, key.id);
         revoke.await.unwrap();
+        let revoked_at = Instant::now();
         while self.lets_in(&key).await {
             assert!(revoked_at.elapsed() < PROMISE, "it is still believed");
             tokio::time::sleep(Duration::from_millis(5)).await;

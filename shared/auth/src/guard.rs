@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use guildhall_data::{CommunityId, UserId};
-use guildhall_events::{Cache, Signal, Signals};
+use guildhall_events::{Cache, Signal, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use parking_lot::RwLock;
@@ -18,7 +18,7 @@ use crate::{
 
 /// How long an entry lives without a bus: an operator who revokes a key from another process sends
 /// no signal, and his keys die within a second all the same.
-const LIFE_ALONE: Duration = Duration::from_secs(1);
+const LIFE_ALONE: Duration = UNCOVERED_LIFE;
 /// How long identity may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Checked signatures that are remembered.

@@ -13,7 +13,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// The first pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Commands to the connection, and messages from it, that may wait: more are dropped and missed.
 const WAITING: usize = 4096;
 
@@ -122,8 +122,8 @@ fn pauses(name: &str) -> impl Fn(usize) -> Duration + Send + Sync + 'static {
         let pause = match doublings {
             // The very first attempt waits for nothing.
             0 => Duration::ZERO,
-            1..=6 => FIRST_PAUSE * 2_u32.pow(doublings - 1),
-            7.. => LONGEST_PAUSE,
+            1..=5 => FIRST_PAUSE * 2_u32.pow(doublings - 1),
+            6.. => LONGEST_PAUSE,
         };
         pause * percent / 100
     }

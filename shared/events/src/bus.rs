@@ -116,6 +116,7 @@ pub(crate) fn start(
         connected_at: None,
         returned_at: None,
         deaf_beats: 0,
+        lapses_at: None,
         told_at: Instant::now(),
         bus: Arc::clone(&bus),
         local,
@@ -140,6 +141,8 @@ struct Member {
     returned_at: Option<Instant>,
     /// Beats since then.
     deaf_beats: u32,
+    /// When coverage lapses unless something is heard; none while there is none.
+    lapses_at: Option<Instant>,
     /// When local listeners were last told that they missed something.
     told_at: Instant,
     bus: Arc<Bus>,
@@ -171,6 +174,7 @@ impl Member {
             let turn = tokio::select! {
                 _ = beat.tick() => Turn::Beat,
                 () = bus.wake.notified() => Turn::Wake,
+                () = reached(self.lapses_at) => Turn::Wake,
                 Some(message) = heard.next() => Turn::Heard(message),
             };
             let now = Instant::now();
@@ -272,6 +276,7 @@ impl Member {
             let _ = self.local.send(Signal::Missed);
         }
         self.bus.lease.renew(link_until, whole_until);
+        self.lapses_at = whole_until.filter(|until| now < *until);
         if coverage != known {
             tracing::info!(?coverage, "what is heard of other processes has changed");
             self.bus.coverage.send_replace(coverage);
@@ -303,6 +308,14 @@ impl Member {
         let payload = batch.encode_to_vec().into();
         // Never waits: a batch that the connection cannot take shows as a gap at the next beat.
         let _ = client.publish(self.subject.clone(), payload).now_or_never();
+    }
+}
+
+/// Resolves at a moment; never for none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -62,7 +62,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// An empty cache. Without a bus an entry lives for `alone`; over a bus 30 seconds while every
-    /// signal is heard, and one second while some may be lost.
+    /// signal is heard, and 0.8 seconds while some may be lost.
     #[must_use]
     pub fn new(signals: &Signals, alone: Duration) -> Self {
         Self {

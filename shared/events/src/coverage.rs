@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 /// How long an entry of a cache lives while every signal is heard.
 pub const COVERED_LIFE: Duration = Duration::from_secs(30);
-/// How long it lives while signals may be lost, counted from the beginning of its look-up.
-pub const UNCOVERED_LIFE: Duration = Duration::from_secs(1);
+/// How long it lives while signals may be lost, or nobody sends any, counted from the beginning of
+/// its look-up: a change is seen within a second, with time to spare for a busy machine.
+pub const UNCOVERED_LIFE: Duration = Duration::from_millis(800);
 
 /// How much is heard of what other processes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,4 @@
 //! Signals between processes over a real NATS server: each [`Signals`] is a process of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a step that fails fails its test"
-)]
 
 use std::{net::SocketAddr, time::Duration};
 
