@@ -15,7 +15,7 @@ use guildhall_data::{
 use guildhall_proto::events::v1::ReactionAdded;
 use guildhall_runtime::{Reason, Timestamp};
 use guildhall_testkit::Home;
-use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait, QuerySelect};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use zeroize::Zeroizing;
 
@@ -86,7 +86,9 @@ async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
         tokio::spawn(async move {
             for _ in 0..30 {
                 let transaction = database.begin().await.unwrap();
+                // SQLite's writer is alone anyway; PostgreSQL has to be asked.
                 let counter = entity::Entity::within(community)
+                    .lock_exclusive()
                     .one(&transaction)
                     .await
                     .unwrap()

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::communities;
 use crate::domain::{key_spec::KeySpec, key_text::KeyText};
 
 /// Live keys of one kind that an owner may have.
@@ -163,6 +164,7 @@ impl NewKey<'_> {
 /// ALREADY_EXISTS when its owner has a live one of that name, WRONG_STATE when he has too many.
 pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewKey<'_>) -> Result<Model> {
     let owner = new.owner();
+    communities::hold(transaction, new.community).await?;
     let taken = live(new.community)
         .filter(Column::OwnerId.eq(&owner))
         .filter(Column::Kind.eq(new.kind))

@@ -233,7 +233,10 @@ async fn a_key_is_of_no_use_once_expired_or_switched_off_or_its_user_is_gone() {
             "api_keys SET expires_at = 1",
             "api_keys SET expires_at = NULL",
         ),
-        ("api_keys SET is_active = 0", "api_keys SET is_active = 1"),
+        (
+            "api_keys SET is_active = FALSE",
+            "api_keys SET is_active = TRUE",
+        ),
     ] {
         assert_eq!(
             world

@@ -184,7 +184,7 @@ async fn an_account_that_may_not_log_in_says_so_to_who_knows_its_password() {
     for state in [
         "status = 2",
         "status = 3",
-        "status = 1, is_email_verified = 0",
+        "status = 1, is_email_verified = FALSE",
     ] {
         let ada = "username = 'Ada'";
         assert_eq!(
