@@ -195,6 +195,18 @@ async fn a_request_that_was_here_before_the_signal_is_answered() {
     server.ended().await;
 }
 
+#[tokio::test]
+async fn who_has_just_connected_may_still_send() {
+    let server = Server::start(Duration::ZERO).await;
+    let mut stream = server.connect().await;
+    server.shutdown.start();
+    // Until nobody new is let in.
+    while TcpStream::connect(server.address).await.is_ok() {}
+    send(&mut stream, "/").await;
+    assert!(answer(&mut stream).await.ends_with("done"));
+    server.ended().await;
+}
+
 /// A reset would end a client's write before he has read the last that we said, a GOAWAY for one.
 #[tokio::test]
 async fn what_comes_while_a_connection_closes_is_not_answered_with_a_reset() {

@@ -152,7 +152,8 @@ impl Connection {
             };
             self.prove(sender, driver).await
         };
-        tokio::time::timeout(CONNECT, connected).await?
+        let in_time = tokio::time::timeout(CONNECT, connected).await;
+        in_time.unwrap_or_else(|_elapsed| Err("no answer in time".into()))
     }
 
     /// A socket to the replica. Where a name has several addresses, each connection begins with
