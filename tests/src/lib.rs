@@ -7,6 +7,9 @@
 //! * [`key`]: keys of the test's own making
 //! * [`row`]: the rows of the contract
 //! * [`differences`]: what a table found wrong
+//! * [`writer`]: writers that repeat each message until it is acknowledged
+//! * [`ledger`]: what messaging has stored, and what must be true of it
+//! * [`chance`]: random moments that can be had again
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,18 +17,24 @@
 )]
 
 pub mod caller;
+pub mod chance;
 pub mod credential;
 pub mod differences;
 pub mod envelope;
 pub mod key;
+pub mod ledger;
 pub mod operation;
 pub mod row;
 pub mod town;
+pub mod writer;
 
 pub use caller::Caller;
+pub use chance::Chance;
 pub use credential::Credential;
 pub use differences::Differences;
 pub use envelope::{Family, Refusal};
 pub use key::Keys;
+pub use ledger::{Ledger, Outcome};
 pub use operation::{OPERATIONS, Operation};
 pub use town::{Place, Town};
+pub use writer::{Acknowledged, Writers};
