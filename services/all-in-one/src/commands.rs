@@ -132,7 +132,6 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
         grpc: demo.messaging_url.to_string(),
         identity_grpc: Some(demo.identity_url.to_string()),
     };
-    home::make_private(&settings.data_dir)?;
     demo::prepare(&identity, &upstream, &settings.data_dir, &addresses).await
 }
 

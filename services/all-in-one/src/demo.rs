@@ -30,6 +30,8 @@ use guildhall_runtime::{Error, Peer, Reason, Result};
 use serde::{Deserialize, Serialize};
 use tonic::Request;
 
+use crate::home;
+
 const COMMUNITY: &str = "Demo";
 const OWNER: &str = "johndoe";
 /// Username, given and family name, role.
@@ -114,6 +116,7 @@ pub async fn prepare(
     data_dir: &Path,
     addresses: &Addresses,
 ) -> Result<()> {
+    home::make_private(data_dir)?;
     let file = data_dir.join("demo.json");
     let mut demo = match fs::read(&file) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| {
