@@ -1,5 +1,10 @@
 //! A revoked key is refused everywhere within a second, whatever the broker does meanwhile:
 //! identity and a gateway as two processes on a real NATS server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
 
 use std::{
     sync::{

@@ -1,4 +1,9 @@
 //! Live streams of one replica, and a real NATS server that tells of the messages of another.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
 
 use std::time::Duration;
 

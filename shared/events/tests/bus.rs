@@ -1,4 +1,9 @@
 //! Signals between processes over a real NATS server: each [`Signals`] is a process of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -61,9 +66,9 @@ async fn next(listener: &mut Listener) -> Signal {
 /// The next signal that is not [`Signal::Missed`].
 async fn next_known(listener: &mut Listener) -> Signal {
     loop {
-        match next(listener).await {
-            Signal::Missed => {}
-            signal => return signal,
+        let signal = next(listener).await;
+        if signal != Signal::Missed {
+            return signal;
         }
     }
 }
