@@ -30,6 +30,9 @@ use crate::{
 /// How long a service may take to say that it is well.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often a service is asked that says it does not serve.
+const TRIES: usize = 4;
+
 pub fn endpoints() -> Vec<Endpoint> {
     let public =
         |id, title, handler| Endpoint::new(id, title, Family::Bare, AccessRule::Public, handler);
@@ -100,9 +103,17 @@ async fn ready(State(services): State<Services>) -> (StatusCode, Json<Readiness>
     (code, Json(Readiness { status, down }))
 }
 
+/// One replica that is stopping does not make a service that is down: the next call goes to
+/// another connection.
 async fn is_serving(mut client: HealthClient<Peer>) -> bool {
-    let answer = client.check(HealthCheckRequest::default()).await;
-    answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+    for _ in 0..TRIES {
+        match client.check(HealthCheckRequest::default()).await {
+            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => return true,
+            Ok(_stopping) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// This document. Readable without credential; `/docs` shows it.
