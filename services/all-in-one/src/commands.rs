@@ -1,6 +1,6 @@
 //! What an operator does; each command works beside a running platform, too.
 
-use guildhall_auth::RpcTable;
+use guildhall_auth::{PeerTokens, RpcTable};
 use guildhall_data::CommunityId;
 use guildhall_events::Signals;
 use guildhall_gateway::Upstream;
@@ -120,9 +120,15 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
             "demo needs the cluster's --database-url; in one process --demo does the same",
         ));
     }
-    let identity = identity(settings, Signals::default()).await?;
-    let rules = RpcTable::load()?;
-    let connect = |address| remote(std::slice::from_ref(address), &settings.serve, &rules);
+    let Home { storage, secret } = Home::of(settings)?;
+    let shutdown = Shutdown::default();
+    let identity = Identity::open(&storage, &secret, Signals::default(), &shutdown).await?;
+    // Vouched for: what an operator does counts against nobody's limit.
+    let (tokens, rules) = (PeerTokens::new(&secret), RpcTable::load()?);
+    let connect = |address| {
+        let replicas = std::slice::from_ref(address);
+        remote(replicas, &settings.serve, &rules).map(|peer| tokens.vouch(peer))
+    };
     let upstream = Upstream {
         identity: connect(&demo.identity_url)?,
         messaging: connect(&demo.messaging_url)?,

@@ -33,7 +33,7 @@ use crate::tls;
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// A server that is silent for that long is asked whether it is still there …
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// … and has that long to say so.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
