@@ -30,6 +30,9 @@ pub(super) enum Failure {
     /// Something on the way, and no service of ours, said that it is unavailable.
     #[error("unavailable on the way: {0}")]
     OnTheWay(OnTheWay),
+    /// A try before, whose answer was lost, is still at work.
+    #[error("an earlier try is still under way")]
+    UnderWay,
 }
 
 /// What something on the way answered.
@@ -87,6 +90,12 @@ pub(super) fn failure_in(response: &Response<Incoming>) -> Option<Failure> {
 fn unavailable_without_details(headers: &HeaderMap) -> Option<Status> {
     let status = Status::from_header_map(headers)?;
     (status.code() == Code::Unavailable && status.details().is_empty()).then_some(status)
+}
+
+/// Whether an answer says that the same call, by its Idempotency-Key, is under way already.
+pub(super) fn is_in_flight(response: &Response<Body>) -> bool {
+    Status::from_header_map(response.headers())
+        .is_some_and(|status| Error::from(status).reason() == Reason::IdempotencyInFlight)
 }
 
 /// What a caller is told whose call found no server.

@@ -11,7 +11,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use super::{
     Remote, Repeatable,
-    attempt::{Answer, Failure, failure_in, unreachable},
+    attempt::{Answer, Failure, failure_in, is_in_flight, unreachable},
     connection::Call,
     pool::Pool,
 };
@@ -22,6 +22,9 @@ const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
 /// How often a call may reach a server.
 const TRIES: usize = 3;
+
+/// How long a call rests while a lost try of its own is still under way at another replica.
+const UNDER_WAY: Duration = Duration::from_millis(300);
 
 /// A second try is for a tenth of the calls that succeeded within `BUDGET_WINDOW`, and for ten a
 /// second besides: an outage is not multiplied.
@@ -76,10 +79,13 @@ impl Network {
     async fn send(&self, message: &Message) -> Result<Response<Body>> {
         let mut tried = None;
         let mut tries = 0;
+        let mut lost = false;
         loop {
             let call = self.pool.call(tried).await?;
             tried = Some(call.replica());
             let failure = match attempt(message, call).await {
+                // The caller has asked once, so that is not for him to hear.
+                Ok(answer) if lost && is_in_flight(&answer) => Failure::UnderWay,
                 Ok(answer) => {
                     self.budget.deposit();
                     return Ok(answer);
@@ -95,13 +101,17 @@ impl Network {
             if tries == TRIES || !self.may_repeat(message, &failure) || !self.budget.withdraw() {
                 return Err(unreachable().caused_by(failure));
             }
+            lost |= matches!(failure, Failure::Lost(_) | Failure::OnTheWay(_));
+            if matches!(failure, Failure::UnderWay) {
+                tokio::time::sleep(UNDER_WAY).await;
+            }
         }
     }
 
     fn may_repeat(&self, message: &Message, failure: &Failure) -> bool {
         match failure {
             Failure::Unsent(_) | Failure::Refused(_) => true,
-            Failure::Lost(_) | Failure::OnTheWay(_) => {
+            Failure::Lost(_) | Failure::OnTheWay(_) | Failure::UnderWay => {
                 (self.repeatable)(message.head.uri.path(), &message.head.headers)
             }
         }

@@ -40,6 +40,10 @@ pub enum Behaviour {
     Overloaded,
     /// Says UNAVAILABLE and nothing else, as a proxy.
     Vague,
+    /// Says that the call is under way already, as a service of ours.
+    InFlight,
+    /// Says so of its second call, and UNAVAILABLE as a proxy to the first.
+    LostThenInFlight,
 }
 
 /// The service behind a server.
@@ -66,7 +70,13 @@ impl Health for Counted {
             Behaviour::Overloaded => {
                 return Err(Error::unavailable(Reason::Overloaded, "Too many").into());
             }
-            Behaviour::Vague => return Err(Status::unavailable("no healthy upstream")),
+            Behaviour::Vague => return Err(vague()),
+            Behaviour::InFlight => return Err(in_flight()),
+            Behaviour::LostThenInFlight => match *self.asked.borrow() {
+                1 => return Err(vague()),
+                2 => return Err(in_flight()),
+                _ => {}
+            },
         }
         let mut answer = Response::new(HealthCheckResponse::default());
         // The deadline as it came, for tests that look at the wire.
@@ -89,6 +99,14 @@ impl Health for Counted {
         let first = stream::iter([Ok(HealthCheckResponse::default())]);
         Ok(Response::new(first.chain(stream::pending()).boxed()))
     }
+}
+
+fn vague() -> Status {
+    Status::unavailable("no healthy upstream")
+}
+
+fn in_flight() -> Status {
+    Error::new(Reason::IdempotencyInFlight, "It is under way").into()
 }
 
 /// A server on this machine.

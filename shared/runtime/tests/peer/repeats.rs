@@ -46,6 +46,20 @@ async fn a_service_that_says_when_to_try_again_is_not_asked_before() {
 }
 
 #[tokio::test]
+async fn who_calls_once_does_not_hear_that_his_call_is_under_way() {
+    let server = Server::start(Behaviour::LostThenInFlight).await;
+    call_repeatably(&peer([server.address()])).await.unwrap();
+    assert_eq!(server.asked(), 3);
+    let server = Server::start(Behaviour::InFlight).await;
+    let error = call_repeatably(&peer([server.address()]))
+        .await
+        .unwrap_err();
+    // Nothing of this call was lost: it is another one that is under way.
+    assert_eq!(error.reason(), Reason::IdempotencyInFlight);
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
 async fn what_a_server_did_not_take_up_is_sent_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: Address = format!("http://{}", listener.local_addr().unwrap())
