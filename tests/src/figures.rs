@@ -52,7 +52,7 @@ impl Record {
     }
 
     fn is_refused(&self) -> bool {
-        matches!(self.fate, Fate::Refused(_) | Fate::InFlight)
+        matches!(self.fate, Fate::Refused(_))
     }
 }
 
@@ -70,8 +70,10 @@ pub struct Figures {
     pub requests: usize,
     /// Those that did what they were to do.
     pub right: usize,
-    /// Those that are to be tried again.
+    /// Those that were told to try again.
     pub refused: usize,
+    /// Those whose Idempotency-Key was in flight.
+    pub in_flight: usize,
     /// The time of the longest.
     pub longest: Duration,
 }
@@ -112,6 +114,7 @@ impl Records {
             requests: self.records.len(),
             right: self.count(Record::is_right),
             refused: self.count(Record::is_refused),
+            in_flight: self.count(|record| record.fate == Fate::InFlight),
             longest: took.max().unwrap_or_default(),
         }
     }
@@ -186,11 +189,13 @@ impl fmt::Display for Figures {
             requests,
             right,
             refused,
+            in_flight,
             longest,
         } = self;
         write!(
             f,
-            "{requests} requests, {right} right, {refused} unavailable, longest {longest:.1?}"
+            "{requests} requests, {right} right, {refused} unavailable, {in_flight} in flight, \
+             longest {longest:.1?}"
         )
     }
 }
