@@ -6,6 +6,9 @@
 //! * [`caller`]: somebody who calls with one [`credential`]
 //! * [`key`]: keys of the test's own making
 //! * [`row`]: the rows of the contract
+//! * [`traffic`]: clients at work while something goes wrong
+//! * [`figures`]: what their requests came to
+//! * [`memory`]: what the processes of a cluster take
 //! * [`differences`]: what a table found wrong
 //! * [`writer`]: writers that repeat each message until it is acknowledged
 //! * [`ledger`]: what messaging has stored, and what must be true of it
@@ -21,11 +24,14 @@ pub mod chance;
 pub mod credential;
 pub mod differences;
 pub mod envelope;
+pub mod figures;
 pub mod key;
 pub mod ledger;
+pub mod memory;
 pub mod operation;
 pub mod row;
 pub mod town;
+pub mod traffic;
 pub mod writer;
 
 pub use caller::Caller;
