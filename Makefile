@@ -22,7 +22,7 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 	target/release/guildhall-cluster $(CLUSTER_ARGS)
 
 # What talks to a platform from outside runs on both shapes: one process, and a cluster.
-SHAPELESS := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
+BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
 	listing mudbase races random_input routes seeds sendbird sendbird_errors streams
 
 test: ## Run every test
@@ -32,7 +32,7 @@ test: ## Run every test
 			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --profile cluster -p guildhall-tests; \
 	else \
 		cargo test --locked --workspace \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(SHAPELESS:%=--test %); \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %); \
 	fi
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
