@@ -147,6 +147,17 @@ impl Traffic {
         reached.expect("requests are answered again");
     }
 
+    /// Waits until `count` requests in a row were answered right: everybody has warmed up.
+    pub async fn is_steady(&self, count: usize) {
+        let mut records = self.records.subscribe();
+        let steady = records.wait_for(|records| {
+            let newest = records.iter().rev().take(count);
+            records.len() >= count && newest.into_iter().all(Record::is_right)
+        });
+        let reached = timeout(PATIENCE * 2, steady).await.map(drop);
+        reached.expect("requests are answered right");
+    }
+
     /// Lets the clients finish what they have begun.
     pub async fn end(self) -> Records {
         self.stop.send_replace(true);

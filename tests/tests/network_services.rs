@@ -44,7 +44,7 @@ async fn everybody(cluster: &Cluster) -> Traffic {
     traffic.reads("reads", &gateway, 8);
     traffic.sends("grpc", &Door::messaging(cluster, 0).await, 4);
     traffic.logins("logins", &cluster.rest(), &cluster.demo());
-    traffic.goes_on(200).await;
+    traffic.is_steady(200).await;
     traffic
 }
 
@@ -140,7 +140,7 @@ async fn a_replica_that_nobody_reaches_is_passed_over() {
     traffic.sends("sends", &gateway, 16);
     traffic.keyed_sends("keyed", &gateway, 8);
     traffic.reads("reads", &gateway, 8);
-    traffic.goes_on(300).await;
+    traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
     let line = &cluster.messaging[0].wires().door;
     line.set(Mode::Blackhole);
