@@ -18,7 +18,7 @@ use crate::domain::Member;
 /// How long a member is remembered without a bus.
 const LIFE_ALONE: Duration = Duration::from_secs(30);
 /// How long identity may take.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(5);
 /// References in one question.
 const BATCH: usize = 500;
 /// The longest reference: an e-mail address has at most 320 characters.

@@ -4,7 +4,7 @@
 //! * [`domain`]: rules that need no I/O
 //! * [`store`]: entities and queries; [`store::append`] is the group insert
 //! * [`directory`] and [`rooms`]: members, channels and topics, remembered for a short time
-//! * [`arrivals`]: what wakes the live streams
+//! * [`arrivals`]: what wakes the live streams; [`turns`]: who may change a message now
 //! * [`events`]: what the rest of the platform is told
 //! * [`present`]: how stored records are shown in answers
 //! * [`migration`]: the tables
@@ -18,6 +18,7 @@ pub mod present;
 pub mod rooms;
 mod rpc;
 pub mod store;
+pub mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +33,9 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Peer, Result, Shutdown};
 use tonic::service::RoutesBuilder;
 
-use crate::{arrivals::Arrivals, directory::Directory, rooms::Rooms, store::append::Append};
+use crate::{
+    arrivals::Arrivals, directory::Directory, rooms::Rooms, store::append::Append, turns::Turns,
+};
 
 /// The messaging service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ struct Inner {
     idempotency: Idempotency,
     appends: GroupCommit<Append>,
     arrivals: Arrivals,
+    turns: Turns,
     shutdown: Shutdown,
 }
 
@@ -71,6 +75,7 @@ impl Messaging {
             idempotency: Idempotency::new(database.clone()),
             arrivals: Arrivals::listen(&signals),
             appends: GroupCommit::start(Append::new(database.clone(), signals.clone())),
+            turns: Turns::default(),
             shutdown: shutdown.clone(),
             database,
         });

@@ -91,6 +91,7 @@ impl Messaging {
             .reaction(&caller, request.message, emoji, sender)
             .await?;
         let (before, members) = self.who_reacted(&reaction).await?;
+        let _turn = self.0.turns.at(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let added = reactions::add(&transaction, &reaction).await?;
         if let Some(time) = added {
@@ -118,6 +119,7 @@ impl Messaging {
             .reaction(caller, request.message, emoji, sender)
             .await?;
         let (before, members) = self.who_reacted(&reaction).await?;
+        let _turn = self.0.turns.at(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let removed = reactions::remove(&transaction, &reaction)
             .await?

@@ -2,7 +2,7 @@
 //!
 //! On SQLite one connection writes and a few read: a transaction that first reads and then writes
 //! would otherwise lose against another with "database is locked", whatever the busy timeout. On
-//! PostgreSQL readers and writers have pools of their own, so neither starves the other.
+//! PostgreSQL readers, writers and group commits have pools of their own, so none starves the others.
 
 mod failure;
 mod postgres;
@@ -43,6 +43,7 @@ pub struct Database {
     backend: Backend,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    batcher: DatabaseConnection,
 }
 
 impl Database {
@@ -75,15 +76,16 @@ impl Database {
     /// # Errors
     /// UNREACHABLE when no connection comes free in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions {
-            isolation_level: None,
-            access_mode: None,
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        };
-        self.writer
-            .begin_with_options(options)
-            .await
-            .map_err(failed)
+        begin(&self.writer).await
+    }
+
+    /// Begins a transaction of a [group commit](crate::group_commit), which never waits for the
+    /// connections of others.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_batch(&self) -> Result<DatabaseTransaction> {
+        begin(&self.batcher).await
     }
 
     /// Commits a transaction.
@@ -96,6 +98,15 @@ impl Database {
             .await
             .map_err(|error| outcome_unknown().caused_by(error))
     }
+}
+
+async fn begin(pool: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = TransactionOptions {
+        isolation_level: None,
+        access_mode: None,
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+    };
+    pool.begin_with_options(options).await.map_err(failed)
 }
 
 /// Nobody can say whether a write was stored.

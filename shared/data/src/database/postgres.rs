@@ -12,11 +12,15 @@ use crate::storage::PostgresServer;
 
 /// Connections that read. Measured on two cores, 8 to 16 in all carry the most transactions.
 const READERS: u32 = 8;
-/// Connections that write: readers cannot keep the group commit waiting.
+/// Connections that write one thing at a time.
 const WRITERS: u32 = 4;
+/// Connections of the group commit: one that commits, and one that looks up what became of a
+/// commit whose connection died.
+const BATCHERS: u32 = 2;
 
-/// How long a request waits for a free connection.
-const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a request waits for a free connection: a crowd is served in turn, as long as there is
+/// hope to answer within the 15 seconds that a request has at the gateway.
+const ACQUIRE: Duration = Duration::from_secs(8);
 /// How long a connection may take to show that it is fit for the next: one that was cut off
 /// never does, and must not keep its place in the pool.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -59,11 +63,13 @@ pub(super) async fn open<M: MigratorTrait>(
         pool.map_err(|error| cannot_open(server, &name, &error))
     };
     let (reader, writer) = (connect(READERS).await?, connect(WRITERS).await?);
+    let batcher = connect(BATCHERS).await?;
     require_durability(&writer).await?;
     Ok(Database {
         backend: Backend::Postgres,
         reader,
         writer,
+        batcher,
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     require_durability(&writer).await?;
     Ok(Database {
         backend: Backend::Sqlite,
+        batcher: writer.clone(),
         reader,
         writer,
     })

@@ -120,7 +120,7 @@ impl Append {
 
     /// Everything up to the COMMIT.
     async fn write(&self, items: &[Item]) -> Result<(DatabaseTransaction, Vec<Message>)> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_batch().await?;
         let (backend, wanted) = (self.database.backend(), Wanted::of(items));
         let counted = match backend {
             Backend::Sqlite => sqlite::count(&transaction, &wanted).await?,
@@ -138,7 +138,7 @@ impl Append {
     /// Those of the items that are stored. Whoever still commits one holds the sequence: waiting
     /// for it is waiting for his end.
     async fn stored(&self, items: &[Item]) -> Result<HashMap<MessageId, messages::Model>> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_batch().await?;
         sequences::wait(&transaction).await?;
         let mut wanted: BTreeMap<CommunityId, Vec<MessageId>> = BTreeMap::new();
         for item in items {
