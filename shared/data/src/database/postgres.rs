@@ -54,22 +54,19 @@ pub(super) async fn open<M: MigratorTrait>(
     let options = server
         .options(&name)
         .application_name(&format!("guildhall-{service}"));
-    migrate::<M>(&options)
-        .await
-        .map_err(|error| cannot_open(server, &name, &error))?;
-    let options = options.options(SESSION);
-    let connect = async |connections| {
-        let pool = connect(&options, connections).await;
-        pool.map_err(|error| cannot_open(server, &name, &error))
-    };
-    let (reader, writer) = (connect(READERS).await?, connect(WRITERS).await?);
-    let batcher = connect(BATCHERS).await?;
-    require_durability(&writer).await?;
+    let cannot_open = |error: DbErr| cannot_open(server, &name, &error);
+    let alone = connect(&options, 1).await.map_err(cannot_open)?;
+    let synchronous_commit = require_durability(&alone).await?;
+    migrate::<M>(&alone).await.map_err(cannot_open)?;
+    // From here on a setting that is weakened while we run weakens nothing of ours.
+    let fixed = [("synchronous_commit", synchronous_commit.as_str())];
+    let options = options.options(SESSION).options(fixed);
+    let connect = async |connections| connect(&options, connections).await.map_err(cannot_open);
     Ok(Database {
         backend: Backend::Postgres,
-        reader,
-        writer,
-        batcher,
+        reader: connect(READERS).await?,
+        writer: connect(WRITERS).await?,
+        batcher: connect(BATCHERS).await?,
     })
 }
 
@@ -149,14 +146,13 @@ async fn create(server: &PostgresServer, name: &str) -> Result<()> {
     }
 }
 
-/// Migrates over a single connection, which holds the lock: a second process waits.
-async fn migrate<M: MigratorTrait>(options: &PgConnectOptions) -> Result<(), DbErr> {
-    let alone = connect(options, 1).await?;
+/// Migrates over a single connection, which holds the lock and ends with it: a second process
+/// waits.
+async fn migrate<M: MigratorTrait>(alone: &DatabaseConnection) -> Result<(), DbErr> {
     let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
     alone.execute_unprepared(&lock).await?;
-    let migrated = M::up(&alone, None).await;
-    // The lock ends with its connection.
-    alone.close().await?;
+    let migrated = M::up(alone, None).await;
+    alone.close_by_ref().await?;
     migrated
 }
 
@@ -168,7 +164,8 @@ async fn connect(
     // The real options never enter SeaORM's own, which it shows in its traces.
     let mut pool = ConnectOptions::new("postgres://localhost");
     pool.max_connections(connections)
-        .min_connections(1)
+        // Those that a crowd would have to wait for: a login takes a while on a busy machine.
+        .min_connections(connections.div_ceil(2))
         .acquire_timeout(ACQUIRE)
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
@@ -189,30 +186,26 @@ async fn connect(
     sea_orm::Database::connect(pool).await
 }
 
-/// Reads the settings back that decide whether an answered commit survives a power cut.
-async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
-    for (setting, weaker) in [
-        ("fsync", "off"),
-        ("full_page_writes", "off"),
-        ("synchronous_commit", "off"),
-    ] {
+/// Reads the settings back that decide whether an answered commit survives a power cut; the value
+/// of `synchronous_commit`.
+async fn require_durability(connection: &DatabaseConnection) -> Result<String> {
+    let mut value = String::new();
+    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
         let statement = Statement::from_string(
             connection.get_database_backend(),
             format!("SELECT current_setting('{setting}')"),
         );
         let row = connection.query_one_raw(statement).await.map_err(failed)?;
-        let value: String = row
-            .ok_or_else(|| Error::bug(format!("no answer to {setting}")))?
-            .try_get_by_index(0)
-            .map_err(failed)?;
-        if value == weaker {
+        let row = row.ok_or_else(|| Error::bug(format!("no answer to {setting}")))?;
+        value = row.try_get_by_index(0).map_err(failed)?;
+        if value == "off" {
             return Err(Error::bug(format!(
-                "the database would not be durable: {setting} is {value}; switch it on for the \
-                 server, the database and the role"
+                "the database would not be durable: {setting} is off; switch it on for the server, \
+                 the database and the role"
             )));
         }
     }
-    Ok(())
+    Ok(value)
 }
 
 fn cannot_open(server: &PostgresServer, name: &str, source: &dyn std::error::Error) -> Error {
