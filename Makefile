@@ -24,15 +24,19 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 # What talks to a platform from outside runs on both shapes: one process, and a cluster.
 BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
 	listing mudbase races random_input routes seeds sendbird sendbird_errors streams
+# So do the services by themselves: on SQLite, and on PostgreSQL.
+BOTH_DATABASES := database identity append channels listing reactions topics
 
 test: ## Run every test
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --profile cluster -p guildhall-tests; \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --workspace --profile cluster; \
 	else \
 		cargo test --locked --workspace \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %); \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %) \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-identity \
+				-p guildhall-messaging $(BOTH_DATABASES:%=--test %); \
 	fi
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
