@@ -117,6 +117,36 @@ async fn each_message_alone_is_flushed_and_many_at_once_share_it() {
     assert!(crowd >= crowded / BATCH, "{crowd} of {crowded}");
 }
 
+#[tokio::test]
+async fn a_server_that_is_weakened_meanwhile_flushes_for_us_all_the_same() {
+    let mut cluster = cluster().await;
+    let pool = cluster.database("messaging");
+    cluster.messaging[0].stop().await;
+    let weakened = flushes(&mut cluster, async |mut sender| {
+        let weaken = "ALTER SYSTEM SET synchronous_commit = off";
+        change(&pool, weaken, "off").await;
+        sender.send(ALONE).await;
+        let mend = "ALTER SYSTEM RESET synchronous_commit";
+        change(&pool, mend, "on").await;
+    })
+    .await;
+    println!("flushes of a server weakened meanwhile: {weakened} of {ALONE} messages");
+    assert!(weakened >= ALONE, "{weakened} of {ALONE} messages");
+}
+
+/// Changes `synchronous_commit` of the running server for sessions that have not chosen it.
+async fn change(pool: &PgPool, statement: &'static str, to: &str) {
+    for statement in [statement, "SELECT pg_reload_conf()"] {
+        sqlx::query(statement).execute(pool).await.unwrap();
+    }
+    // All sessions are told at the same moment; this one has not chosen.
+    let shown = "SELECT current_setting('synchronous_commit')";
+    let shown = async || sqlx::query_scalar(shown).fetch_one(pool).await.unwrap();
+    while String::as_str(&shown().await) != to {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What a process says that must not start.
 async fn refusal(service: &mut guildhall_testkit::Service) -> String {
     if service.is_running() {
