@@ -29,7 +29,7 @@ const PROMISE: Duration = Duration::from_secs(1);
 /// Each process sees a credential twenty times a second …
 const EVERY: Duration = Duration::from_millis(50);
 /// … before it is revoked, so that it is remembered, …
-const BEFORE: Duration = Duration::from_millis(700);
+const BEFORE: usize = 10;
 /// … and afterwards, until nobody may remember it any more.
 const AFTER: Duration = Duration::from_millis(2000);
 /// How long the processes may take to find each other.
@@ -90,23 +90,40 @@ impl Door {
         }
     }
 
-    /// Uses a credential until told to stop; when it was let in last, and how often it was used.
-    fn sees(self, used: Used, stop: watch::Receiver<bool>) -> JoinHandle<(Option<Instant>, usize)> {
-        tokio::spawn(async move {
-            let (mut last, mut uses) = (None, 0);
+    /// Uses a credential until told to stop.
+    fn sees(self, used: Used, stop: watch::Receiver<bool>) -> User {
+        let (let_in, known) = watch::channel(0);
+        let uses = tokio::spawn(async move {
+            let mut uses = Uses::default();
             let mut ticks = interval(EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while !*stop.borrow() {
                 ticks.tick().await;
                 let began = Instant::now();
                 if self.lets_in(&used).await {
-                    last = Some(began);
+                    uses.last_let_in = Some(began);
+                    let_in.send_modify(|count| *count += 1);
                 }
-                uses += 1;
+                uses.count += 1;
             }
-            (last, uses)
-        })
+            uses
+        });
+        User { known, uses }
     }
+}
+
+/// Who uses a credential at one door.
+struct User {
+    /// How often it was let in.
+    known: watch::Receiver<usize>,
+    uses: JoinHandle<Uses>,
+}
+
+/// What a door said to a credential.
+#[derive(Debug, Default)]
+struct Uses {
+    count: usize,
+    last_let_in: Option<Instant>,
 }
 
 /// A cluster of two of each, and everybody who lets callers in.
@@ -220,10 +237,14 @@ impl Town {
         let (used, made) = self.credential(kind).await;
         let (stop, stopped) = watch::channel(false);
         let doors = self.doors.iter().cloned();
-        let users: Vec<_> = doors
+        let mut users: Vec<_> = doors
             .map(|door| door.sees(used.clone(), stopped.clone()))
             .collect();
-        sleep(BEFORE).await;
+        for user in &mut users {
+            let known = user.known.wait_for(|count| *count >= BEFORE);
+            let known = tokio::time::timeout(LONG, known).await.map(drop);
+            known.expect("it is let in everywhere");
+        }
         if let Some(trouble) = trouble {
             trouble.make(&mut self.cluster).await;
         }
@@ -231,12 +252,12 @@ impl Town {
         let revoked_at = Instant::now();
         sleep(AFTER).await;
         stop.send_replace(true);
-        let seen = join_all(users).await.into_iter().map(Result::unwrap);
+        let seen = join_all(users.into_iter().map(|user| user.uses)).await;
         let (mut longest, mut uses) = (Duration::ZERO, 0);
-        for (last, count) in seen {
-            let last = last.expect("it was let in before");
+        for seen in seen.into_iter().map(Result::unwrap) {
+            let last = seen.last_let_in.expect("it was let in before");
             longest = longest.max(last.saturating_duration_since(revoked_at));
-            uses += count;
+            uses += seen.count;
         }
         println!("{case}, {kind:?}: {uses} uses, let in for {longest:.0?} after it was revoked");
         assert!(longest <= PROMISE, "{case}, {kind:?}: {longest:?}");
