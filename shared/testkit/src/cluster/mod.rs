@@ -1,5 +1,6 @@
 //! The cluster shape: a process per service, PostgreSQL and NATS.
 
+mod certificates;
 mod plan;
 mod replica;
 
@@ -9,6 +10,7 @@ use futures::future::{self, FutureExt};
 
 use self::plan::Part;
 pub use self::{
+    certificates::Certificates,
     plan::Plan,
     replica::{Replica, Wires},
 };
@@ -32,6 +34,8 @@ pub struct Cluster {
     pub nats: Nats,
     /// The database server.
     pub postgres: Postgres,
+    /// What its processes show each other, when they speak TLS.
+    pub certificates: Option<Certificates>,
     greeting: String,
     folder: Folder,
 }
@@ -80,6 +84,7 @@ impl Cluster {
         let folder = Folder::new();
         secret::write(&folder.join("secret.key"), &(secret::hex::<32>() + "\n"));
         Self {
+            certificates: plan.tls.then(|| Certificates::issue(&folder)),
             gateway: Vec::new(),
             messaging: Vec::new(),
             identity: Vec::new(),
@@ -125,7 +130,7 @@ impl Cluster {
         .collect::<Vec<_>>();
         args.extend(self.peers(part));
         args.extend(plan.args.clone());
-        let mut variables = Vec::new();
+        let mut variables = self.tls_variables();
         match part {
             Part::Gateway => args.extend(plan.gateway_args.clone()),
             // In its arguments, everybody on the machine could read the password.
@@ -135,7 +140,16 @@ impl Cluster {
         }
         let log = self.folder.join(format!("{name}.log"));
         let service = Service::new(name, part.binary(), args, log).with(variables);
-        Replica::new(service, address, wires)
+        let scheme = match part {
+            Part::Identity | Part::Messaging if plan.tls => "https",
+            Part::Identity | Part::Messaging | Part::Gateway => "http",
+        };
+        Replica::new(service, scheme, address, wires)
+    }
+
+    fn tls_variables(&self) -> Vec<(&'static str, String)> {
+        let certificates = self.certificates.as_ref();
+        certificates.map_or_else(Vec::new, Certificates::variables)
     }
 
     /// The flags that say where the other services are.
@@ -276,6 +290,7 @@ impl Cluster {
             .env("GUILDHALL_NATS_URL", self.nats.url())
             .env("GUILDHALL_SECRET_KEY_FILE", self.secret_key_file())
             .env("GUILDHALL_DATA_DIR", self.data_dir())
+            .envs(self.tls_variables())
             .args(args);
         service::output(command).await
     }

@@ -27,6 +27,8 @@ pub struct Plan {
     pub broker: bool,
     /// Whether each replica is reached, and reaches others, through proxies of its own.
     pub wires: bool,
+    /// Whether the services speak TLS, and ask callers for a certificate.
+    pub tls: bool,
     /// Whether the first of each kind listens where it does by default, and not on a free port.
     pub default_ports: bool,
 }
@@ -44,6 +46,7 @@ impl Default for Plan {
             settings: Vec::new(),
             broker: true,
             wires: false,
+            tls: false,
             default_ports: false,
         }
     }

@@ -38,12 +38,17 @@ impl Wires {
 }
 
 impl Replica {
-    pub(super) fn new(service: Service, address: SocketAddr, wires: Option<Wires>) -> Self {
+    pub(super) fn new(
+        service: Service,
+        scheme: &str,
+        address: SocketAddr,
+        wires: Option<Wires>,
+    ) -> Self {
         let door = wires.as_ref().map(|wires| wires.door.address());
         Self {
             service,
-            url: format!("http://{address}"),
-            door: format!("http://{}", door.unwrap_or(address)),
+            url: format!("{scheme}://{address}"),
+            door: format!("{scheme}://{}", door.unwrap_or(address)),
             wires,
         }
     }
