@@ -30,6 +30,9 @@ const PER_RESTART: usize = 200;
 const PROBE: Duration = Duration::from_millis(100);
 /// How long a gateway goes on serving after the request to stop.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long an answer may take, and how long all must be ready again after a restart.
+const ANSWER: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn plan(replicas: usize) -> Plan {
     Plan {
@@ -98,7 +101,11 @@ impl Client {
         for gateway in (0..count).map(|next| &self.gateways[(first + next) % count]) {
             let body = json!({ "channelId": self.channel, "message": text, "sender": "ada" });
             let call = gateway.post("/v1/messages/send").bearer(&self.key);
-            match call.json(&body).try_send().await {
+            let call = tokio::time::timeout(ANSWER, call.json(&body).try_send());
+            let Ok(answer) = call.await else {
+                return Err("no answer in time".to_owned());
+            };
+            match answer {
                 Ok(answer) if answer.status == 200 => {
                     let id = answer.json()["data"]["messageId"].take();
                     return Ok(id.as_str().expect("an id").to_owned());
@@ -160,6 +167,11 @@ impl Load {
 
     /// Waits until all gateways are ready and the clients have written for a while.
     async fn settle(&mut self) {
+        let settled = tokio::time::timeout(PATIENCE, self.settled()).await;
+        settled.expect("all ready and at work again in time");
+    }
+
+    async fn settled(&mut self) {
         let all = self
             .ready
             .wait_for(|ready| ready.iter().all(|ready| *ready));
