@@ -4,6 +4,8 @@
 //! `<data-dir>/demo.json` (mode 0600), and for curl in `demo.curl`, so that no key stands in a
 //! shell's history.
 
+mod document;
+
 use std::{
     fs,
     io::Write,
@@ -27,8 +29,10 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
-use serde::{Deserialize, Serialize};
 use tonic::Request;
+
+pub use document::Addresses;
+use document::{Channels, Demo, DemoUser, Mudbase, Sendbird};
 
 use crate::home;
 
@@ -41,73 +45,6 @@ const MEMBERS: [(&str, &str, &str, Role); 2] = [
 ];
 /// The address of the direct-message channel in the Sendbird facade.
 const GROUP_CHANNEL: &str = "demo-group";
-
-/// Where the platform is reached.
-pub struct Addresses {
-    /// Base of the REST contract.
-    pub http: String,
-    /// The gRPC services.
-    pub grpc: String,
-    /// Identity, where it is not behind the same address.
-    pub identity_grpc: Option<String>,
-}
-
-/// What `demo.json` holds.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Demo {
-    base_url: String,
-    grpc_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity_grpc_url: Option<String>,
-    community_id: String,
-    system_api_key: String,
-    api_key: String,
-    user_api_key: String,
-    users: Vec<DemoUser>,
-    channels: Channels,
-    forum_topic_id: String,
-    sendbird: Sendbird,
-    mudbase: Mudbase,
-    /// A message in `general`, to reply and react to.
-    message_id: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct DemoUser {
-    _id: String,
-    id: i64,
-    username: String,
-    email: String,
-    password: String,
-    jwt: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Channels {
-    general: String,
-    forum: String,
-    announcements: String,
-    dm: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Sendbird {
-    api_token: String,
-    channel_url: String,
-    user_id: String,
-    message_id: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Mudbase {
-    project_id: String,
-    jwt: String,
-    chat_id: String,
-    message_id: String,
-}
 
 /// Makes the demo community when it is not there, renews its tokens, and says how to try it.
 pub async fn prepare(
