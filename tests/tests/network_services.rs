@@ -23,7 +23,9 @@ const OUTAGE: Duration = Duration::from_secs(30);
 const RECOVERY: Duration = Duration::from_secs(10);
 /// A gateway's budget for a request, and what a busy machine adds to it.
 const BUDGET: Duration = Duration::from_secs(15 + 1);
-/// A silent connection is given up after five seconds, and its calls are repeated elsewhere.
+/// A silent connection is given up after so long, and its calls are repeated elsewhere …
+const SILENCE: Duration = Duration::from_secs(5);
+/// … or a little later on a busy machine.
 const NOTICED: Duration = Duration::from_secs(5 + 2);
 
 async fn cluster(replicas: usize) -> Cluster {
@@ -170,10 +172,7 @@ async fn a_replica_that_nobody_reaches_is_passed_over() {
     let reads = outage.via("reads").figures();
     assert_eq!(reads.refused, 0, "they are repeated elsewhere: {reads}");
     assert_eq!(later.refused, 0);
-    assert!(
-        later.longest < Duration::from_secs(3),
-        "all go to the other: {later}"
-    );
+    assert!(later.longest < SILENCE, "all go to the other: {later}");
     assert_eq!(recovered_in, Duration::ZERO);
 }
 
