@@ -96,6 +96,7 @@ async fn every_command_and_flag_of_the_readme_exists() {
         "--grpc",
         "--rate-limit",
         "GUILDHALL_RATE_LIMIT",
+        "--database-url",
         "bootstrap",
     ] {
         assert!(help.contains(shown), "{shown} is not in --help");
@@ -106,4 +107,27 @@ async fn every_command_and_flag_of_the_readme_exists() {
             .unwrap()
             .contains("--owner-email")
     );
+}
+
+#[tokio::test]
+async fn every_flag_of_the_operators_guide_exists() {
+    let guide = include_str!("../../docs/operations.md");
+    let mut help = String::new();
+    for binary in [
+        "guildhall",
+        "guildhall-gateway",
+        "guildhall-identity",
+        "guildhall-messaging",
+        "guildhall-cluster",
+    ] {
+        help += &guildhall_testkit::help(binary, &[]).await;
+    }
+    for command in [&["bootstrap"][..], &["sendbird-token", "create"]] {
+        help += &guildhall_testkit::help("guildhall", command).await;
+    }
+    let words = guide.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));
+    let mut flags = words.filter(|word| word.starts_with("--") && !word.ends_with('-'));
+    let missing = flags.find(|flag| !help.contains(flag));
+    assert_eq!(missing, None);
+    assert!(help.contains("GUILDHALL_DATABASE_URL") && help.contains("GUILDHALL_NATS_URL"));
 }

@@ -173,6 +173,13 @@ pub(crate) async fn output(mut command: Command) -> Output {
     output.expect("it ends by itself").expect("the binary runs")
 }
 
+/// What a binary of ours, or one of its commands, says to `--help`.
+pub async fn help(binary: &str, of: &[&str]) -> String {
+    let mut asked = command(binary);
+    asked.args(of).arg("--help");
+    String::from_utf8(output(asked).await.stdout).expect("text")
+}
+
 /// A binary of ours without the developer's own settings, which must not reach a test.
 pub(crate) fn command(binary: &str) -> Command {
     let mut command = Command::new(path_of(binary));
