@@ -6,7 +6,7 @@ use clap::Parser;
 use guildhall_auth::source::RemoteSource;
 use guildhall_gateway::{Cidr, Settings as GatewaySettings, Upstream};
 use guildhall_runtime::{Result, peer::Address};
-use guildhall_server::{Part, Process, ProcessSettings, finish};
+use guildhall_server::{Door, Part, Process, ProcessSettings, finish};
 
 /// Guildhall's gateway: the public REST contract in front of the services.
 #[derive(Debug, Parser)]
@@ -64,16 +64,18 @@ async fn run(settings: &Settings) -> Result<()> {
         service: "gateway",
         hears: &["identity"],
     };
-    let process = Process::start(part, &settings.process)?;
+    let process = Process::start(part, Door::Http(settings.http), &settings.process).await?;
     let upstream = Upstream {
         identity: process.peer(&settings.identity_url)?,
         messaging: process.peer(&settings.messaging_url)?,
     };
-    let guard = process.guard(Arc::new(RemoteSource::new(upstream.identity.clone())));
+    let source = RemoteSource::new(upstream.identity.clone());
+    process.open(source.introduce()).await?;
+    let guard = process.guard(Arc::new(source));
     let gateway_settings = GatewaySettings {
         trusted_proxies: settings.trusted_proxies.clone(),
     };
     let shutdown = process.shutdown.clone();
     let gateway = guildhall_gateway::service(upstream, guard, gateway_settings, shutdown);
-    process.serve_http(settings.http, gateway).await
+    process.serve_http(gateway).await
 }

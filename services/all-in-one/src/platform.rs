@@ -57,7 +57,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     };
 
     let rpc_serving = Serving {
-        tls: settings.serve.tls().server()?,
+        tls: settings.serve.server_tls()?,
         drain_delay: settings.serve.drain_delay(),
     };
     let addresses = Addresses {

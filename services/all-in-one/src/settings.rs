@@ -81,7 +81,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn,sqlx=warn,async_nats=warn",
+        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off",
         global = true
     )]
     pub log: String,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Parser;
 use guildhall_identity::Identity;
 use guildhall_runtime::Result;
-use guildhall_server::{DatabaseSettings, Part, Process, ProcessSettings, finish};
+use guildhall_server::{DatabaseSettings, Door, Part, Process, ProcessSettings, finish};
 
 /// Guildhall's identity service: communities, users, credentials and logins, behind gRPC.
 #[derive(Debug, Parser)]
@@ -36,13 +36,14 @@ async fn run(settings: &Settings) -> Result<()> {
         service: "identity",
         hears: &["identity"],
     };
-    let process = Process::start(part, &settings.process)?;
+    let process = Process::start(part, Door::Grpc(settings.grpc), &settings.process).await?;
     let (signals, shutdown) = (process.signals.clone(), &process.shutdown);
     let storage = settings.database.storage()?;
-    let identity = Identity::open(&storage, &process.secret, signals, shutdown).await?;
+    let identity = Identity::open(&storage, &process.secret, signals, shutdown);
+    let identity = process.open(identity).await?;
     let guard = process.guard(identity.credential_source());
     process
-        .serve_grpc(settings.grpc, guard, Identity::SERVICES, |routes| {
+        .serve_grpc(guard, Identity::SERVICES, |routes| {
             identity.add_services(routes);
         })
         .await

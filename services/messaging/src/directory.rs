@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use guildhall_auth::source::as_told_to_callers;
 use guildhall_data::{CommunityId, UserId};
 use guildhall_events::{Cache, Signal, Signals};
 use guildhall_proto::identity::v1::{
@@ -150,7 +151,7 @@ impl Directory {
             .clone()
             .resolve_users(request)
             .await
-            .map_err(Error::from)?;
+            .map_err(|status| as_told_to_callers(status.into()))?;
         let mut found = Vec::with_capacity(references.len());
         for resolved in answer.into_inner().users {
             let Some(user) = resolved.user else { continue };

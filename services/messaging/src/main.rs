@@ -6,7 +6,7 @@ use clap::Parser;
 use guildhall_auth::source::RemoteSource;
 use guildhall_messaging::Messaging;
 use guildhall_runtime::{Result, peer::Address};
-use guildhall_server::{DatabaseSettings, Part, Process, ProcessSettings, finish};
+use guildhall_server::{DatabaseSettings, Door, Part, Process, ProcessSettings, finish};
 
 /// Guildhall's messaging service: channels, messages, replies and reactions, behind gRPC.
 #[derive(Debug, Parser)]
@@ -47,14 +47,17 @@ async fn run(settings: &Settings) -> Result<()> {
         service: "messaging",
         hears: &["identity", "messaging"],
     };
-    let process = Process::start(part, &settings.process)?;
+    let process = Process::start(part, Door::Grpc(settings.grpc), &settings.process).await?;
     let (signals, shutdown) = (process.signals.clone(), &process.shutdown);
     let storage = settings.database.storage()?;
     let identity = process.peer(&settings.identity_url)?;
-    let messaging = Messaging::open(&storage, identity.clone(), signals, shutdown).await?;
-    let guard = process.guard(Arc::new(RemoteSource::new(identity)));
+    let source = RemoteSource::new(identity.clone());
+    process.open(source.introduce()).await?;
+    let messaging = Messaging::open(&storage, identity, signals, shutdown);
+    let messaging = process.open(messaging).await?;
+    let guard = process.guard(Arc::new(source));
     process
-        .serve_grpc(settings.grpc, guard, Messaging::SERVICES, |routes| {
+        .serve_grpc(guard, Messaging::SERVICES, |routes| {
             messaging.add_services(routes);
         })
         .await

@@ -1,5 +1,7 @@
 //! Where credentials are looked up: identity, directly or over gRPC.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use guildhall_data::{ChannelId, CommunityId, UserId};
 use guildhall_proto::identity::v1::{
@@ -7,9 +9,15 @@ use guildhall_proto::identity::v1::{
     ResolveSessionResponse, SigningKey, authentication_service_client::AuthenticationServiceClient,
     credential_service_client::CredentialServiceClient,
 };
-use guildhall_runtime::{Error, ErrorKind, Peer, Result, Timestamp};
+use guildhall_runtime::{Error, ErrorKind, Peer, Reason, Result, Timestamp};
 
 use crate::{Authority, ChannelLimit, CredentialKind};
+
+/// How long an introduction may take.
+const INTRODUCTION: Duration = Duration::from_secs(2);
+
+const STRANGER: &str = "identity does not take this process for a service of its platform: \
+                        --secret-key-file must hold the same secret for all processes";
 
 /// Answers who is behind a credential.
 #[async_trait]
@@ -40,6 +48,24 @@ impl RemoteSource {
         Self {
             credentials: CredentialServiceClient::new(peer.clone()),
             authentication: AuthenticationServiceClient::new(peer),
+        }
+    }
+}
+
+impl RemoteSource {
+    /// Finds out whether identity takes this process for a service of the platform. While identity
+    /// is away nobody can say, and that is no error.
+    ///
+    /// # Errors
+    /// When it does not: with another secret every credential would be refused.
+    pub async fn introduce(&self) -> Result<()> {
+        // No key has a digest of no bytes: refused before anything is looked up.
+        let mut nothing = tonic::Request::new(ResolveKeyRequest::default());
+        nothing.set_timeout(INTRODUCTION);
+        let answer = self.credentials.clone().resolve_key(nothing).await;
+        match answer.map_err(Error::from) {
+            Err(error) if error.reason() == Reason::InternalOnly => Err(Error::bug(STRANGER)),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 }
@@ -79,8 +105,19 @@ fn found<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Option<
     match answer.map_err(Error::from) {
         Ok(answer) => Ok(Some(answer.into_inner())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(as_told_to_callers(error)),
     }
+}
+
+/// That identity refuses us is our fault, and not that of the caller whom we asked about.
+#[must_use]
+pub fn as_told_to_callers(error: Error) -> Error {
+    if error.reason() == Reason::InternalOnly {
+        tracing::error!("{STRANGER}");
+        return Error::unavailable(Reason::Unreachable, "The service is unavailable, try again")
+            .caused_by(error);
+    }
+    error
 }
 
 /// A key as the caches keep it.

@@ -1,6 +1,7 @@
 //! Where the services of a platform keep their data: each in a database of its own.
 
 use std::{
+    borrow::Cow,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,6 +13,9 @@ use url::Url;
 
 /// The prefix of the databases' names when the URL names none.
 const PREFIX: &str = "guildhall";
+
+/// What the URL may say besides.
+const PARAMETERS: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey", "options"];
 
 /// PostgreSQL cuts longer names off; the longest service takes 13 of them.
 const MAX_PREFIX: usize = 48;
@@ -64,6 +68,12 @@ impl PostgresServer {
             let what = format!(
                 "must name a prefix of at most {MAX_PREFIX} lower-case letters, digits and _"
             );
+            return Err(wrong(&what));
+        }
+        // The driver would log the others with their values.
+        let known = |(key, _): (Cow<'_, str>, Cow<'_, str>)| PARAMETERS.contains(&&*key);
+        if !parsed.query_pairs().all(known) || parsed.fragment().is_some() {
+            let what = format!("may have the parameters {} alone", PARAMETERS.join(", "));
             return Err(wrong(&what));
         }
         let options = url.parse().map_err(|_| wrong("cannot be read"))?;
@@ -136,6 +146,9 @@ mod tests {
             "hunter2",
             "postgres://u:hunter2@db:port/town",
             "postgres://u:hunter2@db/town?sslmode=perhaps",
+            "postgres://u@db/town?pasword=hunter2",
+            "postgres://u:x#hunter2@db/town",
+            "postgres://u:1?hunter2@db/town",
         ] {
             let error = PostgresServer::parse(refused).unwrap_err().with_causes();
             assert!(!error.contains("hunter2"), "{error}");

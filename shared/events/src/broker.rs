@@ -1,15 +1,23 @@
 //! The connection to the broker: NATS.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    future::{Ready, ready},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{ConnectOptions, Event, ServerAddr};
 use guildhall_runtime::{Error, Result};
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
 /// How often an idle connection is tried; the third ping without an answer ends it.
 const PING: Duration = Duration::from_secs(1);
 /// How long the broker may take to let us in.
 const CONNECT: Duration = Duration::from_secs(2);
+/// How often the log says that the broker cannot be reached.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// The first pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts.
@@ -63,7 +71,8 @@ impl Broker {
             .ping_interval(PING)
             .client_capacity(WAITING)
             .subscription_capacity(WAITING)
-            .reconnect_delay_callback(pauses(name));
+            .reconnect_delay_callback(pauses(name))
+            .event_callback(narrator());
         if let Some(authority) = &settings.tls_ca {
             options = options.add_root_certificates(authority.clone());
         }
@@ -80,6 +89,37 @@ impl Broker {
             return Err(no_address());
         }
         Ok(Self { options, servers })
+    }
+}
+
+/// Says what becomes of the connection; of failures that go on, one in a while.
+fn narrator() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+    let warned_at: Mutex<Option<Instant>> = Mutex::default();
+    move |event| {
+        let mut warned_at = warned_at.lock();
+        match event {
+            Event::Connected => {
+                *warned_at = None;
+                tracing::info!("connected to the broker");
+            }
+            Event::LameDuckMode | Event::Draining | Event::Closed => {
+                tracing::info!(%event, "the broker goes away");
+            }
+            Event::Disconnected
+            | Event::SlowConsumer(_)
+            | Event::ServerError(_)
+            | Event::ClientError(_)
+                if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) =>
+            {
+                *warned_at = Some(Instant::now());
+                tracing::warn!(%event, "trouble with the broker: is --nats-url right, and is it there?");
+            }
+            Event::Disconnected
+            | Event::SlowConsumer(_)
+            | Event::ServerError(_)
+            | Event::ClientError(_) => {}
+        }
+        ready(())
     }
 }
 

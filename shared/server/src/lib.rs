@@ -8,6 +8,6 @@ pub mod process;
 pub mod settings;
 pub mod stack;
 
-pub use process::{Part, Process, finish};
+pub use process::{Door, Part, Process, finish};
 pub use settings::{DatabaseSettings, ProcessSettings, ServeSettings};
 pub use stack::stack;

@@ -1,6 +1,6 @@
 //! What a process is made of, from its start to its last answer.
 
-use std::{convert::Infallible, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
 use guildhall_data::seal;
@@ -48,6 +48,15 @@ pub struct Part {
     pub hears: &'static [&'static str],
 }
 
+/// What a process serves, and where.
+#[derive(Debug, Clone, Copy)]
+pub enum Door {
+    /// gRPC, over TLS when there is a certificate.
+    Grpc(SocketAddr),
+    /// HTTP in plain text, for an ingress.
+    Http(SocketAddr),
+}
+
 /// A process of a cluster: what it has in common with all others.
 #[derive(Debug)]
 pub struct Process<'a> {
@@ -57,28 +66,55 @@ pub struct Process<'a> {
     pub signals: Signals,
     /// The platform's secret.
     pub secret: Zeroizing<Vec<u8>>,
+    listener: TcpListener,
     tokens: PeerTokens,
     rules: RpcTable,
     settings: &'a ProcessSettings,
 }
 
 impl<'a> Process<'a> {
-    /// A process that plays its part; the broker may be away.
+    /// A process that plays its part, and will serve at its door; the broker may be away.
     ///
     /// # Errors
-    /// When the secret cannot be read, or the signal handlers cannot be installed.
-    pub fn start(part: Part, settings: &'a ProcessSettings) -> Result<Self> {
+    /// When the address is taken, the secret or the TLS files cannot be used, or the signal
+    /// handlers cannot be installed.
+    pub async fn start(part: Part, door: Door, settings: &'a ProcessSettings) -> Result<Self> {
         let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
         let secret = seal::load_secret(&settings.secret_key_file)?;
+        let listener = match door {
+            Door::Grpc(address) => {
+                settings.serve.server_tls()?;
+                listen(address).await?
+            }
+            Door::Http(address) => listen(address).await?,
+        };
+        // Last: the others would wait for a process that fell silent before it was there.
         let bus = bus(part, &settings.nats_url, &settings.serve);
         Ok(Self {
             signals: Signals::connect(&bus, &shutdown)?,
+            listener,
             tokens: PeerTokens::new(&secret),
             rules: RpcTable::load()?,
             shutdown,
             secret,
             settings,
         })
+    }
+
+    /// What is made before the process can serve, given up at the signal to stop.
+    ///
+    /// # Errors
+    /// Why it cannot be made, once the others know that this process leaves.
+    pub async fn open<T>(&self, opening: impl Future<Output = Result<T>>) -> Result<T> {
+        let opened = tokio::select! {
+            opened = opening => opened,
+            () = self.shutdown.started() => Err(Error::bug("stopped before it was ready")),
+        };
+        if opened.is_err() {
+            self.shutdown.start();
+            self.leave().await;
+        }
+        opened
     }
 
     /// A service in other processes, to which every call is vouched for.
@@ -100,10 +136,9 @@ impl<'a> Process<'a> {
     /// full names are `names`.
     ///
     /// # Errors
-    /// When the address is taken, or the TLS files cannot be used.
+    /// When the TLS files cannot be used.
     pub async fn serve_grpc(
-        &self,
-        address: SocketAddr,
+        self,
         guard: Guard,
         names: &[&'static str],
         add: impl FnOnce(&mut RoutesBuilder),
@@ -117,13 +152,12 @@ impl<'a> Process<'a> {
         let service =
             stack(routes, access).map_request(|request: Request<Incoming>| request.map(Body::new));
         let serving = Serving {
-            tls: self.settings.serve.tls().server()?,
+            tls: self.settings.serve.server_tls()?,
             drain_delay: self.settings.serve.drain_delay(),
         };
-        let listener = listen(address).await?;
-        println!("ready grpc={}", url_of(&listener, serving.tls.is_some())?);
-        serve::http(listener, service, serving, self.shutdown.clone()).await;
-        self.leave().await;
+        let url = url_of(&self.listener, serving.tls.is_some())?;
+        println!("ready grpc={url}");
+        self.serve(service, serving).await;
         Ok(())
     }
 
@@ -131,8 +165,8 @@ impl<'a> Process<'a> {
     /// files of `--tls-*` are for what is between processes.
     ///
     /// # Errors
-    /// When the address is taken.
-    pub async fn serve_http<S, B>(&self, address: SocketAddr, service: S) -> Result<()>
+    /// Never in practice: only when the listener has no address.
+    pub async fn serve_http<S, B>(self, service: S) -> Result<()>
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
             + Clone
@@ -146,20 +180,37 @@ impl<'a> Process<'a> {
             tls: None,
             drain_delay: self.settings.serve.drain_delay(),
         };
-        let listener = listen(address).await?;
-        println!("ready http={}", url_of(&listener, false)?);
-        serve::http(listener, service, serving, self.shutdown.clone()).await;
-        self.leave().await;
+        println!("ready http={}", url_of(&self.listener, false)?);
+        self.serve(service, serving).await;
         Ok(())
     }
 
-    /// The others would wait for a process that only fell silent.
+    async fn serve<S, B>(self, service: S, serving: Serving)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (signals, shutdown) = (self.signals, self.shutdown.clone());
+        serve::http(self.listener, service, serving, shutdown).await;
+        leave(&signals).await;
+    }
+
     async fn leave(&self) {
-        if !self.signals.delivered().await {
-            tracing::warn!(
-                "the broker was away at the end: other processes do not know that this one left"
-            );
-        }
+        leave(&self.signals).await;
+    }
+}
+
+/// The others would wait for a process that only fell silent.
+async fn leave(signals: &Signals) {
+    if !signals.delivered().await {
+        tracing::warn!(
+            "the broker was away at the end: other processes do not know that this one left"
+        );
     }
 }
 
@@ -193,9 +244,12 @@ pub fn remote(replicas: &[Address], serve: &ServeSettings, rules: &RpcTable) -> 
 /// When the address is taken or not ours.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
     serve::bind(address).await.map_err(|error| {
-        Error::bug(format!(
-            "{error}: is another one running? --http and --grpc choose other addresses"
-        ))
+        let advice = if error.kind() == ErrorKind::AddrInUse {
+            "is another one running? Choose another address"
+        } else {
+            "choose an address of this machine"
+        };
+        Error::bug(format!("{error}: {advice}"))
     })
 }
 

@@ -1,11 +1,12 @@
 //! The flags that all processes share, each also a variable (`--nats-url`, `GUILDHALL_NATS_URL`).
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use guildhall_auth::RateLimit;
 use guildhall_data::{PostgresServer, Storage};
-use guildhall_runtime::{Result, tls::TlsFiles};
+use guildhall_runtime::{Error, Result, tls::TlsFiles};
+use rustls::ServerConfig;
 
 /// Which PostgreSQL server a service keeps its database on.
 #[derive(Debug, Args)]
@@ -59,7 +60,7 @@ pub struct ProcessSettings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn,sqlx=warn,async_nats=warn",
+        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off",
         value_name = "FILTER"
     )]
     pub log: String,
@@ -112,6 +113,20 @@ impl ServeSettings {
     #[must_use]
     pub fn drain_delay(&self) -> Duration {
         Duration::from_secs(self.drain_delay)
+    }
+
+    /// How gRPC is served: over TLS when there is a certificate.
+    ///
+    /// # Errors
+    /// When a file cannot be used, or an authority is given alone: callers would be asked for
+    /// nothing, and nobody would notice.
+    pub fn server_tls(&self) -> Result<Option<Arc<ServerConfig>>> {
+        if self.tls_ca.is_some() && self.tls_cert.is_none() {
+            return Err(Error::bug(
+                "--tls-ca alone would serve gRPC in plain text: give --tls-cert and --tls-key, too",
+            ));
+        }
+        self.tls().server()
     }
 
     /// The files of TLS.

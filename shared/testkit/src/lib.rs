@@ -43,5 +43,5 @@ pub use platform::{Options, Platform};
 pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
-pub use service::{Service, help};
+pub use service::{Service, help, process_of};
 pub use stack::{Shape, Stack};

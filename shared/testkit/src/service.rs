@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     fmt, fs,
     path::{Path, PathBuf},
-    process::{ExitStatus, Output},
+    process::{ExitStatus, Output, Stdio},
 };
 
 use tokio::process::Command;
@@ -171,6 +171,16 @@ pub(crate) async fn output(mut command: Command) -> Output {
     let output = command.kill_on_drop(true).output();
     let output = tokio::time::timeout(process::START, output).await;
     output.expect("it ends by itself").expect("the binary runs")
+}
+
+/// A binary of ours with `args`, to be run by hand: it ends when it is dropped, and what it says is
+/// kept.
+#[must_use]
+pub fn process_of(binary: &str, args: &[&str]) -> Command {
+    let mut process = command(binary);
+    process.args(args).kill_on_drop(true);
+    process.stdout(Stdio::piped()).stderr(Stdio::piped());
+    process
 }
 
 /// What a binary of ours, or one of its commands, says to `--help`.

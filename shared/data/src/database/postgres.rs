@@ -1,6 +1,9 @@
 //! A service's database on a PostgreSQL server.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
@@ -26,6 +29,10 @@ const ACQUIRE: Duration = Duration::from_secs(8);
 const RELEASE: Duration = Duration::from_secs(2);
 /// How long a start waits for a server that is not there yet.
 const START: Duration = Duration::from_secs(30);
+/// How long the server may take to let a start in.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often the log says that a start waits.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// How long a start rests between two tries.
 const REST: Duration = Duration::from_millis(500);
 /// Names the lock of the migrations within the service's own database.
@@ -72,20 +79,26 @@ pub(super) async fn open<M: MigratorTrait>(
 
 /// Waits for the server, and makes the database when it is not there.
 async fn ensure_database(server: &PostgresServer, name: &str) -> Result<()> {
-    let give_up = Instant::now() + START;
+    let (began, options) = (Instant::now(), server.options(name));
+    let mut warned_at: Option<Instant> = None;
     loop {
-        let error = match PgConnection::connect_with(&server.options(name)).await {
-            Ok(connection) => {
+        let connecting = PgConnection::connect_with(&options);
+        let error = match tokio::time::timeout(CONNECT, connecting).await {
+            Ok(Ok(connection)) => {
                 // It only had to be there.
                 let _ = connection.close().await;
                 return Ok(());
             }
-            Err(error) => error,
+            Ok(Err(error)) => error,
+            Err(_elapsed) => sqlx::Error::Io(ErrorKind::TimedOut.into()),
         };
         match Trouble::of(&error) {
             Trouble::Missing => return create(server, name).await,
-            Trouble::Away if Instant::now() < give_up => {
-                tracing::warn!(%server, %error, "waiting for the database server");
+            Trouble::Away if began.elapsed() < START => {
+                if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+                    tracing::warn!(%server, %error, "waiting for the database server");
+                    warned_at = Some(Instant::now());
+                }
                 tokio::time::sleep(REST).await;
             }
             Trouble::Away | Trouble::Refused => return Err(cannot_open(server, name, &error)),
