@@ -9,7 +9,7 @@ use guildhall_runtime::{
     serve::{self, Serving},
 };
 use guildhall_server::{
-    process::{listen, url_of},
+    process::{leave, listen, open, url_of},
     stack,
 };
 use http::Request;
@@ -27,11 +27,13 @@ use crate::{
 pub async fn run(settings: &Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
     let Home { storage, secret } = Home::of(settings)?;
-    let signals = home::signals(settings, &shutdown)?;
-    let identity = Identity::open(&storage, &secret, signals.clone(), &shutdown).await?;
     let http = listen(settings.http).await?;
     let grpc = listen(settings.grpc).await?;
     let _alone = home::hold(settings)?;
+    // Last: the others would wait for a process that fell silent before it was there.
+    let signals = home::signals(settings, &shutdown)?;
+    let identity = Identity::open(&storage, &secret, signals.clone(), &shutdown);
+    let identity = open(&shutdown, &signals, identity).await?;
     let tokens = PeerTokens::new(&secret);
     let rate = settings.serve.rate_limit();
     let guard = Guard::new(identity.credential_source(), rate, &signals);
@@ -40,7 +42,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let mut alone = Routes::builder();
     identity.add_services(&mut alone);
     let identity_peer = tokens.vouch(Peer::in_process(stack(alone.routes(), access.clone())));
-    let messaging = Messaging::open(&storage, identity_peer, signals.clone(), &shutdown).await?;
+    let messaging = Messaging::open(&storage, identity_peer, signals.clone(), &shutdown);
+    let messaging = open(&shutdown, &signals, messaging).await?;
 
     let mut routes = Routes::builder();
     identity.add_services(&mut routes);
@@ -86,7 +89,6 @@ pub async fn run(settings: &Settings) -> Result<()> {
     for server in serving {
         server.await.map_err(Error::internal)?;
     }
-    // The others would wait for a process that only fell silent.
-    signals.delivered().await;
+    leave(&signals).await;
     Ok(())
 }

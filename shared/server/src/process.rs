@@ -106,15 +106,7 @@ impl<'a> Process<'a> {
     /// # Errors
     /// Why it cannot be made, once the others know that this process leaves.
     pub async fn open<T>(&self, opening: impl Future<Output = Result<T>>) -> Result<T> {
-        let opened = tokio::select! {
-            opened = opening => opened,
-            () = self.shutdown.started() => Err(Error::bug("stopped before it was ready")),
-        };
-        if opened.is_err() {
-            self.shutdown.start();
-            self.leave().await;
-        }
-        opened
+        open(&self.shutdown, &self.signals, opening).await
     }
 
     /// A service in other processes, to which every call is vouched for.
@@ -199,14 +191,30 @@ impl<'a> Process<'a> {
         serve::http(self.listener, service, serving, shutdown).await;
         leave(&signals).await;
     }
+}
 
-    async fn leave(&self) {
-        leave(&self.signals).await;
+/// See [`Process::open`].
+///
+/// # Errors
+/// Why it cannot be made, once the others know that this process leaves.
+pub async fn open<T>(
+    shutdown: &Shutdown,
+    signals: &Signals,
+    opening: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = shutdown.started() => Err(Error::bug("stopped before it was ready")),
+    };
+    if opened.is_err() {
+        shutdown.start();
+        leave(signals).await;
     }
+    opened
 }
 
 /// The others would wait for a process that only fell silent.
-async fn leave(signals: &Signals) {
+pub async fn leave(signals: &Signals) {
     if !signals.delivered().await {
         tracing::warn!(
             "the broker was away at the end: other processes do not know that this one left"
