@@ -29,11 +29,11 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let Home { storage, secret } = Home::of(settings)?;
     let http = listen(settings.http).await?;
     let grpc = listen(settings.grpc).await?;
-    let _alone = home::hold(settings)?;
     // Last: the others would wait for a process that fell silent before it was there.
     let signals = home::signals(settings, &shutdown)?;
     let identity = Identity::open(&storage, &secret, signals.clone(), &shutdown);
     let identity = open(&shutdown, &signals, identity).await?;
+    let _alone = home::hold(settings)?;
     let tokens = PeerTokens::new(&secret);
     let rate = settings.serve.rate_limit();
     let guard = Guard::new(identity.credential_source(), rate, &signals);
