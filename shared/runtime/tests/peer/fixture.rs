@@ -236,6 +236,13 @@ pub async fn watch(peer: &Peer) -> Result<tonic::Streaming<HealthCheckResponse>,
     answer.map(Response::into_inner).map_err(Error::from)
 }
 
+/// What may have been done is not to be tried again without further ado.
+pub fn assert_in_doubt(error: &Error) {
+    assert_eq!(error.reason(), Reason::OutcomeUnknown, "{error:?}");
+    assert!(error.retry_delay().is_some());
+    assert!(error.message().contains("Idempotency-Key"), "{error:?}");
+}
+
 /// What a caller is told: that it will work later, when to try, and nothing about us.
 pub fn assert_unreachable(error: &Error) {
     assert_eq!(error.reason(), Reason::Unreachable, "{error:?}");
