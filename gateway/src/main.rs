@@ -77,5 +77,5 @@ async fn run(settings: &Settings) -> Result<()> {
     };
     let shutdown = process.shutdown.clone();
     let gateway = guildhall_gateway::service(upstream, guard, gateway_settings, shutdown);
-    process.serve_http(gateway).await
+    process.serve(gateway).await
 }

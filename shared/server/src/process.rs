@@ -13,6 +13,7 @@ use guildhall_runtime::{
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tonic::{
     body::Body,
@@ -66,7 +67,10 @@ pub struct Process<'a> {
     pub signals: Signals,
     /// The platform's secret.
     pub secret: Zeroizing<Vec<u8>>,
+    /// What it serves, as the line `ready` calls it.
+    speaks: &'static str,
     listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
     tokens: PeerTokens,
     rules: RpcTable,
     settings: &'a ProcessSettings,
@@ -81,18 +85,18 @@ impl<'a> Process<'a> {
     pub async fn start(part: Part, door: Door, settings: &'a ProcessSettings) -> Result<Self> {
         let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
         let secret = seal::load_secret(&settings.secret_key_file)?;
-        let listener = match door {
-            Door::Grpc(address) => {
-                settings.serve.server_tls()?;
-                listen(address).await?
-            }
-            Door::Http(address) => listen(address).await?,
+        let (speaks, address, tls) = match door {
+            Door::Grpc(address) => ("grpc", address, settings.serve.server_tls()?),
+            Door::Http(address) => ("http", address, None),
         };
+        let listener = listen(address).await?;
         // Last: the others would wait for a process that fell silent before it was there.
         let bus = bus(part, &settings.nats_url, &settings.serve);
         Ok(Self {
             signals: Signals::connect(&bus, &shutdown)?,
+            speaks,
             listener,
+            tls,
             tokens: PeerTokens::new(&secret),
             rules: RpcTable::load()?,
             shutdown,
@@ -128,7 +132,7 @@ impl<'a> Process<'a> {
     /// full names are `names`.
     ///
     /// # Errors
-    /// When the TLS files cannot be used.
+    /// A broken build: when the protos' descriptors do not decode.
     pub async fn serve_grpc(
         self,
         guard: Guard,
@@ -143,22 +147,14 @@ impl<'a> Process<'a> {
         let access = AccessLayer::new(guard, self.rules.clone(), self.tokens.clone());
         let service =
             stack(routes, access).map_request(|request: Request<Incoming>| request.map(Body::new));
-        let serving = Serving {
-            tls: self.settings.serve.server_tls()?,
-            drain_delay: self.settings.serve.drain_delay(),
-        };
-        let url = url_of(&self.listener, serving.tls.is_some())?;
-        println!("ready grpc={url}");
-        self.serve(service, serving).await;
-        Ok(())
+        self.serve(service).await
     }
 
-    /// Serves HTTP until the signal to stop. TLS is the business of what stands in front: the
-    /// files of `--tls-*` are for what is between processes.
+    /// Says that the process is ready, and serves until the signal to stop.
     ///
     /// # Errors
     /// Never in practice: only when the listener has no address.
-    pub async fn serve_http<S, B>(self, service: S) -> Result<()>
+    pub async fn serve<S, B>(self, service: S) -> Result<()>
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
             + Clone
@@ -168,28 +164,15 @@ impl<'a> Process<'a> {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let url = url_of(&self.listener, self.tls.is_some())?;
+        println!("ready {}={url}", self.speaks);
         let serving = Serving {
-            tls: None,
+            tls: self.tls,
             drain_delay: self.settings.serve.drain_delay(),
         };
-        println!("ready http={}", url_of(&self.listener, false)?);
-        self.serve(service, serving).await;
+        serve::http(self.listener, service, serving, self.shutdown).await;
+        leave(&self.signals).await;
         Ok(())
-    }
-
-    async fn serve<S, B>(self, service: S, serving: Serving)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (signals, shutdown) = (self.signals, self.shutdown.clone());
-        serve::http(self.listener, service, serving, shutdown).await;
-        leave(&signals).await;
     }
 }
 

@@ -98,26 +98,16 @@ impl Network {
                 continue;
             }
             tries += 1;
-            if tries == TRIES || !self.may_repeat(message, &failure) || !self.budget.withdraw() {
-                return Err(self.given_up(message, &failure).caused_by(failure));
+            if !self.may_repeat(message, &failure) {
+                return Err(in_doubt().caused_by(failure));
+            }
+            if tries == TRIES || !self.budget.withdraw() {
+                return Err(unreachable().caused_by(failure));
             }
             lost |= matches!(failure, Failure::Lost(_) | Failure::OnTheWay(_));
             if matches!(failure, Failure::UnderWay) {
                 tokio::time::sleep(UNDER_WAY).await;
             }
-        }
-    }
-
-    /// What the caller is told: not to try again without further ado what may have been done.
-    fn given_up(&self, message: &Message, failure: &Failure) -> Error {
-        if self.may_repeat(message, failure) {
-            unreachable()
-        } else {
-            Error::unavailable(
-                Reason::OutcomeUnknown,
-                "The service did not answer, and nobody knows whether it was done: with an \
-                 Idempotency-Key it can be repeated safely",
-            )
         }
     }
 
@@ -129,6 +119,15 @@ impl Network {
             }
         }
     }
+}
+
+/// What the caller is told: not to try again without further ado what may have been done.
+fn in_doubt() -> Error {
+    Error::unavailable(
+        Reason::OutcomeUnknown,
+        "The service did not answer, and nobody knows whether it was done: with an \
+         Idempotency-Key it can be repeated safely",
+    )
 }
 
 impl Message {
