@@ -64,7 +64,8 @@ fn check(killed: &str, ledger: &Ledger, channels: &[String], work: (Vec<Acknowle
     );
     assert_eq!(outcome, Outcome::CLEAN);
     ledger.assert_sound();
-    assert!(effort.repeated > 0, "no kill was noticed");
+    // The gateway repeats keyed sends itself, so that a writer may see nothing but a replay.
+    assert!(effort.repeated + effort.replayed > 0, "no kill was noticed");
 }
 
 #[tokio::test]
