@@ -4,6 +4,7 @@
 //! * [`clock`]: the one clock
 //! * [`request_id`]: the name of a request in logs and answers
 //! * [`telemetry`]: logs, and [`trace`]: a span around every call
+//! * [`metrics`]: what a process counts of itself
 //! * [`deadline`]: every hop ends in time, also where no transport enforces it
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod deadline;
 pub mod error;
 pub mod grpc;
+pub mod metrics;
 pub mod peer;
 pub mod request_id;
 pub mod serve;

@@ -1,0 +1,139 @@
+//! Requests by their answers, with their durations.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use parking_lot::RwLock;
+
+use super::{Counter, Counters, Gauge, Histogram, Histograms, Labels};
+
+/// What is measured of all requests of one kind, e.g. of REST.
+#[derive(Debug)]
+pub struct Meters {
+    answers: Counters,
+    durations: Histograms,
+    under_way: Gauge,
+    codes: Codes,
+}
+
+/// The codes of answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Codes {
+    /// What the label is called.
+    pub label: &'static str,
+    /// What a code is called.
+    pub name: fn(u16) -> String,
+    /// Counted for a request whose caller went away before its answer.
+    pub abandoned: u16,
+    /// Counted for a request that panicked.
+    pub panicked: u16,
+}
+
+impl Meters {
+    /// Figures whose names begin with `prefix`, e.g. `guildhall_http`; `what` they speak of goes
+    /// into their descriptions.
+    #[must_use]
+    pub fn new(prefix: &str, what: &str, codes: Codes) -> Self {
+        Self {
+            answers: super::counters(
+                &format!("{prefix}_requests"),
+                &format!("{what} that came to an end, by their {}", codes.label),
+            ),
+            durations: super::durations(
+                &format!("{prefix}_request_duration_seconds"),
+                &format!("How long {what} took, streams to their end"),
+            ),
+            under_way: super::gauge(
+                &format!("{prefix}_requests_in_flight"),
+                &format!("{what} under way, open streams included"),
+            ),
+            codes,
+        }
+    }
+
+    /// The meter of the requests with `labels`; to be kept. Nothing is shown of it before the first.
+    #[must_use]
+    pub fn meter(&'static self, labels: Labels) -> Arc<Meter> {
+        Arc::new(Meter {
+            meters: self,
+            labels,
+            answers: RwLock::default(),
+            duration: OnceLock::new(),
+        })
+    }
+}
+
+/// What is measured of one route or RPC.
+#[derive(Debug)]
+pub struct Meter {
+    meters: &'static Meters,
+    labels: Labels,
+    /// Few: a search is quicker than a hash.
+    answers: RwLock<Vec<(u16, Counter)>>,
+    duration: OnceLock<Histogram>,
+}
+
+impl Meter {
+    /// A request begins.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> Measured {
+        self.meters.under_way.inc();
+        Measured {
+            meter: Arc::clone(self),
+            began: Instant::now(),
+            code: None,
+        }
+    }
+
+    fn count(&self, code: u16) {
+        let answers = self.answers.read();
+        if let Some((_, counter)) = answers.iter().find(|(known, _)| *known == code) {
+            counter.inc();
+            return;
+        }
+        drop(answers);
+        let codes = self.meters.codes;
+        let mut labels = self.labels.clone();
+        labels.push((codes.label, (codes.name)(code)));
+        let counter = self.meters.answers.get_or_create_owned(&labels);
+        counter.inc();
+        self.answers.write().push((code, counter));
+    }
+
+    fn duration(&self) -> &Histogram {
+        let new = || self.meters.durations.get_or_create_owned(&self.labels);
+        self.duration.get_or_init(new)
+    }
+}
+
+/// A request under way; its end is counted when this is dropped.
+#[derive(Debug)]
+pub struct Measured {
+    meter: Arc<Meter>,
+    began: Instant,
+    code: Option<u16>,
+}
+
+impl Measured {
+    /// It is answered with this code.
+    pub fn answered(&mut self, code: u16) {
+        self.code = Some(code);
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        let meter = &self.meter;
+        let codes = meter.meters.codes;
+        let unanswered = if std::thread::panicking() {
+            codes.panicked
+        } else {
+            codes.abandoned
+        };
+        meter.count(self.code.unwrap_or(unanswered));
+        meter.duration().observe(self.began.elapsed().as_secs_f64());
+        meter.meters.under_way.dec();
+    }
+}
