@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use guildhall_runtime::{Error, ErrorKind, Reason, Result};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::database::outcome_unknown;
+use crate::{database::outcome_unknown, metrics::CommitFigures};
 
 /// Items that wait at most.
 const QUEUE: usize = 4096;
@@ -47,6 +47,9 @@ pub trait Batch: Send + Sync + 'static {
     /// What the caller learns.
     type Answer: Send + 'static;
 
+    /// What its metrics call it.
+    const NAME: &'static str;
+
     /// Stores all items in one transaction and answers them in their order.
     async fn commit(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, Failure>;
 
@@ -58,17 +61,20 @@ pub trait Batch: Send + Sync + 'static {
 struct Pending<B: Batch> {
     item: B::Item,
     answer: oneshot::Sender<Result<B::Answer>>,
+    arrived: Instant,
 }
 
 /// The queue in front of a [`Batch`]. Cheap to clone; ends when the last clone is dropped.
 pub struct GroupCommit<B: Batch> {
     queue: mpsc::Sender<Pending<B>>,
+    figures: CommitFigures,
 }
 
 impl<B: Batch> Clone for GroupCommit<B> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
+            figures: self.figures.clone(),
         }
     }
 }
@@ -85,8 +91,9 @@ impl<B: Batch> GroupCommit<B> {
     /// Starts the task that commits.
     pub fn start(batch: B) -> Self {
         let (queue, arrivals) = mpsc::channel(QUEUE);
-        tokio::spawn(run(Arc::new(batch), arrivals));
-        Self { queue }
+        let figures = CommitFigures::of(B::NAME);
+        tokio::spawn(run(Arc::new(batch), arrivals, figures.clone()));
+        Self { queue, figures }
     }
 
     /// Stores an item; it is on disk when this returns. Dropping the future cancels nothing.
@@ -96,25 +103,40 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
-        self.queue
-            .try_send(Pending { item, answer })
-            .map_err(|_full| {
-                Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
-            })?;
+        let pending = Pending {
+            item,
+            answer,
+            arrived: Instant::now(),
+        };
+        // Before it is taken off again.
+        self.figures.waiting.inc();
+        self.queue.try_send(pending).map_err(|_full| {
+            self.figures.waiting.dec();
+            self.figures.refusals.inc();
+            Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
+        })?;
         answered.await.map_err(Error::internal)?
     }
 }
 
-async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) {
+async fn run<B: Batch>(
+    batch: Arc<B>,
+    mut arrivals: mpsc::Receiver<Pending<B>>,
+    figures: CommitFigures,
+) {
     let mut pending = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut pending, BATCH).await > 0 {
+        let began = Instant::now();
+        figures.begin(pending.iter().map(|pending| began - pending.arrived));
         let (items, answers): (Vec<_>, Vec<_>) = pending
             .drain(..)
             .map(|pending| (pending.item, pending.answer))
             .unzip();
         // A panic in a batch must not end the queue for everybody.
         let batch = Arc::clone(&batch);
-        let stored = tokio::spawn(async move { store(&*batch, items).await }).await;
+        let troubles = figures.clone();
+        let stored = tokio::spawn(async move { store(&*batch, items, &troubles).await }).await;
+        figures.duration.observe(began.elapsed().as_secs_f64());
         match stored {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
@@ -124,6 +146,7 @@ async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) 
             }
             Err(panic) => {
                 tracing::error!(%panic, "a commit panicked");
+                figures.panicked.inc();
                 for answer in answers {
                     let _ = answer.send(Err(Error::bug("the commit panicked")));
                 }
@@ -133,8 +156,12 @@ async fn run<B: Batch>(batch: Arc<B>, mut arrivals: mpsc::Receiver<Pending<B>>) 
 }
 
 /// Stores all items together; when that fails, one by one, so that a bad item fails alone.
-async fn store<B: Batch>(batch: &B, items: Vec<B::Item>) -> Vec<Result<B::Answer>> {
-    match commit(batch, &items).await {
+async fn store<B: Batch>(
+    batch: &B,
+    items: Vec<B::Item>,
+    figures: &CommitFigures,
+) -> Vec<Result<B::Answer>> {
+    match commit(batch, &items, figures).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(Failure::RolledBack(error)) if items.len() == 1 || passes(&error) => {
             items.iter().map(|_| Err(error.clone())).collect()
@@ -143,23 +170,27 @@ async fn store<B: Batch>(batch: &B, items: Vec<B::Item>) -> Vec<Result<B::Answer
             tracing::warn!(items = items.len(), %error, "a batch failed, storing its items one by one");
             let mut results = Vec::with_capacity(items.len());
             for item in items {
-                results.push(store_alone(batch, item).await);
+                results.push(store_alone(batch, item, figures).await);
             }
             results
         }
         Err(Failure::Unknown(error)) => {
             tracing::warn!(items = items.len(), %error, "a commit's outcome is unknown, looking it up");
-            look_up(batch, &items).await
+            look_up(batch, &items, figures).await
         }
     }
 }
 
-async fn store_alone<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
+async fn store_alone<B: Batch>(
+    batch: &B,
+    item: B::Item,
+    figures: &CommitFigures,
+) -> Result<B::Answer> {
     let alone = [item];
-    let answers = match commit(batch, &alone).await {
+    let answers = match commit(batch, &alone, figures).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(Failure::RolledBack(error)) => vec![Err(error)],
-        Err(Failure::Unknown(_)) => look_up(batch, &alone).await,
+        Err(Failure::Unknown(_)) => look_up(batch, &alone, figures).await,
     };
     let answer = answers.into_iter().next();
     answer.unwrap_or_else(|| Err(Error::bug("a commit answered nothing")))
@@ -167,11 +198,17 @@ async fn store_alone<B: Batch>(batch: &B, item: B::Item) -> Result<B::Answer> {
 
 /// Commits, and tries again when nothing was stored and what was in the way may be gone: after a
 /// restart of the database, connections die one by one as they are used.
-async fn commit<B: Batch>(batch: &B, items: &[B::Item]) -> Result<Vec<B::Answer>, Failure> {
+async fn commit<B: Batch>(
+    batch: &B,
+    items: &[B::Item],
+    figures: &CommitFigures,
+) -> Result<Vec<B::Answer>, Failure> {
     let give_up = Instant::now() + PATIENCE;
     let mut pauses = PAUSES.into_iter();
     loop {
-        match batch.commit(items).await {
+        let stored = batch.commit(items).await;
+        figures.judge(&stored);
+        match stored {
             Err(Failure::RolledBack(error)) if passes(&error) && Instant::now() < give_up => {
                 let Some(pause) = pauses.next() else {
                     return Err(Failure::RolledBack(error));
@@ -188,11 +225,16 @@ fn passes(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable
 }
 
-async fn look_up<B: Batch>(batch: &B, items: &[B::Item]) -> Vec<Result<B::Answer>> {
+async fn look_up<B: Batch>(
+    batch: &B,
+    items: &[B::Item],
+    figures: &CommitFigures,
+) -> Vec<Result<B::Answer>> {
     match batch.outcomes(items).await {
         Ok(outcomes) => outcomes.into_iter().map(stored_or_not).collect(),
         Err(error) => {
             tracing::warn!(items = items.len(), %error, "the outcome of a commit stays unknown");
+            figures.unresolved.inc();
             let unknown = outcome_unknown().caused_by(error);
             items.iter().map(|_| Err(unknown.clone())).collect()
         }
@@ -230,6 +272,7 @@ mod tests {
     impl Batch for Memory {
         type Item = u32;
         type Answer = u32;
+        const NAME: &'static str = "numbers";
 
         async fn commit(&self, items: &[u32]) -> Result<Vec<u32>, Failure> {
             self.gate.acquire().await.unwrap().forget();

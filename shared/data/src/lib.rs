@@ -9,11 +9,13 @@
 //! * [`idempotency`]: the same key answers the same
 //! * [`seal`]: secrets at rest
 //! * [`sweep`]: bounded tables
+//! * `metrics`: what all this counts of itself
 
 pub mod database;
 pub mod group_commit;
 pub mod id;
 pub mod idempotency;
+mod metrics;
 pub mod page;
 pub mod seal;
 pub mod storage;

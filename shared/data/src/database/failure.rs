@@ -3,6 +3,8 @@
 use guildhall_runtime::{Error, Reason};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::metrics::count_timeout;
+
 /// What a failed statement means to the caller.
 #[must_use]
 #[expect(
@@ -14,7 +16,11 @@ pub fn failed(error: DbErr) -> Error {
         return Error::new(Reason::AlreadyExists, "It exists already").caused_by(error);
     }
     match &error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => unreachable_now(error),
+        DbErr::ConnectionAcquire(_) => {
+            count_timeout();
+            unreachable_now(error)
+        }
+        DbErr::Conn(_) => unreachable_now(error),
         DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))
             if is_passing(cause) =>
         {

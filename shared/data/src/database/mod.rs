@@ -8,6 +8,8 @@ mod failure;
 mod postgres;
 mod sqlite;
 
+use std::time::Instant;
+
 use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -17,7 +19,7 @@ use sea_orm_migration::MigratorTrait;
 
 pub use failure::failed;
 
-use crate::Storage;
+use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +43,26 @@ impl From<Backend> for DbBackend {
 #[derive(Debug, Clone)]
 pub struct Database {
     backend: Backend,
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    batcher: DatabaseConnection,
+    reader: Pool,
+    writer: Pool,
+    batcher: Pool,
+}
+
+/// Connections, and what is counted of them.
+#[derive(Debug, Clone)]
+struct Pool {
+    connections: DatabaseConnection,
+    figures: PoolFigures,
+}
+
+impl Pool {
+    /// `connections` to the database of `service`, for the work that `name` says.
+    fn new(backend: Backend, service: &str, name: &str, connections: DatabaseConnection) -> Self {
+        Self {
+            figures: PoolFigures::of(backend, service, name, &connections),
+            connections,
+        }
+    }
 }
 
 impl Database {
@@ -68,7 +87,7 @@ impl Database {
     /// The connection pool for reading.
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
-        &self.reader
+        &self.reader.connections
     }
 
     /// Begins a transaction that may write.
@@ -100,13 +119,16 @@ impl Database {
     }
 }
 
-async fn begin(pool: &DatabaseConnection) -> Result<DatabaseTransaction> {
+async fn begin(pool: &Pool) -> Result<DatabaseTransaction> {
+    let asked_at = Instant::now();
     let options = TransactionOptions {
         isolation_level: None,
         access_mode: None,
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
     };
-    pool.begin_with_options(options).await.map_err(failed)
+    let begun = pool.connections.begin_with_options(options).await;
+    pool.figures.begun(asked_at);
+    begun.map_err(failed)
 }
 
 /// Nobody can say whether a write was stored.

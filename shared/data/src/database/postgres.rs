@@ -10,7 +10,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statem
 use sea_orm_migration::MigratorTrait;
 use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
-use super::{Backend, Database, failed};
+use super::{Backend, Database, Pool, failed};
 use crate::storage::PostgresServer;
 
 /// Connections that read. Measured on two cores, 8 to 16 in all carry the most transactions.
@@ -68,12 +68,15 @@ pub(super) async fn open<M: MigratorTrait>(
     // From here on a setting that is weakened while we run weakens nothing of ours.
     let fixed = [("synchronous_commit", synchronous_commit.as_str())];
     let options = options.options(SESSION).options(fixed);
-    let connect = async |connections| connect(&options, connections).await.map_err(cannot_open);
+    let connect = async |pool, connections| {
+        let connected = connect(&options, connections).await.map_err(cannot_open);
+        connected.map(|connected| Pool::new(Backend::Postgres, service, pool, connected))
+    };
     Ok(Database {
         backend: Backend::Postgres,
-        reader: connect(READERS).await?,
-        writer: connect(WRITERS).await?,
-        batcher: connect(BATCHERS).await?,
+        reader: connect("reader", READERS).await?,
+        writer: connect("writer", WRITERS).await?,
+        batcher: connect("batcher", BATCHERS).await?,
     })
 }
 

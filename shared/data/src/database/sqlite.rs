@@ -11,7 +11,7 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Database, failed};
+use super::{Backend, Database, Pool, failed};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;
@@ -33,10 +33,12 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     drop(lock);
     let reader = connect(&path, READERS).await?;
     require_durability(&writer).await?;
+    let pool = |name, connections| Pool::new(Backend::Sqlite, service, name, connections);
+    let writer = pool("writer", writer);
     Ok(Database {
         backend: Backend::Sqlite,
         batcher: writer.clone(),
-        reader,
+        reader: pool("reader", reader),
         writer,
     })
 }
@@ -135,19 +137,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let database = open::<NoTables>(directory.path(), "test").await.unwrap();
         for weaker in ["synchronous = NORMAL", "synchronous = OFF"] {
-            database
-                .writer
-                .execute_unprepared(&format!("PRAGMA {weaker}"))
-                .await
-                .unwrap();
-            let refused = require_durability(&database.writer).await.unwrap_err();
+            let writer = &database.writer.connections;
+            let weaken = format!("PRAGMA {weaker}");
+            writer.execute_unprepared(&weaken).await.unwrap();
+            let refused = require_durability(writer).await.unwrap_err();
             assert!(refused.with_causes().contains("durable"), "{weaker}");
         }
-        database
-            .writer
-            .execute_unprepared("PRAGMA synchronous = FULL")
-            .await
-            .unwrap();
-        assert!(require_durability(&database.writer).await.is_ok());
+        let writer = &database.writer.connections;
+        let strengthen = "PRAGMA synchronous = FULL";
+        writer.execute_unprepared(strengthen).await.unwrap();
+        assert!(require_durability(writer).await.is_ok());
     }
 }

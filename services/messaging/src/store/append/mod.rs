@@ -167,6 +167,7 @@ impl Append {
 impl Batch for Append {
     type Item = Item;
     type Answer = Message;
+    const NAME: &'static str = "messages";
 
     async fn commit(&self, items: &[Item]) -> Result<Vec<Message>, Failure> {
         let written = in_time(self.write(items)).await;
