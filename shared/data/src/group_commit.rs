@@ -9,8 +9,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use guildhall_runtime::{Error, ErrorKind, Reason, Result};
+use guildhall_runtime::{
+    Error, ErrorKind, Reason, Result,
+    trace::{self, Origin},
+};
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use crate::{database::outcome_unknown, metrics::CommitFigures};
 
@@ -62,6 +66,7 @@ struct Pending<B: Batch> {
     item: B::Item,
     answer: oneshot::Sender<Result<B::Answer>>,
     arrived: Instant,
+    origin: Origin,
 }
 
 /// The queue in front of a [`Batch`]. Cheap to clone; ends when the last clone is dropped.
@@ -92,7 +97,11 @@ impl<B: Batch> GroupCommit<B> {
     pub fn start(batch: B) -> Self {
         let (queue, arrivals) = mpsc::channel(QUEUE);
         let figures = CommitFigures::of(B::NAME);
-        tokio::spawn(run(Arc::new(batch), arrivals, figures.clone()));
+        let committer = Committer {
+            batch,
+            figures: figures.clone(),
+        };
+        tokio::spawn(run(Arc::new(committer), arrivals));
         Self { queue, figures }
     }
 
@@ -103,10 +112,12 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
+        let waiting = tracing::info_span!(target: trace::TARGET, "commit.wait");
         let pending = Pending {
             item,
             answer,
             arrived: Instant::now(),
+            origin: Origin::here(&waiting),
         };
         // Before it is taken off again.
         self.figures.waiting.inc();
@@ -115,27 +126,34 @@ impl<B: Batch> GroupCommit<B> {
             self.figures.refusals.inc();
             Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
         })?;
-        answered.await.map_err(Error::internal)?
+        answered
+            .instrument(waiting)
+            .await
+            .map_err(Error::internal)?
     }
 }
 
-async fn run<B: Batch>(
-    batch: Arc<B>,
-    mut arrivals: mpsc::Receiver<Pending<B>>,
+/// What commits, and counts what becomes of it.
+struct Committer<B> {
+    batch: B,
     figures: CommitFigures,
-) {
+}
+
+async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receiver<Pending<B>>) {
     let mut pending = Vec::with_capacity(BATCH);
+    let figures = &committer.figures;
     while arrivals.recv_many(&mut pending, BATCH).await > 0 {
         let began = Instant::now();
         figures.begin(pending.iter().map(|pending| began - pending.arrived));
-        let (items, answers): (Vec<_>, Vec<_>) = pending
+        let (items, (answers, origins)): (Vec<_>, (Vec<_>, Vec<_>)) = pending
             .drain(..)
-            .map(|pending| (pending.item, pending.answer))
+            .map(|pending| (pending.item, (pending.answer, pending.origin)))
             .unzip();
         // A panic in a batch must not end the queue for everybody.
-        let batch = Arc::clone(&batch);
-        let troubles = figures.clone();
-        let stored = tokio::spawn(async move { store(&*batch, items, &troubles).await }).await;
+        let stores = Arc::clone(&committer);
+        let (log, span) = (log_of(&origins), span_of(&origins));
+        let stored = async move { stores.store(items, &origins).await };
+        let stored = tokio::spawn(stored.instrument(span).instrument(log)).await;
         figures.duration.observe(began.elapsed().as_secs_f64());
         match stored {
             Ok(results) => {
@@ -155,67 +173,85 @@ async fn run<B: Batch>(
     }
 }
 
-/// Stores all items together; when that fails, one by one, so that a bad item fails alone.
-async fn store<B: Batch>(
-    batch: &B,
-    items: Vec<B::Item>,
-    figures: &CommitFigures,
-) -> Vec<Result<B::Answer>> {
-    match commit(batch, &items, figures).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(Failure::RolledBack(error)) if items.len() == 1 || passes(&error) => {
-            items.iter().map(|_| Err(error.clone())).collect()
-        }
-        Err(Failure::RolledBack(error)) => {
-            tracing::warn!(items = items.len(), %error, "a batch failed, storing its items one by one");
-            let mut results = Vec::with_capacity(items.len());
-            for item in items {
-                results.push(store_alone(batch, item, figures).await);
-            }
-            results
-        }
-        Err(Failure::Unknown(error)) => {
-            tracing::warn!(items = items.len(), %error, "a commit's outcome is unknown, looking it up");
-            look_up(batch, &items, figures).await
-        }
+/// What a commit says about an item alone, it says in the name of its request.
+fn log_of(origins: &[Origin]) -> Span {
+    match origins {
+        [alone] => alone.log(),
+        _ => Span::none(),
     }
 }
 
-async fn store_alone<B: Batch>(
-    batch: &B,
-    item: B::Item,
-    figures: &CommitFigures,
-) -> Result<B::Answer> {
-    let alone = [item];
-    let answers = match commit(batch, &alone, figures).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(Failure::RolledBack(error)) => vec![Err(error)],
-        Err(Failure::Unknown(_)) => look_up(batch, &alone, figures).await,
-    };
-    let answer = answers.into_iter().next();
-    answer.unwrap_or_else(|| Err(Error::bug("a commit answered nothing")))
+fn span_of(origins: &[Origin]) -> Span {
+    Origin::join(origins, || {
+        let size = origins.len();
+        tracing::info_span!(target: trace::TARGET, "commit", guildhall.commit.size = size)
+    })
 }
 
-/// Commits, and tries again when nothing was stored and what was in the way may be gone: after a
-/// restart of the database, connections die one by one as they are used.
-async fn commit<B: Batch>(
-    batch: &B,
-    items: &[B::Item],
-    figures: &CommitFigures,
-) -> Result<Vec<B::Answer>, Failure> {
-    let give_up = Instant::now() + PATIENCE;
-    let mut pauses = PAUSES.into_iter();
-    loop {
-        let stored = batch.commit(items).await;
-        figures.judge(&stored);
-        match stored {
-            Err(Failure::RolledBack(error)) if passes(&error) && Instant::now() < give_up => {
-                let Some(pause) = pauses.next() else {
-                    return Err(Failure::RolledBack(error));
-                };
-                tokio::time::sleep(pause).await;
+impl<B: Batch> Committer<B> {
+    /// Stores all items together; when that fails, one by one, so that a bad item fails alone.
+    async fn store(&self, items: Vec<B::Item>, origins: &[Origin]) -> Vec<Result<B::Answer>> {
+        match self.commit(&items).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(Failure::RolledBack(error)) if items.len() == 1 || passes(&error) => {
+                items.iter().map(|_| Err(error.clone())).collect()
             }
-            stored => return stored,
+            Err(Failure::RolledBack(error)) => {
+                tracing::warn!(items = items.len(), %error, "a batch failed, storing its items one by one");
+                let mut results = Vec::with_capacity(items.len());
+                for (item, origin) in items.into_iter().zip(origins) {
+                    let alone = self.store_alone(item);
+                    results.push(alone.instrument(origin.log()).await);
+                }
+                results
+            }
+            Err(Failure::Unknown(error)) => {
+                // No failure yet: if it becomes one, each request says so.
+                tracing::info!(items = items.len(), %error, "a commit's outcome is unknown, looking it up");
+                self.look_up(&items).await
+            }
+        }
+    }
+
+    async fn store_alone(&self, item: B::Item) -> Result<B::Answer> {
+        let alone = [item];
+        let answers = match self.commit(&alone).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(Failure::RolledBack(error)) => vec![Err(error)],
+            Err(Failure::Unknown(_)) => self.look_up(&alone).await,
+        };
+        let answer = answers.into_iter().next();
+        answer.unwrap_or_else(|| Err(Error::bug("a commit answered nothing")))
+    }
+
+    /// Commits, and tries again when nothing was stored and what was in the way may be gone: after
+    /// a restart of the database, connections die one by one as they are used.
+    async fn commit(&self, items: &[B::Item]) -> Result<Vec<B::Answer>, Failure> {
+        let give_up = Instant::now() + PATIENCE;
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let stored = self.batch.commit(items).await;
+            self.figures.judge(&stored);
+            match stored {
+                Err(Failure::RolledBack(error)) if passes(&error) && Instant::now() < give_up => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(Failure::RolledBack(error));
+                    };
+                    tokio::time::sleep(pause).await;
+                }
+                stored => return stored,
+            }
+        }
+    }
+
+    async fn look_up(&self, items: &[B::Item]) -> Vec<Result<B::Answer>> {
+        match self.batch.outcomes(items).await {
+            Ok(outcomes) => outcomes.into_iter().map(stored_or_not).collect(),
+            Err(error) => {
+                self.figures.unresolved.inc();
+                let unknown = outcome_unknown().caused_by(error);
+                items.iter().map(|_| Err(unknown.clone())).collect()
+            }
         }
     }
 }
@@ -223,22 +259,6 @@ async fn commit<B: Batch>(
 /// Whether what failed is the database as a whole, and no item in particular.
 fn passes(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable
-}
-
-async fn look_up<B: Batch>(
-    batch: &B,
-    items: &[B::Item],
-    figures: &CommitFigures,
-) -> Vec<Result<B::Answer>> {
-    match batch.outcomes(items).await {
-        Ok(outcomes) => outcomes.into_iter().map(stored_or_not).collect(),
-        Err(error) => {
-            tracing::warn!(items = items.len(), %error, "the outcome of a commit stays unknown");
-            figures.unresolved.inc();
-            let unknown = outcome_unknown().caused_by(error);
-            items.iter().map(|_| Err(unknown.clone())).collect()
-        }
-    }
 }
 
 fn stored_or_not<A>(outcome: Option<A>) -> Result<A> {
