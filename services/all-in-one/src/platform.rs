@@ -60,6 +60,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     };
 
     let rpc_serving = Serving {
+        name: "grpc",
         tls: settings.serve.server_tls()?,
         drain_delay: settings.serve.drain_delay(),
     };
@@ -78,6 +79,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let rpc = everything.map_request(|request: Request<Incoming>| request.map(Body::new));
 
     let http_serving = Serving {
+        name: "http",
         tls: None,
         drain_delay: settings.serve.drain_delay(),
     };

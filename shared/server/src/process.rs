@@ -24,14 +24,19 @@ use zeroize::Zeroizing;
 
 use crate::{ProcessSettings, ServeSettings, stack};
 
-/// Starts the log, runs a process to its end, and says on standard error why it failed.
+/// Starts logs and traces, runs a process to its end, and says on standard error why it failed.
 pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
-    if let Err(error) = telemetry::start(log) {
-        eprintln!("guildhall: --log {log:?}: {error}");
-        return ExitCode::FAILURE;
-    }
     tls::install();
-    match run.await {
+    let telemetry = match telemetry::start(log) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("guildhall: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = run.await;
+    telemetry.end().await;
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("guildhall: {}", error.with_causes());
@@ -167,6 +172,7 @@ impl<'a> Process<'a> {
         let url = url_of(&self.listener, self.tls.is_some())?;
         println!("ready {}={url}", self.speaks);
         let serving = Serving {
+            name: self.speaks,
             tls: self.tls,
             drain_delay: self.settings.serve.drain_delay(),
         };

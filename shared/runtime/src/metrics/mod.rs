@@ -5,10 +5,12 @@
 //! sent. Whoever counts on a hot path looks its counter up once and keeps it.
 //!
 //! * [`Meters`]: requests by their answers, with their durations
+//! * [`Open`]: what is there until it is dropped
 //! * [`sampled`]: what is only looked at when somebody reads
 //! * `process`: what the system knows of this process
 
 mod meter;
+mod open;
 mod process;
 
 use std::{
@@ -26,6 +28,7 @@ use prometheus_client::{
 };
 
 pub use meter::{Codes, Measured, Meter, Meters};
+pub use open::Open;
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
 /// What distinguishes one figure from others of its name.
@@ -48,9 +51,7 @@ const DURATIONS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 /// Upper ends of how many there are of something, up to what one commit carries.
-const SIZES: [f64; 10] = [
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0,
-];
+const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 type Look = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 

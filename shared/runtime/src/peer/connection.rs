@@ -26,8 +26,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::BoxError;
 
-use super::{address::Address, pool::Bell};
-use crate::tls;
+use super::{address::Address, metrics::AddressFigures, pool::Bell};
+use crate::{metrics::Open, tls};
 
 /// How long it may take until a server is known to answer.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -66,6 +66,7 @@ pub(super) struct Connection {
     replica: usize,
     turn: usize,
     tls: Option<TlsConnector>,
+    figures: AddressFigures,
     line: Mutex<Option<Arc<Line>>>,
 }
 
@@ -79,6 +80,7 @@ impl Connection {
     ) -> Self {
         let tls = tls.filter(|_| address.is_https()).map(TlsConnector::from);
         Self {
+            figures: AddressFigures::of(&address),
             address,
             replica,
             turn,
@@ -109,8 +111,10 @@ impl Connection {
                         sender,
                         replica: self.replica,
                         address: self.address.clone(),
+                        figures: self.figures.clone(),
                         calls: AtomicUsize::new(0),
                     }));
+                    let _open = Open::count(&self.figures.open);
                     bell.opened.notify_waiters();
                     let ended = driver.await;
                     *self.line.lock() = None;
@@ -223,6 +227,7 @@ pub(super) struct Line {
     sender: Sender,
     replica: usize,
     address: Address,
+    figures: AddressFigures,
     calls: AtomicUsize,
 }
 
@@ -261,7 +266,11 @@ impl Call {
 
     /// Sends a request; resolves with the head of its answer.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
-        self.0.sender.clone().send_request(request).await
+        let began = Instant::now();
+        let answer = self.0.sender.clone().send_request(request).await;
+        let duration = began.elapsed().as_secs_f64();
+        self.0.figures.duration.observe(duration);
+        answer
     }
 }
 

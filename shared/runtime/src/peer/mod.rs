@@ -6,6 +6,7 @@
 mod address;
 mod attempt;
 mod connection;
+mod metrics;
 mod network;
 mod pool;
 
@@ -22,7 +23,7 @@ use tower::{BoxError, Service, ServiceExt, util::BoxCloneSyncService};
 pub use address::Address;
 use network::Network;
 
-use crate::{Result, tls::TlsFiles};
+use crate::{Result, tls::TlsFiles, trace};
 
 /// Whether a call may be made again although it may have been processed, by the path of its method
 /// and its headers.
@@ -95,7 +96,8 @@ impl Service<Request<Body>> for Peer {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        trace::inject(request.headers_mut());
         self.0.call(request)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     Remote, Repeatable,
     attempt::{Answer, Failure, failure_in, is_in_flight, unreachable},
     connection::Call,
+    metrics::Troubles,
     pool::Pool,
 };
 use crate::{Error, Reason, Result, deadline};
@@ -37,6 +38,7 @@ pub(super) struct Network {
     pool: Pool,
     repeatable: Repeatable,
     budget: TpsBudget,
+    troubles: Troubles,
 }
 
 /// A call that was read whole, so that it can be sent again.
@@ -59,6 +61,7 @@ impl Network {
             pool: Pool::new(&remote.addresses, tls.as_ref()),
             repeatable: remote.repeatable,
             budget: TpsBudget::new(BUDGET_WINDOW, BUDGET_RESERVE, BUDGET_SHARE),
+            troubles: Troubles::new(),
         })
     }
 
@@ -93,6 +96,7 @@ impl Network {
                 Err(failure) => failure,
             };
             tracing::debug!(%failure, method = message.head.uri.path(), "a call failed");
+            self.troubles.count(&failure);
             // Its connection is gone: nothing reached a server, and the next one is another.
             if matches!(failure, Failure::Unsent(_)) {
                 continue;
@@ -104,6 +108,7 @@ impl Network {
             if tries == TRIES || !self.budget.withdraw() {
                 return Err(unreachable().caused_by(failure));
             }
+            self.troubles.retries.inc();
             lost |= matches!(failure, Failure::Lost(_) | Failure::OnTheWay(_));
             if matches!(failure, Failure::UnderWay) {
                 tokio::time::sleep(UNDER_WAY).await;

@@ -9,7 +9,7 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -27,11 +27,20 @@ use tower::Service;
 use connection::Connections;
 pub use shutdown::Shutdown;
 
+use crate::metrics::{self, Gauges, Open};
+
 /// How long requests under way may still take once no more are accepted.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// How often the log says that no connection can be accepted.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+
+static CONNECTIONS: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_connections_open",
+        "Connections from outside by listener",
+    )
+});
 
 /// The address of the other end of a connection, among the extensions of each of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub struct ClientSocket(pub SocketAddr);
 /// How a listener serves.
 #[derive(Debug, Clone, Default)]
 pub struct Serving {
+    /// What the metrics call the listener.
+    pub name: &'static str,
     /// Speak TLS, of [`crate::tls::TlsFiles::server`]; plain text without.
     pub tls: Option<Arc<ServerConfig>>,
     /// How long to go on accepting after the request to stop: the time that those who route
@@ -74,6 +85,7 @@ where
 {
     let closing = CancellationToken::new();
     let connections = Connections::new(service, serving.tls, shutdown.clone(), closing.clone());
+    let figure = CONNECTIONS.get_or_create_owned(&vec![("listener", serving.name.to_owned())]);
     let mut open = JoinSet::new();
     let mut warned_at: Option<Instant> = None;
     let mut drained = std::pin::pin!(drained(&shutdown, serving.drain_delay));
@@ -81,7 +93,7 @@ where
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
-                    open.spawn(connections.serve(stream, address));
+                    open.spawn(counted(Open::count(&figure), connections.serve(stream, address)));
                 }
                 Err(error) => {
                     // Out of file handles: give the connections that are open a chance to end.
@@ -97,7 +109,10 @@ where
         }
     }
     while let Some((stream, address)) = waiting(&listener).await {
-        open.spawn(connections.serve(stream, address));
+        open.spawn(counted(
+            Open::count(&figure),
+            connections.serve(stream, address),
+        ));
     }
     drop(listener);
     closing.cancel();
@@ -109,6 +124,10 @@ where
             "connections were still busy, closing them"
         );
     }
+}
+
+async fn counted(_open: Open, connection: impl Future<Output = ()>) {
+    connection.await;
 }
 
 /// Resolves when no more connections are to be accepted.
