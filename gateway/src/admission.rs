@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use guildhall_auth::{AccessRule, Credential, Guard, Quota};
-use guildhall_runtime::{Error, Reason};
+use guildhall_runtime::{Error, Reason, metrics::Meter};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
 
 use crate::{
@@ -40,11 +40,13 @@ pub struct Gate {
 pub struct Admission {
     pub gate: Gate,
     pub declaration: Arc<Declaration>,
+    pub meter: Arc<Meter>,
 }
 
 /// Lets a request through to its handler, or refuses it; either answer leaves in the envelope of
 /// the endpoint's family.
 pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let mut measured = admission.meter.begin();
     let credential = admission.credential(&request);
     let scheme = credential::announced(request.headers());
     let family = admission.declaration.family(scheme);
@@ -64,6 +66,7 @@ pub async fn admit(State(admission): State<Admission>, request: Request, next: N
     // Answers are for one caller; what others may keep says so itself.
     let caching = response.headers_mut().entry(CACHE_CONTROL);
     caching.or_insert(HeaderValue::from_static("no-store"));
+    measured.answered(response.status().as_u16());
     response
 }
 
@@ -132,6 +135,9 @@ impl Admission {
         let credential = credential?;
         let access = &self.declaration.access;
         let caller = self.gate.guard.admit(credential.as_ref(), access).await?;
+        if let Some(caller) = &caller {
+            trace::record_community(caller.community);
+        }
 
         let (mut parts, body) = request.into_parts();
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {

@@ -15,7 +15,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use crate::{
     admission::{self, Admission, Gate},
     envelope::{Family, FieldNames},
-    prefix,
+    metrics, prefix,
     upstream::Services,
 };
 
@@ -182,12 +182,14 @@ impl Endpoint {
 pub fn router(endpoints: Vec<Endpoint>, gate: &Gate) -> Router<Services> {
     let mut router = Router::new();
     for endpoint in endpoints {
-        let admission = Admission {
-            gate: gate.clone(),
-            declaration: Arc::new(endpoint.declaration),
-        };
+        let declaration = Arc::new(endpoint.declaration);
         for route in endpoint.routes {
-            let guarded = from_fn_with_state(admission.clone(), admission::admit);
+            let admission = Admission {
+                gate: gate.clone(),
+                declaration: Arc::clone(&declaration),
+                meter: metrics::of_route(&route.method, &prefix::documented(&route.path)),
+            };
+            let guarded = from_fn_with_state(admission, admission::admit);
             router = router.route(&route.path, route.router.route_layer(guarded));
         }
     }

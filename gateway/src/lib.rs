@@ -11,7 +11,7 @@
 //! * `listing`: lists of a wanted length
 //! * `envelope`: the form of the answer, also when it is a `failure`
 //!
-//! `openapi` is made of the same endpoints; `docs` shows it.
+//! `metrics` counts the requests; `openapi` is made of the same endpoints; `docs` shows it.
 
 mod admission;
 mod body;
@@ -25,6 +25,7 @@ mod envelope;
 mod extract;
 mod failure;
 mod listing;
+mod metrics;
 mod openapi;
 mod prefix;
 mod rest;

@@ -24,7 +24,7 @@ use crate::{
     docs, endpoint,
     envelope::Family,
     failure::Failure,
-    prefix, surface,
+    metrics, prefix, surface,
     upstream::{Services, Upstream},
 };
 
@@ -65,11 +65,11 @@ pub fn service(
 
 async fn no_route(Extension(family): Extension<Family>) -> Response {
     let failure = Error::new(Reason::RouteNotFound, "Route not found.").into();
-    family.refuse(&failure, &[])
+    metrics::count_stray(family.refuse(&failure, &[]))
 }
 
 async fn no_method(Extension(family): Extension<Family>) -> Response {
-    family.refuse_method()
+    metrics::count_stray(family.refuse_method())
 }
 
 impl<B> Service<Request<B>> for Gateway
