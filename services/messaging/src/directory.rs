@@ -40,8 +40,8 @@ impl Directory {
     pub fn new(identity: Peer, signals: &Signals) -> Self {
         Self {
             identity: UserDirectoryServiceClient::new(identity),
-            members: Cache::new(signals, LIFE_ALONE),
-            references: Cache::new(signals, LIFE_ALONE),
+            members: Cache::new("members", signals, LIFE_ALONE),
+            references: Cache::new("member_references", signals, LIFE_ALONE),
         }
     }
 

@@ -38,9 +38,9 @@ impl Rooms {
     pub fn new(database: Database, signals: &Signals) -> Self {
         Self {
             database,
-            channels: Cache::new(signals, LIFE_ALONE),
-            urls: Cache::new(signals, LIFE_ALONE),
-            topics: Cache::new(signals, LIFE_ALONE),
+            channels: Cache::new("channels", signals, LIFE_ALONE),
+            urls: Cache::new("channel_urls", signals, LIFE_ALONE),
+            topics: Cache::new("topics", signals, LIFE_ALONE),
         }
     }
 

@@ -63,12 +63,12 @@ impl Guard {
         let guard = Self(Arc::new(Inner {
             source,
             rate,
-            keys: Cache::new(signals, LIFE_ALONE),
+            keys: Cache::new("keys", signals, LIFE_ALONE),
             tokens: moka::sync::Cache::builder()
                 .max_capacity(TOKENS)
                 .time_to_live(TOKEN_LIFE)
                 .build(),
-            sessions: Cache::new(signals, LIFE_ALONE),
+            sessions: Cache::new("sessions", signals, LIFE_ALONE),
             signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
             refreshing: tokio::sync::Mutex::default(),
         }));

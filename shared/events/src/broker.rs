@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_nats::{ConnectOptions, Event, ServerAddr};
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{Error, Result, metrics::Counter};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
@@ -59,11 +59,11 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Reads the settings of a process with this random `name`.
+    /// Reads the settings of a process with this random `name`; `connects` counts connections.
     ///
     /// # Errors
     /// INVALID_VALUE, which does not repeat the address.
-    pub(crate) fn new(settings: &BusSettings, name: &str) -> Result<Self> {
+    pub(crate) fn new(settings: &BusSettings, name: &str, connects: Counter) -> Result<Self> {
         let mut options = ConnectOptions::new()
             .name(format!("guildhall {}", settings.service))
             .retry_on_initial_connect()
@@ -72,7 +72,7 @@ impl Broker {
             .client_capacity(WAITING)
             .subscription_capacity(WAITING)
             .reconnect_delay_callback(pauses(name))
-            .event_callback(narrator());
+            .event_callback(narrator(connects));
         if let Some(authority) = &settings.tls_ca {
             options = options.add_root_certificates(authority.clone());
         }
@@ -93,13 +93,14 @@ impl Broker {
 }
 
 /// Says what becomes of the connection; of failures that go on, one in a while.
-fn narrator() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+fn narrator(connects: Counter) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
     let warned_at: Mutex<Option<Instant>> = Mutex::default();
     move |event| {
         let mut warned_at = warned_at.lock();
         match event {
             Event::Connected => {
                 *warned_at = None;
+                connects.inc();
                 tracing::info!("connected to the broker");
             }
             Event::LameDuckMode | Event::Draining | Event::Closed => {
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn credentials_do_not_stay_in_the_addresses() {
         let settings = settings(&["nats://ann:s%40cret@127.0.0.1:4222", "nats://host"]);
-        let broker = Broker::new(&settings, "a").unwrap();
+        let broker = Broker::new(&settings, "a", Counter::default()).unwrap();
         assert!(!format!("{:?} {settings:?}", broker.servers).contains("cret"));
         assert_eq!(broker.servers[0].host(), "127.0.0.1");
         assert_eq!(broker.servers[1].port(), 4222);
@@ -198,10 +199,12 @@ mod tests {
             "nats://ann:secret@",
             "nats://ann:secret@host:port",
         ] {
-            let refused = Broker::new(&settings(&[url]), "a").err().unwrap();
+            let refused = Broker::new(&settings(&[url]), "a", Counter::default())
+                .err()
+                .unwrap();
             assert!(!refused.with_causes().contains("secret"), "{url}");
         }
-        assert!(Broker::new(&settings(&[]), "a").is_err());
+        assert!(Broker::new(&settings(&[]), "a", Counter::default()).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::{
     Signal,
     broker::{Broker, BusSettings},
     coverage::{Coverage, Lease, UNCOVERED_LIFE},
+    metrics::BusFigures,
     roll_call::RollCall,
     wire::MAX_BATCH,
 };
@@ -93,7 +94,8 @@ pub(crate) fn start(
     shutdown: &Shutdown,
 ) -> Result<Arc<Bus>> {
     let name = EventId::generate().to_string();
-    let broker = Broker::new(settings, &name)?;
+    let figures = BusFigures::new();
+    let broker = Broker::new(settings, &name, figures.connects.clone())?;
     let bus = Arc::new(Bus {
         lease: Lease::new(),
         coverage: watch::Sender::new(Coverage::Broken),
@@ -119,6 +121,7 @@ pub(crate) fn start(
         lapses_at: None,
         told_at: Instant::now(),
         bus: Arc::clone(&bus),
+        figures,
         local,
         shutdown: shutdown.clone(),
     };
@@ -146,6 +149,7 @@ struct Member {
     /// When local listeners were last told that they missed something.
     told_at: Instant,
     bus: Arc<Bus>,
+    figures: BusFigures,
     local: broadcast::Sender<Signal>,
     shutdown: Shutdown,
 }
@@ -238,6 +242,7 @@ impl Member {
         };
         let missed = self.roll.hear(service, &batch, now);
         for signal in batch.signals.into_iter().filter_map(Signal::from_wire) {
+            self.figures.received.inc();
             // Nobody listens: nobody has cached anything.
             let _ = self.local.send(signal);
         }
@@ -272,6 +277,7 @@ impl Member {
         let again = coverage != Coverage::Everywhere && now >= self.told_at + UNCOVERED_LIFE;
         if missed || changed || again {
             self.told_at = now;
+            self.figures.missed.inc();
             self.bus.lease.begin_anew(now);
             let _ = self.local.send(Signal::Missed);
         }
@@ -279,6 +285,7 @@ impl Member {
         self.lapses_at = whole_until.filter(|until| now < *until);
         if coverage != known {
             tracing::info!(?coverage, "what is heard of other processes has changed");
+            self.figures.cover(coverage);
             self.bus.coverage.send_replace(coverage);
         }
     }
@@ -305,9 +312,12 @@ impl Member {
             leaving: self.shutdown.is_started(),
             signals,
         };
-        let payload = batch.encode_to_vec().into();
+        let (count, payload) = (batch.signals.len() as u64, batch.encode_to_vec().into());
         // Never waits: a batch that the connection cannot take shows as a gap at the next beat.
-        let _ = client.publish(self.subject.clone(), payload).now_or_never();
+        let published = client.publish(self.subject.clone(), payload).now_or_never();
+        if let Some(Ok(())) = published {
+            self.figures.sent.inc_by(count);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use guildhall_runtime::Result;
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
-use crate::{Signals, coverage::COVERED_LIFE};
+use crate::{Signals, coverage::COVERED_LIFE, metrics::CacheFigures};
 
 /// Entries at most.
 const CAPACITY: u64 = 50_000;
@@ -22,6 +22,7 @@ pub struct Cache<K, V> {
     entries: moka::sync::Cache<K, Entry<V>>,
     /// Its lock is held while entries come and go: to be in here is the right to come.
     look_ups: Mutex<LookUps<K, V>>,
+    figures: CacheFigures,
 }
 
 #[derive(Clone)]
@@ -61,17 +62,25 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// An empty cache. Without a bus an entry lives for `alone`; over a bus 30 seconds while every
+    /// An empty cache, which its metrics call `name`. Without a bus an entry lives for `alone`; over a bus 30 seconds while every
     /// signal is heard, and 0.8 seconds while some may be lost.
     #[must_use]
-    pub fn new(signals: &Signals, alone: Duration) -> Self {
+    pub fn new(name: &str, signals: &Signals, alone: Duration) -> Self {
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(alone.max(COVERED_LIFE))
+            .build();
+        let counted = entries.clone();
+        let count = move || {
+            // What has expired is counted until somebody tidies up.
+            counted.run_pending_tasks();
+            counted.entry_count()
+        };
         Self {
             signals: signals.clone(),
             alone,
-            entries: moka::sync::Cache::builder()
-                .max_capacity(CAPACITY)
-                .time_to_live(alone.max(COVERED_LIFE))
-                .build(),
+            figures: CacheFigures::of(name, count),
+            entries,
             look_ups: Mutex::new(LookUps {
                 epoch: 0,
                 under_way: HashMap::new(),
@@ -81,8 +90,15 @@ where
 
     /// The entry, if it is remembered.
     pub fn get(&self, key: &K) -> Option<V> {
-        let entry = self.entries.get(key)?;
-        self.lives(entry.asked_at).then_some(entry.value)
+        let entry = self.entries.get(key);
+        let entry = entry.filter(|entry| self.lives(entry.asked_at));
+        let figures = &self.figures;
+        let counter = match entry {
+            Some(_) => &figures.hits,
+            None => &figures.misses,
+        };
+        counter.inc();
+        entry.map(|entry| entry.value)
     }
 
     /// The entry, looked up when it is not remembered: once, however many ask.
@@ -213,7 +229,7 @@ mod tests {
     const LIFE: Duration = Duration::from_secs(30);
 
     fn cache() -> Cache<u8, u8> {
-        Cache::new(&Signals::default(), LIFE)
+        Cache::new("numbers", &Signals::default(), LIFE)
     }
 
     #[tokio::test]

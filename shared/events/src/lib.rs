@@ -6,11 +6,13 @@
 //! * [`coverage`]: whether all of it is heard
 //! * [`cache`]: bounded memory of what others keep, which signals make forget
 //! * `bus`, `roll_call`, `wire`: how signals travel between processes, and how a lost one is noticed
+//! * `metrics`: what all this counts of itself
 
 pub mod broker;
 mod bus;
 pub mod cache;
 pub mod coverage;
+mod metrics;
 pub mod outbox;
 mod roll_call;
 pub mod signals;
