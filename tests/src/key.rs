@@ -3,10 +3,13 @@
 use std::time::SystemTime;
 
 use guildhall_proto::identity::v1::{
-    ApiKeySpec, CreateCommunityApiKeyRequest, CreateUserApiKeyRequest, DeleteApiKeyRequest,
+    ApiKey, ApiKeySpec, CreateCommunityApiKeyRequest, CreateUserApiKeyRequest, DeleteApiKeyRequest,
     api_key_service_client::ApiKeyServiceClient,
 };
-use guildhall_testkit::grpc::{Services, signed};
+use guildhall_testkit::{
+    grpc::{Services, signed},
+    secret,
+};
 
 /// Makes and revokes keys as one logged-in member.
 #[derive(Debug, Clone)]
@@ -22,6 +25,16 @@ pub struct MadeKey {
     pub id: String,
     /// Its text.
     pub text: String,
+}
+
+impl MadeKey {
+    fn new(record: Option<ApiKey>, text: String) -> Self {
+        secret::learn(secret::Kind::Credential, &text);
+        Self {
+            id: record.expect("its record").id,
+            text,
+        }
+    }
 }
 
 /// What a key shall be; the name is made up.
@@ -52,10 +65,7 @@ impl Keys {
         let request = signed(request, &format!("Bearer {}", self.jwt));
         let answer = self.service.clone().create_community_api_key(request).await;
         let answer = answer.expect("a community key").into_inner();
-        MadeKey {
-            id: answer.api_key.expect("its record").id,
-            text: answer.key,
-        }
+        MadeKey::new(answer.api_key, answer.key)
     }
 
     /// A user key of the member.
@@ -64,10 +74,7 @@ impl Keys {
         let request = signed(request, &format!("Bearer {}", self.jwt));
         let answer = self.service.clone().create_user_api_key(request).await;
         let answer = answer.expect("a user key").into_inner();
-        MadeKey {
-            id: answer.api_key.expect("its record").id,
-            text: answer.key,
-        }
+        MadeKey::new(answer.api_key, answer.key)
     }
 
     /// Revokes a key.

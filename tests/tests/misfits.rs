@@ -7,7 +7,7 @@
 
 use std::{fs, time::Duration};
 
-use guildhall_testkit::{Cluster, Plan, process_of};
+use guildhall_testkit::{Cluster, Plan, output, process_of};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, time::timeout};
 
@@ -34,14 +34,15 @@ async fn who_has_another_secret_ends_at_once() {
     let peer = ["--identity-url", identity];
     let gateway = ["--http", "127.0.0.1:0", "--messaging-url", identity];
     let database = cluster.postgres.url("guildhall");
-    let messaging = ["--grpc", "127.0.0.1:0", "--database-url", &database];
+    let messaging = ["--grpc", "127.0.0.1:0"];
     for (binary, own) in [
-        ("guildhall-gateway", gateway),
-        ("guildhall-messaging", messaging),
+        ("guildhall-gateway", &gateway[..]),
+        ("guildhall-messaging", &messaging),
     ] {
-        let args = [&common[..], &peer, &own].concat();
-        let output = timeout(SOON, process_of(binary, &args).output());
-        let output = output.await.expect("it ends by itself").unwrap();
+        let mut process = process_of(binary, &[&common[..], &peer, own].concat());
+        process.env("GUILDHALL_DATABASE_URL", &database);
+        let output = timeout(SOON, output(process));
+        let output = output.await.expect("it ends by itself");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{binary}");
         assert!(said.contains("--secret-key-file"), "{binary}: {said}");
@@ -95,8 +96,8 @@ async fn an_authority_without_a_certificate_is_refused() {
         "--tls-ca",
         &secret,
     ];
-    let output = process_of("guildhall-identity", &args).output();
-    let output = timeout(SOON, output).await.expect("it ends").unwrap();
+    let output = output(process_of("guildhall-identity", &args));
+    let output = timeout(SOON, output).await.expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("--tls-cert"), "{said}");
 }

@@ -11,6 +11,8 @@ use tonic::{
 };
 use tower::Service;
 
+use crate::secret;
+
 /// A connection to the services at `url`.
 pub async fn connect(url: &str) -> Channel {
     let endpoint = Channel::from_shared(url.to_owned()).expect("an address");
@@ -19,6 +21,7 @@ pub async fn connect(url: &str) -> Channel {
 
 /// A request with `authorization: <credential>`, e.g. `Bearer …` or `SystemKey …`.
 pub fn signed<T>(message: T, credential: &str) -> Request<T> {
+    secret::learn_credential(credential);
     let mut request = Request::new(message);
     let value = MetadataValue::try_from(credential).expect("a printable credential");
     request.metadata_mut().insert("authorization", value);

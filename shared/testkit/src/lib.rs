@@ -8,6 +8,7 @@
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
 //! * [`grpc`]: calls of the services
+//! * [`secret`]: what no log may show; every process's log is searched for it
 //!
 //! Nothing here knows a crate of the services: what a test sees is what users get.
 #![allow(
@@ -31,7 +32,7 @@ mod process;
 mod program;
 pub mod proxy;
 pub mod rest;
-mod secret;
+pub mod secret;
 mod service;
 pub mod stack;
 
@@ -43,5 +44,5 @@ pub use platform::{Options, Platform};
 pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
-pub use service::{Service, help, process_of};
+pub use service::{Service, help, output, process_of};
 pub use stack::{Shape, Stack};

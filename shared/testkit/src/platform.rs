@@ -10,6 +10,7 @@ use std::{
 use crate::{
     Community, Demo, Rest,
     folder::Folder,
+    secret,
     service::{self, Service},
 };
 
@@ -20,8 +21,10 @@ pub struct Options {
     pub demo: bool,
     /// Requests per second and credential; 0 is off.
     pub rate_limit: u32,
-    /// Further flags.
+    /// Further flags; everybody on the machine can read them.
     pub args: Vec<String>,
+    /// Further variables, e.g. for a URL with a password.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
@@ -30,6 +33,7 @@ impl Default for Options {
             demo: true,
             rate_limit: 0,
             args: Vec::new(),
+            variables: Vec::new(),
         }
     }
 }
@@ -59,8 +63,10 @@ impl Platform {
     async fn start_in(folder: Folder, options: Options) -> Self {
         let begin = Instant::now();
         let args = arguments(&folder, &options);
-        let mut service = Service::new("the platform", "guildhall", args, folder.join("log"));
+        let service = Service::new("the platform", "guildhall", args, folder.join("log"));
+        let mut service = service.with(options.variables.clone());
         service.start().await;
+        secret::learn_data_dir(&data(&folder));
         Self {
             http: service.address("http"),
             grpc: service.address("grpc"),

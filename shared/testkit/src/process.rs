@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     fs::{self, File},
     io::Write as _,
+    mem,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -16,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::last_will::LastWill;
+use crate::{last_will::LastWill, secret};
 
 /// How long a start may take; a debug build on a busy machine is slow.
 pub(crate) const START: Duration = Duration::from_secs(60);
@@ -51,6 +52,8 @@ pub(crate) enum Output {
 }
 
 /// A running program; it ends when it is dropped or its owner is gone, also by SIGKILL.
+///
+/// When it ends, what it has said and logged is searched for the test's secrets.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -60,6 +63,7 @@ pub(crate) struct Process {
     output: JoinHandle<()>,
     greeting: Vec<String>,
     log: PathBuf,
+    searched: bool,
 }
 
 impl Process {
@@ -68,6 +72,7 @@ impl Process {
     /// # Errors
     /// What it has logged, when it ends before or says nothing for a minute.
     pub(crate) async fn start(mut run: Run) -> Result<Self, String> {
+        secret::assert_none_given(&run.name, &run.command);
         let log = append(&run.log);
         run.command
             // Ctrl-C is ours to answer, by ending what we run in good order.
@@ -83,14 +88,15 @@ impl Process {
         let end = format!("kill -{} \"$1\"", run.end);
         let end = LastWill::new(&end, &[pid.as_ref()]);
         let (said, greeting) = oneshot::channel();
+        let log = append(&run.log);
         let output = match run.speaks_on {
             Output::Stdout => {
                 let stdout = child.stdout.take().expect("a pipe");
-                tokio::spawn(listen(stdout, run.ready, said, None))
+                tokio::spawn(listen(stdout, run.speaks_on, run.ready, said, log))
             }
             Output::Stderr => {
                 let stderr = child.stderr.take().expect("a pipe");
-                tokio::spawn(listen(stderr, run.ready, said, Some(append(&run.log))))
+                tokio::spawn(listen(stderr, run.speaks_on, run.ready, said, log))
             }
         };
         let greeting = tokio::time::timeout(START, greeting).await;
@@ -101,6 +107,7 @@ impl Process {
             output,
             greeting: Vec::new(),
             log: run.log,
+            searched: false,
         };
         if let Ok(Ok(greeting)) = greeting {
             process.greeting = greeting;
@@ -162,7 +169,20 @@ impl Process {
             let _ = (&mut self.output).await;
         }
         self.end.revoke().await;
+        self.search();
         status
+    }
+
+    /// Fails the test when it has shown a secret.
+    fn search(&mut self) {
+        if mem::replace(&mut self.searched, true) {
+            return;
+        }
+        let greeting = self.greeting.join("\n");
+        secret::assert_none_in(&format!("{} on its output", self.name), greeting.as_bytes());
+        if let Ok(log) = File::open(&self.log) {
+            secret::assert_none_in(&format!("the log of {}", self.name), log);
+        }
     }
 
     /// The end of its log.
@@ -176,21 +196,24 @@ impl Drop for Process {
         if std::thread::panicking() {
             eprintln!("log of {}:\n{}", self.name, self.log_tail());
         }
+        self.search();
     }
 }
 
 /// Keeps the pipe drained, says when the line of readiness has come, and writes the log.
 async fn listen(
     pipe: impl AsyncRead + Unpin,
+    of: Output,
     ready: &str,
     said: oneshot::Sender<Vec<String>>,
-    mut log: Option<File>,
+    mut log: File,
 ) {
     let mut said = Some(said);
     let mut greeting = Vec::new();
     let mut lines = BufReader::new(pipe).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(log) = &mut log {
+        // What is said to people after the greeting is kept, too.
+        if of == Output::Stderr || said.is_none() {
             let _ = writeln!(log, "{line}");
         }
         if said.is_none() {
@@ -199,7 +222,7 @@ async fn listen(
         let is_ready = line.contains(ready);
         greeting.push(line);
         if is_ready && let Some(said) = said.take() {
-            let _ = said.send(std::mem::take(&mut greeting));
+            let _ = said.send(mem::take(&mut greeting));
         }
     }
 }

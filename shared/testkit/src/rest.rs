@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 
+use crate::secret;
+
 /// A client of the gateway.
 #[derive(Debug, Clone)]
 pub struct Rest {
@@ -87,6 +89,9 @@ impl Call {
     /// Any header; what is not ASCII goes as its bytes.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
+        if ["authorization", "x-api-key", "api-token"].contains(&name.to_lowercase().as_str()) {
+            secret::learn_credential(value);
+        }
         let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
         Self(self.0.header(name, value))
     }
@@ -100,6 +105,7 @@ impl Call {
     /// A JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
+        secret::learn_sent(body);
         Self(self.0.json(body))
     }
 
@@ -120,10 +126,13 @@ impl Call {
     /// When no whole answer comes.
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let response = self.0.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.text().await?;
+        secret::learn_answer(&body);
         Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.text().await?,
+            status,
+            headers,
+            body,
         })
     }
 }

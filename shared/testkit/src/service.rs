@@ -10,7 +10,10 @@ use std::{
 
 use tokio::process::Command;
 
-use crate::process::{self, Process, Run};
+use crate::{
+    process::{self, Process, Run},
+    secret,
+};
 
 /// A binary of ours that can be started again and again with the same arguments and one log.
 ///
@@ -167,10 +170,17 @@ impl fmt::Debug for Service {
 }
 
 /// Runs a binary of ours until it ends by itself, which it must within a minute.
-pub(crate) async fn output(mut command: Command) -> Output {
+///
+/// Its answer may hold secrets, but not what it says besides.
+pub async fn output(mut command: Command) -> Output {
+    let name = "a command";
+    secret::assert_none_given(name, &command);
     let output = command.kill_on_drop(true).output();
     let output = tokio::time::timeout(process::START, output).await;
-    output.expect("it ends by itself").expect("the binary runs")
+    let output = output.expect("it ends by itself").expect("the binary runs");
+    secret::learn_printed(&output.stdout);
+    secret::assert_none_in(name, output.stderr.as_slice());
+    output
 }
 
 /// A binary of ours with `args`, to be run by hand: it ends when it is dropped, and what it says is

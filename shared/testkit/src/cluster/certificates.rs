@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::folder::Folder;
+use crate::{
+    folder::Folder,
+    secret::{self, Kind},
+};
 
 /// The PEM files of processes on this machine, all of one authority.
 #[derive(Debug, Clone)]
@@ -28,6 +31,10 @@ impl Certificates {
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let params = CertificateParams::new(names).expect("names");
         let cert = params.signed_by(&key, &issuer).expect("a certificate");
+        let pem = key.serialize_pem();
+        for line in pem.lines().filter(|line| !line.starts_with('-')) {
+            secret::learn(Kind::PrivateKey, line);
+        }
         let files = Self {
             ca: folder.join("ca.pem"),
             cert: folder.join("cert.pem"),
@@ -36,7 +43,7 @@ impl Certificates {
         for (file, pem) in [
             (&files.ca, issuer.pem()),
             (&files.cert, cert.pem()),
-            (&files.key, key.serialize_pem()),
+            (&files.key, pem),
         ] {
             fs::write(file, pem).expect("a file");
         }

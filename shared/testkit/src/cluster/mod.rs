@@ -14,12 +14,17 @@ pub use self::{
     plan::Plan,
     replica::{Replica, Wires},
 };
-use crate::{Community, Demo, Nats, Postgres, Rest, Service, folder::Folder, secret, service};
+use crate::{
+    Community, Demo, Nats, Postgres, Rest, Service,
+    folder::Folder,
+    secret::{self, Kind},
+    service,
+};
+
+const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
 
 /// The services' databases are called `guildhall_<service>`.
 const PREFIX: &str = "guildhall";
-
-const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
 
 /// A running cluster. Dropping it kills all of it.
 #[derive(Debug)]
@@ -82,7 +87,9 @@ impl Cluster {
         };
         let (postgres, nats) = tokio::join!(Postgres::start_with(&settings), nats);
         let folder = Folder::new();
-        secret::write(&folder.join("secret.key"), &(secret::hex::<32>() + "\n"));
+        let key = secret::hex::<32>();
+        secret::learn(Kind::PrivateKey, &key);
+        secret::write(&folder.join("secret.key"), &(key + "\n"));
         Self {
             certificates: plan.tls.then(|| Certificates::issue(&folder)),
             gateway: Vec::new(),
@@ -131,6 +138,7 @@ impl Cluster {
         args.extend(self.peers(part));
         args.extend(plan.args.clone());
         let mut variables = self.tls_variables();
+        variables.extend(plan.variables.clone());
         match part {
             Part::Gateway => args.extend(plan.gateway_args.clone()),
             // In its arguments, everybody on the machine could read the password.
@@ -182,6 +190,7 @@ impl Cluster {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
         self.greeting = String::from_utf8_lossy(&output.stdout).into_owned();
+        secret::learn_data_dir(&self.data_dir());
         Ok(())
     }
 

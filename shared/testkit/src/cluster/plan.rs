@@ -19,6 +19,8 @@ pub struct Plan {
     pub rate_limit: u32,
     /// Further flags of every process.
     pub args: Vec<String>,
+    /// Further variables of every process.
+    pub variables: Vec<(&'static str, String)>,
     /// Further flags of the gateways.
     pub gateway_args: Vec<String>,
     /// Further settings of PostgreSQL, e.g. `max_connections=20`.
@@ -42,6 +44,7 @@ impl Default for Plan {
             demo: true,
             rate_limit: 0,
             args: Vec::new(),
+            variables: Vec::new(),
             gateway_args: Vec::new(),
             settings: Vec::new(),
             broker: true,
@@ -59,6 +62,7 @@ impl From<Options> for Plan {
             demo: options.demo,
             rate_limit: options.rate_limit,
             gateway_args: options.args,
+            variables: options.variables,
             ..Self::default()
         }
     }

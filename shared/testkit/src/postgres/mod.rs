@@ -15,6 +15,7 @@ use crate::{
     folder::Folder,
     port,
     process::{Output, Process, Run},
+    secret::{self, Kind},
 };
 
 /// A PostgreSQL server on a free port of 127.0.0.1, with its own data and a password.
@@ -47,6 +48,7 @@ impl Postgres {
             (folder, installation, password)
         });
         let (folder, installation, password) = prepared.await.expect("a prepared server");
+        secret::learn(Kind::Password, &password);
         let mut server = Self {
             process: None,
             installation,

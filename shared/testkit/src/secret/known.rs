@@ -1,0 +1,133 @@
+//! Which secrets there are.
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::Kind;
+
+/// What is shorter stands in a log by chance.
+const LENGTH: usize = 12;
+
+/// A key is 64 hexadecimal characters; what else is called so may be the name of an emoji.
+const KEY: usize = 32;
+
+/// How many messages are remembered: a test under load sends any number of the same make.
+const MESSAGES: usize = 2_000;
+
+/// How many secrets there may be besides; a suite of this size makes some thousands.
+const SECRETS: usize = 100_000;
+
+/// The secrets of this process: of one test, or of all tests of a file.
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Known {
+    secrets: HashMap<String, Kind>,
+    messages: usize,
+}
+
+fn known() -> MutexGuard<'static, Known> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every secret so far.
+pub(super) fn all() -> Vec<(String, Kind)> {
+    let known = known();
+    let secrets = known.secrets.iter();
+    secrets.map(|(text, kind)| (text.clone(), *kind)).collect()
+}
+
+/// From now on, no log may show `text`; what is shorter than twelve characters is not looked for.
+///
+/// # Panics
+/// When there are more secrets than any test should make.
+pub fn learn(kind: Kind, text: &str) {
+    if text.len() < LENGTH {
+        return;
+    }
+    let mut known = known();
+    if known.secrets.contains_key(text) {
+        return;
+    }
+    if kind == Kind::Message {
+        if known.messages == MESSAGES {
+            return;
+        }
+        known.messages += 1;
+    }
+    known.secrets.insert(text.to_owned(), kind);
+    let secrets = known.secrets.len() - known.messages;
+    drop(known);
+    assert!(secrets <= SECRETS, "too many secrets to look for");
+}
+
+/// Learns what a caller presents, with or without a scheme before it.
+pub(crate) fn learn_credential(presented: &str) {
+    let presented = presented.trim();
+    let text = presented
+        .split_once(' ')
+        .map_or(presented, |(_, text)| text);
+    learn(Kind::Credential, text.trim());
+}
+
+/// Learns what a call's body holds.
+pub(crate) fn learn_sent(body: &Value) {
+    visit(body, &mut |field, text| match field {
+        "message" | "text" | "content" => learn(Kind::Message, text),
+        _ => learn_field(field, text),
+    });
+}
+
+/// Learns what an answer hands out.
+pub(crate) fn learn_answer(body: &str) {
+    // Most answers hold none, and a long list takes a while to read.
+    if ["oken\"", "ey\"", "jwt\"", "assword\"", "ecret\""]
+        .iter()
+        .any(|end| body.contains(end))
+    {
+        learn_printed(body.as_bytes());
+    }
+}
+
+/// Learns what a file or an output holds, when it is JSON.
+pub(crate) fn learn_printed(text: &[u8]) {
+    if let Ok(json) = serde_json::from_slice(text) {
+        visit(&json, &mut learn_field);
+    }
+}
+
+fn learn_field(field: &str, text: &str) {
+    let field = field.to_ascii_lowercase();
+    if field.ends_with("password") {
+        learn(Kind::Password, text);
+    } else if ["token", "jwt", "secret"]
+        .iter()
+        .any(|end| field.ends_with(end))
+        || field.ends_with("key") && text.len() >= KEY
+    {
+        learn(Kind::Credential, text);
+    }
+}
+
+/// Shows every text of a document with the name of its field.
+fn visit(value: &Value, show: &mut impl FnMut(&str, &str)) {
+    let fields: Vec<(&str, &Value)> = match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect(),
+        Value::Array(values) => values.iter().map(|value| ("", value)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return,
+    };
+    for (name, value) in fields {
+        match value {
+            Value::String(text) => show(name, text),
+            Value::Array(_) | Value::Object(_) => visit(value, show),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
