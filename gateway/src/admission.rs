@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use guildhall_auth::{AccessRule, Credential, Guard, Quota};
-use guildhall_runtime::{Error, Reason, metrics::Meter};
+use guildhall_runtime::{Error, Reason, metrics::Meter, trace::record_community};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     endpoint::Declaration,
     envelope::{Family, whole_seconds},
     failure::{Failure, Result},
+    trace,
 };
 
 /// The most bytes that all headers of a request may have.
@@ -47,6 +48,7 @@ pub struct Admission {
 /// the endpoint's family.
 pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let mut measured = admission.meter.begin();
+    trace::record_route(&request);
     let credential = admission.credential(&request);
     let scheme = credential::announced(request.headers());
     let family = admission.declaration.family(scheme);
@@ -136,7 +138,7 @@ impl Admission {
         let access = &self.declaration.access;
         let caller = self.gate.guard.admit(credential.as_ref(), access).await?;
         if let Some(caller) = &caller {
-            trace::record_community(caller.community);
+            record_community(caller.community);
         }
 
         let (mut parts, body) = request.into_parts();

@@ -11,7 +11,7 @@
 //! * `listing`: lists of a wanted length
 //! * `envelope`: the form of the answer, also when it is a `failure`
 //!
-//! `metrics` counts the requests; `openapi` is made of the same endpoints; `docs` shows it.
+//! `metrics` counts the requests and `trace` names them; `openapi` is made of the same endpoints; `docs` shows it.
 
 mod admission;
 mod body;
@@ -31,6 +31,7 @@ mod prefix;
 mod rest;
 mod service;
 mod surface;
+mod trace;
 mod upstream;
 
 pub use client_address::Cidr;

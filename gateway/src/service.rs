@@ -11,10 +11,10 @@ use axum::{Extension, Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use guildhall_auth::Guard;
-use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id};
+use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id, trace::Hop};
 use http::{HeaderName, HeaderValue, Request, header::X_CONTENT_TYPE_OPTIONS};
 use tower::{BoxError, Service, ServiceExt};
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     admission::Gate,
@@ -24,7 +24,7 @@ use crate::{
     docs, endpoint,
     envelope::Family,
     failure::Failure,
-    metrics, prefix, surface,
+    metrics, prefix, surface, trace,
     upstream::{Services, Upstream},
 };
 
@@ -96,19 +96,31 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let id = RequestId::of(request.headers());
     let path = request.uri().path();
     let family = Family::of_path(path);
-    let span = tracing::info_span!("request", method = %request.method(), path, request_id = %id);
+    let hop = Hop::begin(trace::UNROUTED, request.headers());
+    let method = request.method().clone();
+    let span = tracing::info_span!(
+        "request",
+        %method,
+        path,
+        request_id = %id,
+        community = Empty,
+        trace_id = hop.trace_id().map(display),
+    );
     if let Some(uri) = prefix::rewrite(request.uri()) {
         *request.uri_mut() = uri;
     }
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(family);
     let routed = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
-    let mut response = match routed.instrument(span).await {
+    let mut response = match hop.run(routed).instrument(span.clone()).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
         // The panic's own text went to standard error; the caller learns nothing of it.
-        Err(_panic) => family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]),
+        Err(_panic) => {
+            span.in_scope(|| family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]))
+        }
     };
+    trace::end(&hop, &method, &id, &response);
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static(request_id::HEADER), id.to_header());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, Reason, Result, trace};
 use http::{Request, Response};
 use http_body::Body as _;
 use tonic::{Status, body::Body};
@@ -72,6 +72,7 @@ impl AccessLayer {
             self.guard.count(credential.as_ref())?;
         }
         if let Some(caller) = self.guard.admit(credential.as_ref(), &rule.access).await? {
+            trace::record_community(caller.community);
             request.extensions_mut().insert(caller);
         }
         Ok(credential)

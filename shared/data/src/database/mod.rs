@@ -7,13 +7,14 @@
 mod failure;
 mod postgres;
 mod sqlite;
+mod traced;
 
 use std::time::Instant;
 
 use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -57,7 +58,13 @@ struct Pool {
 
 impl Pool {
     /// `connections` to the database of `service`, for the work that `name` says.
-    fn new(backend: Backend, service: &str, name: &str, connections: DatabaseConnection) -> Self {
+    fn new(
+        backend: Backend,
+        service: &str,
+        name: &str,
+        mut connections: DatabaseConnection,
+    ) -> Self {
+        traced::watch(&mut connections, service);
         Self {
             figures: PoolFigures::of(backend, service, name, &connections),
             connections,
@@ -112,8 +119,8 @@ impl Database {
     /// # Errors
     /// OUTCOME_UNKNOWN when the connection died in between.
     pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
-        transaction
-            .commit()
+        let backend = transaction.get_database_backend();
+        traced::step("COMMIT", backend, transaction.commit())
             .await
             .map_err(|error| outcome_unknown().caused_by(error))
     }
@@ -126,7 +133,9 @@ async fn begin(pool: &Pool) -> Result<DatabaseTransaction> {
         access_mode: None,
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
     };
-    let begun = pool.connections.begin_with_options(options).await;
+    let backend = pool.connections.get_database_backend();
+    let begun = pool.connections.begin_with_options(options);
+    let begun = traced::step("BEGIN", backend, begun).await;
     pool.figures.begun(asked_at);
     begun.map_err(failed)
 }

@@ -1,0 +1,89 @@
+//! Spans of what the database does for a sampled request.
+
+use std::time::SystemTime;
+
+use guildhall_runtime::trace;
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{Span as _, SpanKind, Status, Tracer},
+};
+use sea_orm::{DatabaseConnection, DbBackend, metric::Info};
+use tracing::{Instrument, field::Empty};
+
+/// How much of a statement a span shows; a group insert on SQLite has thousands of placeholders.
+const MAX_TEXT: usize = 1024;
+
+/// Makes a span of each statement that is run for a sampled request, with its text and without its
+/// values. `service` is whose database it is.
+pub(super) fn watch(connections: &mut DatabaseConnection, service: &str) {
+    let (system, service) = (
+        system(connections.get_database_backend()),
+        service.to_owned(),
+    );
+    connections.set_metric_callback(move |info| {
+        if trace::is_sampled() {
+            record(info, system, &service);
+        }
+    });
+}
+
+/// SeaORM tells of a statement when it is over: the span begins in the past.
+fn record(info: &Info<'_>, system: &'static str, service: &str) {
+    let Some(tracer) = trace::tracer() else {
+        return;
+    };
+    let end = SystemTime::now();
+    let text = info.statement.sql.trim();
+    let operation = text.split_whitespace().next().unwrap_or_default();
+    let mut span = tracer
+        .span_builder(format!("{operation} {service}"))
+        .with_kind(SpanKind::Client)
+        .with_start_time(end - info.elapsed)
+        .with_attributes([
+            KeyValue::new("db.system.name", system),
+            KeyValue::new("db.namespace", service.to_owned()),
+            KeyValue::new("db.operation.name", operation.to_owned()),
+            KeyValue::new("db.query.text", shortened(text).to_owned()),
+        ])
+        .start_with_context(tracer, &Context::current());
+    if info.failed {
+        span.set_status(Status::error(""));
+    }
+    span.end_with_timestamp(end);
+}
+
+/// A step of a transaction that is no statement of SeaORM's.
+pub(super) async fn step<T, E>(
+    operation: &'static str,
+    backend: DbBackend,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let span = tracing::info_span!(
+        target: trace::TARGET,
+        "transaction",
+        otel.name = operation,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        db.system.name = system(backend),
+        db.operation.name = operation,
+    );
+    let done = work.instrument(span.clone()).await;
+    if done.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
+    done
+}
+
+/// The database's name in the semantic conventions.
+fn system(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "postgresql",
+        DbBackend::Sqlite => "sqlite",
+        // Not built in, but SeaORM knows it.
+        _ => "other_sql",
+    }
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}

@@ -1,0 +1,161 @@
+//! Log lines as JSON, an object each.
+//!
+//! A line has the fields of its event and of all spans around it, at the top, so that a request's
+//! lines are found by its `request_id` wherever they were written.
+
+use std::fmt;
+
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::{Map, Value};
+use tracing::{Event, Subscriber, field::Field, field::Visit, span::Record};
+use tracing_subscriber::{
+    field::RecordFields,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::LookupSpan,
+};
+
+/// What comes first in a line, in this order; all else follows by name.
+const FIRST: [&str; 4] = ["message", "request_id", "community", "trace_id"];
+
+/// Fields as members of an object, without its braces: what is known later is added at the end,
+/// and nothing is read again before there is a line to write.
+#[derive(Debug)]
+pub(super) struct Members;
+
+impl<'writer> FormatFields<'writer> for Members {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut members = MembersOf {
+            writer,
+            before: "",
+            result: Ok(()),
+        };
+        fields.record(&mut members);
+        members.result
+    }
+
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &Record<'_>,
+    ) -> fmt::Result {
+        let before = if current.fields.is_empty() { "" } else { "," };
+        let mut members = MembersOf {
+            writer: current.as_writer(),
+            before,
+            result: Ok(()),
+        };
+        fields.record(&mut members);
+        members.result
+    }
+}
+
+struct MembersOf<'writer> {
+    writer: Writer<'writer>,
+    before: &'static str,
+    result: fmt::Result,
+}
+
+impl MembersOf<'_> {
+    fn add(&mut self, field: &Field, value: impl serde::Serialize) {
+        let Ok(value) = serde_json::to_string(&value) else {
+            return;
+        };
+        if self.result.is_ok() {
+            // Names are Rust's own: they need no escapes.
+            let (before, name) = (self.before, field.name().trim_start_matches("r#"));
+            self.result = write!(self.writer, "{before}\"{name}\":{value}");
+            self.before = ",";
+        }
+    }
+}
+
+impl Visit for MembersOf<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, format!("{value:?}"));
+    }
+}
+
+/// A line for each event.
+#[derive(Debug)]
+pub(super) struct Lines;
+
+impl<S> FormatEvent<S, Members> for Lines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, Members>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Map::new();
+        for span in context
+            .event_scope()
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
+            if let Some(members) = span.extensions().get::<FormattedFields<Members>>() {
+                read(&members.fields, &mut fields);
+            }
+        }
+        let mut members = String::new();
+        context.format_fields(Writer::new(&mut members), event)?;
+        read(&members, &mut fields);
+        let line = line(event, fields).map_err(|_| fmt::Error)?;
+        writeln!(writer, "{line}")
+    }
+}
+
+/// Adds members to what is known; what is nearer to the event wins.
+fn read(members: &str, fields: &mut Map<String, Value>) {
+    if let Ok(more) = serde_json::from_str::<Map<_, _>>(&format!("{{{members}}}")) {
+        fields.extend(more);
+    }
+}
+
+fn line(event: &Event<'_>, mut fields: Map<String, Value>) -> serde_json::Result<String> {
+    let mut timestamp = String::new();
+    // A clock that cannot be read is no reason to lose the line.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    let mut line = Vec::new();
+    let mut writer = serde_json::Serializer::new(&mut line);
+    let mut object = writer.serialize_map(None)?;
+    object.serialize_entry("timestamp", &timestamp)?;
+    object.serialize_entry("level", event.metadata().level().as_str())?;
+    for name in FIRST {
+        if let Some(value) = fields.remove(name) {
+            object.serialize_entry(name, &value)?;
+        }
+    }
+    for (name, value) in &fields {
+        object.serialize_entry(name, value)?;
+    }
+    object.serialize_entry("target", event.metadata().target())?;
+    object.end()?;
+    Ok(String::from_utf8(line).unwrap_or_default())
+}

@@ -1,0 +1,102 @@
+//! Logs: human on a terminal, JSON otherwise. Traces: by OTLP, when the `OTEL_*` variables say so.
+
+mod json;
+mod otlp;
+
+use std::io::IsTerminal;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{LevelFilter, dynamic_filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use crate::trace;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is told of a process while it runs; to be ended with it.
+#[derive(Debug)]
+#[must_use]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+/// Starts logging to standard error, so that standard output stays for answers; and traces, when
+/// the `OTEL_*` variables ask for them. To be called inside the runtime.
+///
+/// `filter` is of the form `info,guildhall_messaging=debug`.
+///
+/// # Errors
+/// When the filter or an `OTEL_*` variable cannot be read, or logging was started before.
+pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
+    // Spans of traces are none of the log's.
+    let not_traces = format!("{}=off", trace::TARGET).parse()?;
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| format!("--log {filter:?}: {error}"))?
+        .add_directive(not_traces);
+    let provider = otlp::provider()?;
+    match &provider {
+        // A filter for all costs less than one for each layer.
+        None => Registry::default().with(filter).with(log()).try_init()?,
+        Some(provider) => {
+            let tracer = provider.tracer("guildhall");
+            let log = log().with_filter(filter);
+            let traces = traces(tracer.clone());
+            Registry::default().with(log).with(traces).try_init()?;
+            trace::install(tracer);
+        }
+    }
+    Ok(Telemetry(provider))
+}
+
+impl Telemetry {
+    /// Exports what was not yet, as far as the collector takes it in time.
+    pub async fn end(self) {
+        if let Some(provider) = self.0 {
+            otlp::flush(provider).await;
+        }
+    }
+}
+
+fn log<S>() -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        layer.with_target(false).boxed()
+    } else {
+        let lines = layer.fmt_fields(json::Members).event_format(json::Lines);
+        lines.boxed()
+    }
+}
+
+/// What turns `tracing` spans into spans of a trace: those of sampled requests alone.
+fn traces<S>(tracer: SdkTracer) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let ours = |target: &str| target == trace::TARGET;
+    let sampled = dynamic_filter_fn(move |part, _| ours(part.target()) && trace::is_sampled())
+        // Decided once for all that is not ours, and not at each line of a library.
+        .with_callsite_filter(move |part| {
+            if ours(part.target()) {
+                tracing::subscriber::Interest::sometimes()
+            } else {
+                tracing::subscriber::Interest::never()
+            }
+        })
+        .with_max_level_hint(LevelFilter::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(sampled)
+}

@@ -1,0 +1,84 @@
+//! The part that a request has in a process.
+
+use http::HeaderMap;
+use opentelemetry::{
+    Context, KeyValue,
+    propagation::TextMapPropagator,
+    trace::{FutureExt, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
+};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use super::tracer;
+use crate::RequestId;
+
+/// The W3C header that names a request's trace.
+const HEADER: &str = "traceparent";
+
+/// The part that a request has in a process: a span that is a child of the caller's, when he sends
+/// one. Nothing at all as long as no traces are exported.
+#[derive(Debug, Clone, Default)]
+pub struct Hop(Option<Context>);
+
+impl Hop {
+    /// Begins it. A caller's word whether the request is sampled is respected.
+    #[must_use]
+    pub fn begin(name: &'static str, headers: &HeaderMap) -> Self {
+        let Some(tracer) = tracer() else {
+            return Self(None);
+        };
+        let parent = TraceContextPropagator::new()
+            .extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let span = tracer.span_builder(name).with_kind(SpanKind::Server);
+        let span = span.start_with_context(tracer, &parent);
+        Self(Some(parent.with_span(span)))
+    }
+
+    /// Its span, when it is sampled.
+    #[must_use]
+    pub fn span(&self) -> Option<SpanRef<'_>> {
+        let span = self.0.as_ref()?.span();
+        span.is_recording().then_some(span)
+    }
+
+    /// The id of the trace, when it is sampled.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        Some(self.span()?.span_context().trace_id())
+    }
+
+    /// Runs what the hop is about: spans made in it, and calls made from it, are its children.
+    pub async fn run<F: Future>(&self, work: F) -> F::Output {
+        match &self.0 {
+            Some(context) => work.with_context(context.clone()).await,
+            None => work.await,
+        }
+    }
+
+    /// Ends it, with what is known of it now; `failed` is for our own failures alone.
+    pub fn end(
+        &self,
+        id: &RequestId,
+        attributes: impl IntoIterator<Item = KeyValue>,
+        failed: Option<String>,
+    ) {
+        let Some(span) = self.span() else { return };
+        span.set_attribute(KeyValue::new("guildhall.request.id", id.to_string()));
+        span.set_attributes(attributes);
+        if let Some(failure) = failed {
+            span.set_attribute(KeyValue::new("error.type", failure));
+            span.set_status(Status::error(""));
+        }
+        span.end();
+    }
+}
+
+/// Names the trace of what runs here in the headers of a call, unless they name one.
+pub fn inject(headers: &mut HeaderMap) {
+    if tracer().is_none() || headers.contains_key(HEADER) {
+        return;
+    }
+    Context::map_current(|context| {
+        TraceContextPropagator::new().inject_context(context, &mut HeaderInjector(headers));
+    });
+}

@@ -1,0 +1,119 @@
+//! A span around every RPC, with the request id in it.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use opentelemetry::KeyValue;
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+use tracing::{Instrument, field::Empty};
+
+use super::Hop;
+use crate::{RequestId, request_id};
+
+/// The name of a call whose method is none of ours: names of spans must not be the caller's choice.
+const OTHER: &str = "rpc";
+
+/// Puts a call into a span of its own, and its request id into its answer. A call from inside the
+/// process is in its caller's span as well.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TraceLayer;
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = Trace<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Trace { inner }
+    }
+}
+
+/// See [`TraceLayer`].
+#[derive(Debug, Clone)]
+pub struct Trace<S> {
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Trace<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let id = RequestId::of(request.headers());
+        let hop = Hop::begin(OTHER, request.headers());
+        let span = tracing::info_span!(
+            "rpc",
+            rpc = request.uri().path(),
+            request_id = %id,
+            community = Empty,
+            trace_id = hop.trace_id().map(display),
+        );
+        let method = hop.span().map(|_| request.uri().path().to_owned());
+        let answer = span.in_scope(|| self.inner.call(request));
+        let call = async move {
+            let mut response = hop.run(answer).await?;
+            if let Some(method) = method {
+                end(&hop, &method, &id, &response);
+            }
+            response
+                .headers_mut()
+                .insert(request_id::HEADER, id.to_header());
+            Ok(response)
+        };
+        Box::pin(call.instrument(span))
+    }
+}
+
+/// Ends a sampled call. Of a stream that is its first answer: what follows may take days.
+fn end(hop: &Hop, method: &str, id: &RequestId, response: &Response<Body>) {
+    let Some(span) = hop.span() else { return };
+    let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    let mut attributes = vec![
+        KeyValue::new("rpc.system", "grpc"),
+        KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)),
+    ];
+    let name = method.trim_start_matches('/');
+    if let (true, Some((service, method))) = (code != Code::Unimplemented, name.split_once('/')) {
+        span.update_name(name.to_owned());
+        attributes.push(KeyValue::new("rpc.service", service.to_owned()));
+        attributes.push(KeyValue::new("rpc.method", method.to_owned()));
+    }
+    let failed = is_failure(code).then(|| format!("{code:?}"));
+    hop.end(id, attributes, failed);
+}
+
+/// Whether a code says that we failed, and not the caller.
+fn is_failure(code: Code) -> bool {
+    match code {
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unauthenticated => false,
+    }
+}
