@@ -137,6 +137,12 @@ impl Nats {
         &self.program.version
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running().pid()
+    }
+
     fn running(&self) -> &Process {
         self.process.as_ref().expect("it runs")
     }

@@ -204,7 +204,8 @@ pub async fn help(binary: &str, of: &[&str]) -> String {
 pub(crate) fn command(binary: &str) -> Command {
     let mut command = Command::new(path_of(binary));
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("GUILDHALL_") {
+        let text = name.to_string_lossy();
+        if text.starts_with("GUILDHALL_") || text.starts_with("OTEL_") {
             command.env_remove(name);
         }
     }
