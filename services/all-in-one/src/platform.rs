@@ -9,7 +9,8 @@ use guildhall_runtime::{
     serve::{self, Serving},
 };
 use guildhall_server::{
-    process::{leave, listen, open, url_of},
+    metrics::port,
+    process::{announce, leave, listen, open, url_of},
     stack,
 };
 use http::Request;
@@ -29,6 +30,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let Home { storage, secret } = Home::of(settings)?;
     let http = listen(settings.http).await?;
     let grpc = listen(settings.grpc).await?;
+    let metrics = port::serve(settings.serve.metrics, "guildhall").await?;
     // Last: the others would wait for a process that fell silent before it was there.
     let signals = home::signals(settings, &shutdown)?;
     let identity = Identity::open(&storage, &secret, signals.clone(), &shutdown);
@@ -87,7 +89,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
         tokio::spawn(serve::http(http, gateway, http_serving, shutdown.clone())),
         tokio::spawn(serve::http(grpc, rpc, rpc_serving, shutdown)),
     ];
-    println!("ready http={} grpc={}", addresses.http, addresses.grpc);
+    let doors = [("http", &*addresses.http), ("grpc", &*addresses.grpc)];
+    announce(&doors, metrics.as_deref());
     for server in serving {
         server.await.map_err(Error::internal)?;
     }

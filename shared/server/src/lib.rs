@@ -2,8 +2,10 @@
 //!
 //! * [`settings`]: the flags that all processes share
 //! * [`process`]: what a process is made of, from its start to its last answer
+//! * [`metrics`]: what it shows to its operator
 //! * [`stack`]: what stands in front of every RPC
 
+pub mod metrics;
 pub mod process;
 pub mod settings;
 pub mod stack;

@@ -22,7 +22,7 @@ use tonic::{
 use tower::{Service, ServiceExt};
 use zeroize::Zeroizing;
 
-use crate::{ProcessSettings, ServeSettings, stack};
+use crate::{ProcessSettings, ServeSettings, metrics::port, stack};
 
 /// Starts logs and traces, runs a process to its end, and says on standard error why it failed.
 pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
@@ -74,6 +74,8 @@ pub struct Process<'a> {
     pub secret: Zeroizing<Vec<u8>>,
     /// What it serves, as the line `ready` calls it.
     speaks: &'static str,
+    /// Where its metrics are read.
+    metrics: Option<String>,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     tokens: PeerTokens,
@@ -95,11 +97,13 @@ impl<'a> Process<'a> {
             Door::Http(address) => ("http", address, None),
         };
         let listener = listen(address).await?;
+        let metrics = port::serve(settings.serve.metrics, part.service).await?;
         // Last: the others would wait for a process that fell silent before it was there.
         let bus = bus(part, &settings.nats_url, &settings.serve);
         Ok(Self {
             signals: Signals::connect(&bus, &shutdown)?,
             speaks,
+            metrics,
             listener,
             tls,
             tokens: PeerTokens::new(&secret),
@@ -170,7 +174,7 @@ impl<'a> Process<'a> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let url = url_of(&self.listener, self.tls.is_some())?;
-        println!("ready {}={url}", self.speaks);
+        announce(&[(self.speaks, &url)], self.metrics.as_deref());
         let serving = Serving {
             name: self.speaks,
             tls: self.tls,
@@ -180,6 +184,14 @@ impl<'a> Process<'a> {
         leave(&self.signals).await;
         Ok(())
     }
+}
+
+/// Says on standard output that a process is ready, and where it is reached.
+pub fn announce(doors: &[(&str, &str)], metrics: Option<&str>) {
+    let doors = doors.iter().copied();
+    let doors = doors.chain(metrics.map(|url| ("metrics", url)));
+    let doors: Vec<_> = doors.map(|(name, url)| format!("{name}={url}")).collect();
+    println!("ready {}", doors.join(" "));
 }
 
 /// See [`Process::open`].

@@ -1,6 +1,6 @@
 //! The flags that all processes share, each also a variable (`--nats-url`, `GUILDHALL_NATS_URL`).
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use guildhall_auth::RateLimit;
@@ -87,6 +87,11 @@ pub struct ServeSettings {
         value_name = "SECONDS"
     )]
     pub drain_delay: u64,
+
+    /// Where Prometheus reads metrics (GET /metrics), an address that only operators reach; port 0
+    /// takes a free one. Without it they are not served.
+    #[arg(long, env = "GUILDHALL_METRICS", value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
 
     /// PEM file with this process's certificate, and those that lead to its authority.
     #[arg(long, env = "GUILDHALL_TLS_CERT", value_name = "FILE")]

@@ -8,6 +8,8 @@ use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceBuilder};
 
+use crate::metrics::rpc::MeterLayer;
+
 /// `routes` behind everything that a call passes, from outside in.
 pub fn stack(
     routes: Routes,
@@ -19,6 +21,7 @@ pub fn stack(
 + 'static {
     ServiceBuilder::new()
         .layer(TraceLayer)
+        .layer(MeterLayer)
         .layer(DeadlineLayer)
         .layer(access)
         .service(routes.prepare())

@@ -1,0 +1,134 @@
+//! Every RPC is counted by its code, with its time.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use guildhall_auth::RpcTable;
+use guildhall_runtime::metrics::{Codes, Measured, Meter, Meters};
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+
+static RPCS: LazyLock<Meters> = LazyLock::new(|| {
+    Meters::new(
+        "guildhall_rpc",
+        "Calls of gRPC",
+        Codes {
+            label: "code",
+            name: |code| format!("{:?}", Code::from_i32(i32::from(code))),
+            abandoned: Code::Cancelled as u16,
+            panicked: Code::Internal as u16,
+        },
+    )
+});
+
+/// The meters of all our methods by path.
+static METERS: LazyLock<HashMap<String, Arc<Meter>>> = LazyLock::new(|| {
+    // Descriptors that do not decode have failed the start already.
+    let table = RpcTable::load();
+    let paths = table.iter().flat_map(RpcTable::iter);
+    paths
+        .map(|(path, _)| (path.to_owned(), meter(path.trim_start_matches('/'))))
+        .collect()
+});
+
+/// Health, reflection, and methods that nobody has: their paths are anybody's.
+static OTHERS: LazyLock<Arc<Meter>> = LazyLock::new(|| meter("other"));
+
+fn meter(rpc: &str) -> Arc<Meter> {
+    RPCS.meter(vec![("rpc", rpc.to_owned())])
+}
+
+/// Counts every call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MeterLayer;
+
+impl<S> Layer<S> for MeterLayer {
+    type Service = Metered<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Metered { inner }
+    }
+}
+
+/// See [`MeterLayer`].
+#[derive(Debug, Clone)]
+pub struct Metered<S> {
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Metered<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let meter = METERS.get(request.uri().path()).unwrap_or(&OTHERS);
+        let mut measured = meter.begin();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            // An error is an answer without a body, whose status stands in its head.
+            if let Some(code) = code_in(response.headers()) {
+                measured.answered(code);
+                return Ok(response);
+            }
+            Ok(response.map(|stream| Body::new(MeteredBody { stream, measured })))
+        })
+    }
+}
+
+fn code_in(headers: &HeaderMap) -> Option<u16> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// An answer that is not over before its trailers.
+struct MeteredBody {
+    stream: Body,
+    measured: Measured,
+}
+
+impl HttpBody for MeteredBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.stream).poll_frame(cx);
+        if let Poll::Ready(Some(frame)) = &frame {
+            let code = match frame {
+                Ok(frame) => frame.trailers_ref().and_then(code_in),
+                Err(status) => Some(status.code() as u16),
+            };
+            if let Some(code) = code {
+                self.measured.answered(code);
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.stream.size_hint()
+    }
+}
