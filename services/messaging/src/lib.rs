@@ -23,14 +23,14 @@ pub mod turns;
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
-use guildhall_events::{Signals, outbox};
+use guildhall_events::{Signals, backlog, outbox};
 use guildhall_proto::messaging::v1::{
     channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
     message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
     reaction_service_server::{ReactionServiceServer, SERVICE_NAME as REACTIONS},
     topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
 };
-use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_runtime::{Peer, Result, Shutdown, metrics::Sampler};
 use tonic::service::RoutesBuilder;
 
 use crate::{
@@ -51,6 +51,8 @@ struct Inner {
     arrivals: Arrivals,
     turns: Turns,
     shutdown: Shutdown,
+    /// Held, not used: it looks at the outbox as long as it is there.
+    _backlog: Sampler,
 }
 
 impl Messaging {
@@ -77,6 +79,7 @@ impl Messaging {
             appends: GroupCommit::start(Append::new(database.clone(), signals.clone())),
             turns: Turns::default(),
             shutdown: shutdown.clone(),
+            _backlog: backlog::measured(&database, "messaging"),
             database,
         });
         forget_on_signals(&inner, &signals);

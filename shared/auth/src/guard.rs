@@ -13,6 +13,7 @@ use crate::{
     AccessRule, Authority, Caller, Credential, Quota, RateLimit, Role,
     credential::Scheme,
     jwt::{self, Verified},
+    metrics,
     source::{CredentialSource, Key},
 };
 
@@ -60,6 +61,7 @@ impl std::fmt::Debug for Guard {
 impl Guard {
     /// A guard that asks `source` and forgets what `signals` tell it to.
     pub fn new(source: Arc<dyn CredentialSource>, rate: RateLimit, signals: &Signals) -> Self {
+        metrics::prepare();
         let guard = Self(Arc::new(Inner {
             source,
             rate,
@@ -112,11 +114,17 @@ impl Guard {
             AccessRule::Public => return Ok(None),
             AccessRule::Internal | AccessRule::Credential { .. } => {}
         }
+        let caller = self.identify(credential, rule).await;
+        let caller = caller.inspect_err(metrics::count_refusal)?;
+        Ok(Some(Arc::new(caller)))
+    }
+
+    async fn identify(&self, credential: Option<&Credential>, rule: &AccessRule) -> Result<Caller> {
         let credential =
             credential.ok_or_else(|| Error::new(Reason::CredentialMissing, "Invalid token"))?;
         let caller = self.authenticate(credential).await?;
         rule.check(&caller)?;
-        Ok(Some(Arc::new(caller)))
+        Ok(caller)
     }
 
     /// Finds out who is behind a credential.

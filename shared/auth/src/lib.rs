@@ -12,12 +12,14 @@
 //! * [`layer`]: the guard in front of a gRPC service
 //! * `stream`: streams that end with their credential
 //! * [`peer`]: how services vouch for each other
+//! * `metrics`: who was not let in
 
 pub mod caller;
 pub mod credential;
 pub mod guard;
 pub mod jwt;
 pub mod layer;
+mod metrics;
 pub mod peer;
 pub mod permission;
 pub mod rate;

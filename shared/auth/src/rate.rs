@@ -9,6 +9,8 @@ use governor::{
 };
 use guildhall_runtime::{Error, Reason, Result};
 
+use crate::metrics;
+
 /// Credentials after which idle ones are forgotten: the map must not grow with every guess.
 const MAX_KEYS: usize = 100_000;
 
@@ -82,6 +84,7 @@ impl RateLimit {
                 }))
             }
             Err(denied) => {
+                metrics::count_limited();
                 let wait = denied.wait_time_from(bucket.clock.now());
                 let message = format!(
                     "Rate limit exceeded: {} requests per second",

@@ -1,6 +1,7 @@
 //! What services tell each other when nobody asked.
 //!
 //! * [`outbox`]: domain events, written in the transaction of their cause and kept there
+//! * [`backlog`]: how much of the outbox waits, for the operator
 //! * [`signals`]: hints that something changed; losing one costs a cache, never a fact
 //! * [`broker`]: where the bus is, and whom a process listens to on it
 //! * [`coverage`]: whether all of it is heard
@@ -8,6 +9,7 @@
 //! * `bus`, `roll_call`, `wire`: how signals travel between processes, and how a lost one is noticed
 //! * `metrics`: what all this counts of itself
 
+pub mod backlog;
 pub mod broker;
 mod bus;
 pub mod cache;

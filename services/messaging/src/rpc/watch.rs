@@ -1,11 +1,14 @@
 //! The live stream of a channel.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::LazyLock, time::Duration};
 
 use guildhall_auth::{Caller, Credential};
 use guildhall_data::{ChannelId, CommunityId};
 use guildhall_proto::messaging::v1::{WatchMessagesRequest, WatchMessagesResponse};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_runtime::{
+    Error, Reason, Result, Timestamp,
+    metrics::{self, Gauge, Open},
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -21,6 +24,9 @@ const BACKLOG: usize = 16;
 /// Messages that are read at a time.
 const PAGE: u64 = 100;
 
+static STREAMS: LazyLock<Gauge> =
+    LazyLock::new(|| metrics::gauge("guildhall_streams_open", "Live streams of messages"));
+
 /// See [`Messaging::watch`].
 pub type MessageStream = ReceiverStream<Result<WatchMessagesResponse, Status>>;
 
@@ -32,6 +38,7 @@ struct Watch {
     seq: i64,
     arrival: Arrival,
     client: mpsc::Sender<Result<WatchMessagesResponse, Status>>,
+    _open: Open,
 }
 
 impl Messaging {
@@ -66,6 +73,7 @@ impl Messaging {
             seq,
             arrival,
             client,
+            _open: Open::count(&STREAMS),
         };
         tokio::spawn(watch.run(ended(self, caller.expires_at)));
         Ok(ReceiverStream::new(stream))

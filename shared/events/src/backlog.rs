@@ -1,0 +1,104 @@
+//! How much of the outbox waits, for the operator.
+//!
+//! Nothing passes events on yet, so everything waits that the retention keeps. Whoever begins to,
+//! leaves out what he has passed on, and the figures mean what they say.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use guildhall_data::{Database, failed};
+use guildhall_runtime::{
+    Result, Timestamp,
+    metrics::{self, Gauges, Sampler},
+};
+use parking_lot::Mutex;
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*, sea_query::Order};
+use tokio::time::Instant;
+
+use crate::outbox::entity::{Column, Entity};
+
+/// How long a look is good for, however often the figures are read.
+const LIFE: Duration = Duration::from_secs(5);
+
+static LAG: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_outbox_lag_seconds",
+        "Age of the oldest event that nobody has passed on; nobody does so yet, and it grows up to \
+         the retention of 24 hours",
+    )
+});
+static ROWS: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_outbox_rows",
+        "Events that wait, about: the distance from the first to the last",
+    )
+});
+
+/// Measures the outbox of `service` whenever metrics are read, until the answer is dropped.
+#[must_use]
+pub fn measured(database: &Database, service: &str) -> Sampler {
+    let labels = vec![("service", service.to_owned())];
+    let lag = LAG.get_or_create_owned(&labels);
+    let rows = ROWS.get_or_create_owned(&labels);
+    let (database, looked_at) = (database.clone(), Arc::new(Mutex::new(None::<Instant>)));
+    metrics::sampled(move || {
+        let (database, lag, rows) = (database.clone(), lag.clone(), rows.clone());
+        let looked_at = Arc::clone(&looked_at);
+        async move {
+            if looked_at.lock().is_some_and(|at| at.elapsed() < LIFE) {
+                return;
+            }
+            // While the database is away, the figures stay as they were.
+            if let Ok(backlog) = Backlog::of(&database).await {
+                lag.set(backlog.seconds);
+                rows.set(backlog.rows);
+                *looked_at.lock() = Some(Instant::now());
+            }
+        }
+        .boxed()
+    })
+}
+
+struct Backlog {
+    seconds: i64,
+    rows: i64,
+}
+
+impl Backlog {
+    /// Two looks at an index, however many rows there are.
+    async fn of(database: &Database) -> Result<Self> {
+        let first = end(database, Order::Asc).await?;
+        let last = end(database, Order::Desc).await?;
+        let Some(((first, created_at), (last, _))) = first.zip(last) else {
+            return Ok(Self {
+                seconds: 0,
+                rows: 0,
+            });
+        };
+        let age = Timestamp::now().as_millis() - created_at;
+        Ok(Self {
+            seconds: (age / 1000).max(0),
+            rows: last - first + 1,
+        })
+    }
+}
+
+/// The position of the row at one end, and when it was written.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an operator's figure knows no community"
+)]
+async fn end(database: &Database, order: Order) -> Result<Option<(i64, i64)>> {
+    let row = Entity::find()
+        .select_only()
+        .columns([Column::Position, Column::CreatedAt])
+        .order_by(Column::Position, order)
+        .limit(1)
+        .into_tuple()
+        .one(database.reader())
+        .await;
+    row.map_err(failed)
+}
