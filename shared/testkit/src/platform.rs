@@ -117,6 +117,12 @@ impl Platform {
         &self.grpc
     }
 
+    /// Where it shows its metrics; it was started with `--metrics`.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.service.address("metrics")
+    }
+
     /// What it said on standard output before its line `ready`.
     #[must_use]
     pub fn greeting(&self) -> &[String] {

@@ -144,7 +144,11 @@ impl Service {
     }
 
     /// The address that its line `ready` gives for `protocol`.
-    pub(crate) fn address(&self, protocol: &str) -> String {
+    ///
+    /// # Panics
+    /// When it gives none.
+    #[must_use]
+    pub fn address(&self, protocol: &str) -> String {
         let line = self.running().greeting().last().expect("a line");
         let mut words = line.split_whitespace();
         let address = words.find_map(|word| word.strip_prefix(protocol)?.strip_prefix('='));

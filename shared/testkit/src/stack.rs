@@ -70,6 +70,18 @@ impl Stack {
         }
     }
 
+    /// Where each process shows its metrics; all were started with `--metrics`.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<String> {
+        match self {
+            Self::Embedded(platform) => vec![platform.metrics()],
+            Self::Cluster(cluster) => {
+                let replicas = cluster.replicas();
+                replicas.map(|replica| replica.address("metrics")).collect()
+            }
+        }
+    }
+
     /// Connections to all services, wherever each of them is.
     pub async fn services(&self) -> Services {
         match self {
