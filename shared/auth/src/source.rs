@@ -16,8 +16,13 @@ use crate::{Authority, ChannelLimit, CredentialKind};
 /// How long an introduction may take.
 const INTRODUCTION: Duration = Duration::from_secs(2);
 
-const STRANGER: &str = "identity does not take this process for a service of its platform: \
-                        --secret-key-file must hold the same secret for all processes";
+/// Identity refuses what only services of its platform may ask.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "identity does not take this process for a service of its platform: --secret-key-file must \
+     hold the same secret for all processes"
+)]
+struct Stranger;
 
 /// Answers who is behind a credential.
 #[async_trait]
@@ -64,7 +69,7 @@ impl RemoteSource {
         nothing.set_timeout(INTRODUCTION);
         let answer = self.credentials.clone().resolve_key(nothing).await;
         match answer.map_err(Error::from) {
-            Err(error) if error.reason() == Reason::InternalOnly => Err(Error::bug(STRANGER)),
+            Err(error) if error.reason() == Reason::InternalOnly => Err(Error::internal(Stranger)),
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -113,9 +118,8 @@ fn found<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Option<
 #[must_use]
 pub fn as_told_to_callers(error: Error) -> Error {
     if error.reason() == Reason::InternalOnly {
-        tracing::error!("{STRANGER}");
         return Error::unavailable(Reason::Unreachable, "The service is unavailable, try again")
-            .caused_by(error);
+            .caused_by(Stranger);
     }
     error
 }

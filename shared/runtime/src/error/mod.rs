@@ -36,6 +36,8 @@ pub struct Error {
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    /// Where it arose, in another process or in front of this one's services, it was logged.
+    is_logged: bool,
 }
 
 impl Error {
@@ -47,6 +49,7 @@ impl Error {
             violations: Vec::new(),
             retry_after: None,
             source: None,
+            is_logged: false,
         }
     }
 
@@ -146,12 +149,30 @@ impl Error {
         }
     }
 
-    /// Logs our own faults, once, at the boundary that answers.
+    /// Logs that a request failed by no fault of its caller: once, at the boundary that answers,
+    /// in the process where it arose.
     pub fn log(&self) {
-        if let (ErrorKind::Internal, Some(source)) = (self.kind(), &self.source) {
-            tracing::error!(error = %chain(source.as_ref()), "request failed");
-        } else if let Some(source) = &self.source {
-            tracing::warn!(reason = self.reason.as_str(), error = %chain(source.as_ref()), "request refused");
+        let reason = self.reason.as_str();
+        match self.kind() {
+            ErrorKind::Internal | ErrorKind::Unavailable if self.is_logged => {}
+            ErrorKind::Internal => {
+                tracing::error!(reason, error = %self.with_causes(), "request failed");
+            }
+            ErrorKind::Unavailable => {
+                tracing::warn!(reason, error = %self.with_causes(), "request failed");
+            }
+            ErrorKind::Invalid
+            | ErrorKind::Unauthenticated
+            | ErrorKind::MissingPermission
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::TooLarge
+            | ErrorKind::UnsupportedMedia
+            | ErrorKind::RateLimited
+            | ErrorKind::Unimplemented => {
+                tracing::debug!(reason, error = %self.with_causes(), "request refused");
+            }
         }
     }
 }
@@ -188,7 +209,12 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.source.as_ref()?;
+        Some(&**source)
+    }
+}
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -244,6 +270,7 @@ impl From<Status> for Error {
                 .collect(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             source: None,
+            is_logged: true,
         }
     }
 }

@@ -80,13 +80,16 @@ where
 /// Ends a sampled call. Of a stream that is its first answer: what follows may take days.
 fn end(hop: &Hop, method: &str, id: &RequestId, response: &Response<Body>) {
     let Some(span) = hop.span() else { return };
-    let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    let status = Status::from_header_map(response.headers());
+    let code = status.as_ref().map_or(Code::Ok, Status::code);
+    // Our own methods say more than that.
+    let known = code != Code::Unimplemented || status.is_some_and(|it| !it.details().is_empty());
     let mut attributes = vec![
         KeyValue::new("rpc.system", "grpc"),
         KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)),
     ];
     let name = method.trim_start_matches('/');
-    if let (true, Some((service, method))) = (code != Code::Unimplemented, name.split_once('/')) {
+    if let (true, Some((service, method))) = (known, name.split_once('/')) {
         span.update_name(name.to_owned());
         attributes.push(KeyValue::new("rpc.service", service.to_owned()));
         attributes.push(KeyValue::new("rpc.method", method.to_owned()));
