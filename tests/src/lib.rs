@@ -13,6 +13,7 @@
 //! * [`writer`]: writers that repeat each message until it is acknowledged
 //! * [`ledger`]: what messaging has stored, and what must be true of it
 //! * [`chance`]: random moments that can be had again
+//! * [`collector`]: a collector of traces
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,6 +22,7 @@
 
 pub mod caller;
 pub mod chance;
+pub mod collector;
 pub mod credential;
 pub mod differences;
 pub mod envelope;
