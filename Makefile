@@ -9,7 +9,7 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 ARGS ?= --demo
 
-.PHONY: help run cluster test lint openapi proto-baseline
+.PHONY: help run cluster test bench lint openapi proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: ## Run every test
 			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-identity \
 				-p guildhall-messaging $(BOTH_DATABASES:%=--test %); \
 	fi
+
+bench: ## Measure it against the floors of this machine (BENCH_ARGS="--case send-rest-64 --rounds 5")
+	cargo build --release --locked --workspace --bins
+	target/release/guildhall-bench $(BENCH_ARGS)
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
 	cargo fmt --all --check

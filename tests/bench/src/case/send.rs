@@ -1,0 +1,126 @@
+//! Sends: each is on disk when it is answered, on both sides.
+
+use guildhall_testkit::Platform;
+
+use super::{
+    Case,
+    race::{Race, at_once},
+};
+use crate::{
+    Result,
+    duel::Sample,
+    floor::sqlite::{self, Sqlite},
+    ground::{
+        Ground, Stored,
+        place::{Place, TEXT},
+    },
+    load::Target,
+    process::{Cast, Member},
+    report::Outcome,
+    settings::Settings,
+};
+
+/// Connections of most cases, and pgbench's clients beside them.
+const CONNECTIONS: usize = 64;
+
+/// How many clients pgbench has.
+#[derive(Debug, Clone, Copy)]
+pub enum Clients {
+    /// As many as we have connections.
+    Same,
+    /// As many as it is fastest with.
+    Best,
+}
+
+/// Sends over REST, on the cluster.
+pub async fn rest(
+    case: Case,
+    settings: &Settings,
+    ground: &Ground,
+    connections: usize,
+    clients: Clients,
+) -> Result<Outcome> {
+    let race = Race {
+        case,
+        settings,
+        cast: ground.cast(),
+        target: ground.place.sends()?,
+        connections,
+    };
+    against_pgbench(race, ground, clients).await
+}
+
+/// Sends over gRPC straight to messaging, on the cluster.
+pub async fn grpc(case: Case, settings: &Settings, ground: &Ground) -> Result<Outcome> {
+    let race = Race {
+        case,
+        settings,
+        cast: ground.cast(),
+        target: ground.place.sends_by_rpc(ground.cluster.messaging_url())?,
+        connections: CONNECTIONS,
+    };
+    against_pgbench(race, ground, Clients::Same).await
+}
+
+async fn against_pgbench<T: Target>(
+    race: Race<'_, T>,
+    ground: &Ground,
+    clients: Clients,
+) -> Result<Outcome> {
+    let script = ground.send_script().await?;
+    let clients = match clients {
+        Clients::Same => race.connections,
+        Clients::Best => ground.pgbench.best(&script, race.time()).await?,
+    };
+    let before = ground.stored().await?;
+    let floor = async || {
+        let found = ground.pgbench.run(&script, clients, race.time()).await?;
+        Ok(Sample::of(found.rate))
+    };
+    let (mut outcome, acknowledged) = race.run(async || ground.checkpoint().await, floor).await?;
+    judge(&mut outcome, before, ground.stored().await?, acknowledged)?;
+    outcome
+        .notes
+        .push(format!("floor: pgbench with {clients} clients"));
+    Ok(outcome)
+}
+
+/// Sends over REST to one process on SQLite.
+pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
+    let platform = Platform::start().await;
+    let place = Place::prepare(platform.http(), platform.demo()).await;
+    let database = platform.data_dir().join("messaging.db");
+    let mut floor = Sqlite::like(&database).await?;
+    let event = sqlite::ask(&database, "SELECT max(length(payload)) FROM outbox").await?;
+    let event = usize::try_from(event)?;
+    let race = Race {
+        case,
+        settings,
+        cast: Cast::new().with("guildhall", Member::Alone(platform.pid())),
+        target: place.sends()?,
+        connections: CONNECTIONS,
+    };
+    let stored = async || -> Result<Stored> {
+        Ok(Stored {
+            messages: sqlite::ask(&database, "SELECT count(*) FROM messages").await?,
+            events: sqlite::ask(&database, "SELECT count(*) FROM outbox").await?,
+            counted: sqlite::ask(&database, "SELECT sum(last_seq) FROM channels").await?,
+        })
+    };
+    let before = stored().await?;
+    let loops = async || Ok(Sample::of(floor.run(TEXT, event, race.time()).await?));
+    let (mut outcome, acknowledged) = race.run(at_once, loops).await?;
+    judge(&mut outcome, before, stored().await?, acknowledged)?;
+    Ok(outcome)
+}
+
+/// Every acknowledged send must be stored, and nothing else, unless some failed on the way.
+fn judge(outcome: &mut Outcome, before: Stored, after: Stored, acknowledged: u64) -> Result<()> {
+    if outcome.invalid.is_empty() {
+        after.check(before, acknowledged)?;
+        outcome.notes.push(format!(
+            "{acknowledged} sends acknowledged, as many rows stored"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! The real platform, and what is in it before a case begins.
+
+pub mod lists;
+pub mod place;
+
+use guildhall_testkit::{Cluster, Plan};
+
+use crate::{
+    Result,
+    floor::pgbench::{Pgbench, Script},
+    ground::{
+        lists::Lists,
+        place::{Place, TEXT},
+    },
+    process::{Cast, Member},
+};
+
+/// Connections to PostgreSQL: pgbench's 256 and ours. Statements are shown whole to who looks at
+/// what messaging runs.
+const SETTINGS: [&str; 2] = ["max_connections=400", "track_activity_query_size=16384"];
+
+/// The cluster that most cases share, and pgbench on the same server.
+#[derive(Debug)]
+pub struct Ground {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What is called in it.
+    pub place: Place,
+    /// Its floor.
+    pub pgbench: Pgbench,
+    lists: Option<Lists>,
+}
+
+/// How many rows there are of what a send writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Messages.
+    pub messages: i64,
+    /// Their events.
+    pub events: i64,
+    /// What the channels' counters add up to.
+    pub counted: i64,
+}
+
+impl Stored {
+    /// Checks that what was acknowledged since `before` is what was stored since.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(self, before: Self, acknowledged: u64) -> Result<()> {
+        let Self {
+            messages,
+            events,
+            counted,
+        } = self;
+        let stored = [
+            messages - before.messages,
+            events - before.events,
+            counted - before.counted,
+        ];
+        if stored
+            .iter()
+            .any(|rows| u64::try_from(*rows) != Ok(acknowledged))
+        {
+            return Err(format!(
+                "{acknowledged} sends were acknowledged, but stored were {stored:?} messages, \
+                 events and places in channels"
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+impl Ground {
+    /// Starts the cluster.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start() -> Result<Self> {
+        let cluster = cluster(Vec::new()).await?;
+        let place = Place::prepare(cluster.http(), cluster.demo()).await;
+        let pgbench = Pgbench::beside(&cluster).await?;
+        Ok(Self {
+            cluster,
+            place,
+            pgbench,
+            lists: None,
+        })
+    }
+
+    /// What PostgreSQL says of itself.
+    #[must_use]
+    pub fn postgres(&self) -> String {
+        self.cluster.postgres.version().to_owned()
+    }
+
+    /// The channels to list, made when they are first asked for.
+    ///
+    /// # Errors
+    /// When they cannot be filled.
+    pub async fn lists(&mut self, messages: u32) -> Result<Lists> {
+        if let Some(lists) = &self.lists {
+            return Ok(lists.clone());
+        }
+        let lists = Lists::fill(&self.cluster, &self.place, messages).await?;
+        self.lists = Some(lists.clone());
+        Ok(lists)
+    }
+
+    /// pgbench's send, with an event as long as ours.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn send_script(&self) -> Result<Script> {
+        self.place.send_one().await;
+        let length = "SELECT max(length(payload)) FROM outbox";
+        let messaging = self.cluster.database("messaging");
+        let event: i32 = sqlx::query_scalar(length).fetch_one(&messaging).await?;
+        self.pgbench.send(TEXT, usize::try_from(event)?)
+    }
+
+    /// The rows that there are.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub async fn stored(&self) -> Result<Stored> {
+        stored(&self.cluster).await
+    }
+
+    /// Writes to the tables what a side has left in memory, so that the other pays nothing for it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn checkpoint(&self) -> Result<()> {
+        checkpoint(&self.cluster).await
+    }
+
+    /// Who takes part.
+    #[must_use]
+    pub fn cast(&self) -> Cast {
+        cast(&self.cluster)
+    }
+}
+
+/// A cluster with these variables.
+///
+/// # Errors
+/// When it does not start.
+pub async fn cluster(variables: Vec<(&'static str, String)>) -> Result<Cluster> {
+    let plan = Plan {
+        settings: SETTINGS.map(str::to_owned).to_vec(),
+        variables,
+        ..Plan::default()
+    };
+    Ok(Cluster::try_start_with(plan).await?)
+}
+
+/// The processes of a cluster.
+#[must_use]
+pub fn cast(cluster: &Cluster) -> Cast {
+    let mut cast = Cast::new()
+        .with("postgres", Member::Family(cluster.postgres.pid()))
+        .with("nats", Member::Alone(cluster.nats.pid()));
+    for (name, replicas) in [
+        ("gateway", &cluster.gateway),
+        ("messaging", &cluster.messaging),
+        ("identity", &cluster.identity),
+    ] {
+        for replica in replicas {
+            cast = cast.with(name, Member::Alone(replica.pid()));
+        }
+    }
+    cast
+}
+
+/// See [`Ground::stored`].
+///
+/// # Errors
+/// When they cannot be counted.
+pub async fn stored(cluster: &Cluster) -> Result<Stored> {
+    let query = "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM outbox),
+                        (SELECT sum(last_seq)::bigint FROM channels)";
+    let messaging = cluster.database("messaging");
+    let counted = sqlx::query_as(query).fetch_one(&messaging);
+    let (messages, events, counted) = counted.await?;
+    Ok(Stored {
+        messages,
+        events,
+        counted,
+    })
+}
+
+/// See [`Ground::checkpoint`].
+///
+/// # Errors
+/// When the server refuses.
+pub async fn checkpoint(cluster: &Cluster) -> Result<()> {
+    let pool = cluster.postgres.pool("postgres");
+    sqlx::raw_sql("CHECKPOINT").execute(&pool).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_acknowledged_send_must_be_stored_and_nothing_else() {
+        let stored = |messages, events, counted| Stored {
+            messages,
+            events,
+            counted,
+        };
+        let before = stored(5, 7, 6);
+        assert!(stored(15, 17, 16).check(before, 10).is_ok());
+        for wrong in [stored(14, 17, 16), stored(15, 18, 16), stored(15, 17, 15)] {
+            assert!(wrong.check(before, 10).is_err(), "{wrong:?}");
+        }
+        assert!(before.check(stored(15, 17, 16), 10).is_err());
+    }
+}
