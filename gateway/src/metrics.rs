@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 static HTTP: LazyLock<Meters> = LazyLock::new(|| {
     Meters::new(
         "guildhall_http",
-        "Requests of REST",
+        "requests of REST",
         Codes {
             label: "status",
             name: |status| status.to_string(),

@@ -39,7 +39,7 @@ impl Meters {
         Self {
             answers: super::counters(
                 &format!("{prefix}_requests"),
-                &format!("{what} that came to an end, by their {}", codes.label),
+                &format!("How many {what} came to an end, by their {}", codes.label),
             ),
             durations: super::durations(
                 &format!("{prefix}_request_duration_seconds"),
@@ -47,7 +47,7 @@ impl Meters {
             ),
             under_way: super::gauge(
                 &format!("{prefix}_requests_in_flight"),
-                &format!("{what} under way, open streams included"),
+                &format!("How many {what} are under way, open streams included"),
             ),
             codes,
         }
@@ -135,5 +135,48 @@ impl Drop for Measured {
         meter.count(self.code.unwrap_or(unanswered));
         meter.duration().observe(self.began.elapsed().as_secs_f64());
         meter.meters.under_way.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{panic, sync::LazyLock};
+
+    use super::*;
+
+    static METERS: LazyLock<Meters> = LazyLock::new(|| {
+        let codes = Codes {
+            label: "status",
+            name: |code| code.to_string(),
+            abandoned: 499,
+            panicked: 500,
+        };
+        Meters::new("test", "requests of a test", codes)
+    });
+
+    #[test]
+    fn every_end_is_counted_once() {
+        let labels = vec![("route", "/".to_owned())];
+        let meter = METERS.meter(labels.clone());
+        let under_way = meter.begin();
+        assert_eq!(METERS.under_way.get(), 1);
+        drop(under_way);
+        meter.begin().answered(200);
+        meter.begin().answered(200);
+        let failing = panic::AssertUnwindSafe(|| {
+            let _measured = meter.begin();
+            panic!("as a handler may");
+        });
+        assert!(panic::catch_unwind(failing).is_err());
+
+        let counted = |status: &str| {
+            let mut labels = labels.clone();
+            labels.push(("status", status.to_owned()));
+            METERS.answers.get_or_create(&labels).get()
+        };
+        let counts = ["200", "499", "500"].map(counted);
+        assert_eq!(counts, [2, 1, 1]);
+        assert_eq!(METERS.durations.get_or_create(&labels).count(), 4);
+        assert_eq!(METERS.under_way.get(), 0);
     }
 }

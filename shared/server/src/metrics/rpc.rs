@@ -19,15 +19,24 @@ use tower::{Layer, Service};
 static RPCS: LazyLock<Meters> = LazyLock::new(|| {
     Meters::new(
         "guildhall_rpc",
-        "Calls of gRPC",
+        "calls of gRPC",
         Codes {
             label: "code",
-            name: |code| format!("{:?}", Code::from_i32(i32::from(code))),
+            name,
             abandoned: Code::Cancelled as u16,
             panicked: Code::Internal as u16,
         },
     )
 });
+
+/// As everybody writes it: `OK`, `NotFound`.
+fn name(code: u16) -> String {
+    let code = Code::from_i32(code.into());
+    if code == Code::Ok {
+        return "OK".to_owned();
+    }
+    format!("{code:?}")
+}
 
 /// The meters of all our methods by path.
 static METERS: LazyLock<HashMap<String, Arc<Meter>>> = LazyLock::new(|| {
