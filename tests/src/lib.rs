@@ -3,6 +3,7 @@
 //! * [`town`]: a running platform and what a test says to it
 //! * [`operation`]: every authenticated operation of the REST contract as one table
 //! * [`envelope`]: what a refusal looks like in each family of answers
+//! * [`exposition`]: the metrics that a platform shows
 //! * [`caller`]: somebody who calls with one [`credential`]
 //! * [`key`]: keys of the test's own making
 //! * [`row`]: the rows of the contract
@@ -26,6 +27,7 @@ pub mod collector;
 pub mod credential;
 pub mod differences;
 pub mod envelope;
+pub mod exposition;
 pub mod figures;
 pub mod key;
 pub mod ledger;
