@@ -9,6 +9,7 @@
 //! * [`row`]: the rows of the contract
 //! * [`traffic`]: clients at work while something goes wrong
 //! * [`figures`]: what their requests came to
+//! * [`lines`]: what processes have logged
 //! * [`memory`]: what the processes of a cluster take
 //! * [`differences`]: what a table found wrong
 //! * [`writer`]: writers that repeat each message until it is acknowledged
@@ -31,6 +32,7 @@ pub mod exposition;
 pub mod figures;
 pub mod key;
 pub mod ledger;
+pub mod lines;
 pub mod memory;
 pub mod operation;
 pub mod row;
