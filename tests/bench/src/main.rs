@@ -56,8 +56,9 @@ fn main() -> ExitCode {
 /// Runs the cases; whether nothing is wrong that should be an error.
 fn bench(settings: &Settings) -> Result<bool> {
     // It only waits: the load is made on a thread of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut machine = Machine::look()?;
     let (cases, postgres) = runtime.block_on(case::run(settings))?;
     machine.postgres = postgres;

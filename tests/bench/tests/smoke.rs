@@ -1,4 +1,8 @@
 //! The bench runs and reports, in rounds too short to say anything.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 use std::{fs, process::Stdio};
 

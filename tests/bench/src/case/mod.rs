@@ -100,7 +100,7 @@ impl Case {
             Self::DeepPage => Target::time("deep-page", 1.2, 1.05),
             Self::Hop => Target::rate("hop", 0.6, 0.9),
             Self::AuthLayer => Target::rate("auth-layer", 0.9, 0.98),
-            Self::TraceSampling => Target::rate("trace-sampling", 0.97, 1.0),
+            Self::TraceSampling => Target::rate("trace-sampling", 0.97, 0.99),
         }
     }
 

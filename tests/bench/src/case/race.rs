@@ -1,6 +1,9 @@
 //! What most cases have in common: a load on ours, another work as the floor, and a latency line.
 
-use std::time::Duration;
+use std::{
+    future::{Ready, ready},
+    time::Duration,
+};
 
 use super::{Better, Case};
 use crate::{
@@ -100,10 +103,6 @@ fn half(rate: f64, tally: &Tally) -> Half {
 }
 
 /// Nothing is to be done before a round.
-///
-/// # Errors
-/// Never.
-#[expect(clippy::unused_async, reason = "others have something to wait for")]
-pub async fn at_once() -> Result<()> {
-    Ok(())
+pub fn at_once() -> Ready<Result<()>> {
+    ready(Ok(()))
 }
