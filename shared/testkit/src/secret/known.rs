@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::Kind;
 
 /// What is shorter stands in a log by chance.
-const LENGTH: usize = 12;
+const SHORTEST: usize = 12;
+
+/// What is longer is known by its beginning: a message may be as long as the gateway takes.
+const LONGEST: usize = 1024;
 
 /// A key is 64 hexadecimal characters; what else is called so may be the name of an emoji.
 const KEY: usize = 32;
@@ -46,9 +49,10 @@ pub(super) fn all() -> Vec<(String, Kind)> {
 /// # Panics
 /// When there are more secrets than any test should make.
 pub fn learn(kind: Kind, text: &str) {
-    if text.len() < LENGTH {
+    if text.len() < SHORTEST {
         return;
     }
+    let text = &text[..text.floor_char_boundary(LONGEST)];
     let mut known = known();
     if known.secrets.contains_key(text) {
         return;

@@ -9,6 +9,7 @@ use super::{Kind, hex, learn};
 use crate::{
     folder::Folder,
     process::{Output, Process, Run},
+    service::output,
 };
 
 /// A process that runs `script`, where `$SECRET` is the secret, and is ready when it says so.
@@ -90,6 +91,17 @@ async fn who_is_dropped_fails_it_too_and_aborts_nothing() {
     }));
     let failure = failed.expect_err("a failure");
     assert_eq!(failure.downcast_ref(), Some(&"the test's own failure"));
+}
+
+#[tokio::test]
+async fn a_command_that_logs_it_fails_it_and_one_that_answers_it_does_not() {
+    let secret = new_secret();
+    for (script, fails) in [("echo $SECRET >&2", true), ("echo $SECRET", false)] {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).env("SECRET", &secret);
+        let ended = AssertUnwindSafe(output(command)).catch_unwind().await;
+        assert_eq!(ended.is_err(), fails, "{script}");
+    }
 }
 
 #[tokio::test]
