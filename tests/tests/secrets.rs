@@ -113,7 +113,9 @@ async fn every_operation(town: &Town) {
             if let Some(body) = operation.body {
                 let mut body = body(&place);
                 for text in ["message", "content"] {
-                    body.get_mut(text).map(|text| *text = TEXT.into());
+                    if let Some(text) = body.get_mut(text) {
+                        *text = TEXT.into();
+                    }
                 }
                 call = call.json(&body);
             }
