@@ -98,7 +98,8 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let family = Family::of_path(path);
     let hop = Hop::begin(trace::UNROUTED, request.headers());
     let method = request.method().clone();
-    let span = tracing::info_span!(
+    // Not at info: where warnings alone are logged, they name their request, too.
+    let span = tracing::error_span!(
         "request",
         %method,
         path,

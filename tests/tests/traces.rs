@@ -88,7 +88,7 @@ async fn one_send_is_one_trace(collector: &Collector, town: &Town, system: &str)
     assert_eq!(rpc.parent, request.id);
     assert_eq!(wait.parent, rpc.id);
     assert_eq!(commit.parent, wait.id);
-    assert_eq!(commit.links, [wait.id.clone()]);
+    assert_eq!(commit.links, std::slice::from_ref(&wait.id));
     assert_eq!(commit.get("guildhall.commit.size"), "1");
     assert!(wait.time.0 <= commit.time.0 && commit.time.1 <= wait.time.1 + 5_000_000);
 

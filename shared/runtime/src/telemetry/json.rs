@@ -159,3 +159,55 @@ fn line(event: &Event<'_>, mut fields: Map<String, Value>) -> serde_json::Result
     object.end()?;
     Ok(String::from_utf8(line).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::{error_span, field::Empty, info, subscriber::with_default};
+    use tracing_subscriber::fmt;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_has_what_all_spans_around_it_say_at_its_top() {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = fmt()
+            .fmt_fields(Members)
+            .event_format(Lines)
+            .with_writer(move || writer.clone())
+            .finish();
+        with_default(log, || {
+            let request = error_span!("request", request_id = "a\"b", community = Empty);
+            let _request = request.enter();
+            let inner = error_span!("inner", step = 1);
+            let _inner = inner.enter();
+            request.record("community", "chess");
+            info!(step = 2, known = true, "what \n happened");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        let begin = r#""level":"INFO","message":"what \n happened","request_id":"a\"b","community":"chess","#;
+        assert!(text.contains(begin), "{text}");
+        let line: Map<_, _> = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["step"], 2, "what is nearer wins");
+        assert_eq!(line["known"], true);
+    }
+}

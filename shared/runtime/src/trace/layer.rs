@@ -54,7 +54,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = RequestId::of(request.headers());
         let hop = Hop::begin(OTHER, request.headers());
-        let span = tracing::info_span!(
+        // Not at info: where warnings alone are logged, they name their request, too.
+        let span = tracing::error_span!(
             "rpc",
             rpc = request.uri().path(),
             request_id = %id,
