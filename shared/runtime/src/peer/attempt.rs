@@ -3,13 +3,13 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use h2::RecvStream;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Body as HttpBody, Frame};
 use tonic::{Code, Status, body::Body};
 
 use super::connection::Call;
@@ -20,13 +20,13 @@ use crate::{Error, Reason};
 pub(super) enum Failure {
     /// Its connection was ending, and the server took up nothing of it.
     #[error("not sent: {0}")]
-    Unsent(#[source] hyper::Error),
+    Unsent(#[source] h2::Error),
     /// The server said that it did not take it up.
     #[error("not taken up: {0}")]
-    Refused(#[source] hyper::Error),
+    Refused(#[source] h2::Error),
     /// It may have been processed.
     #[error("no answer: {0}")]
-    Lost(#[source] hyper::Error),
+    Lost(#[source] h2::Error),
     /// Something on the way, and no service of ours, said that it is unavailable.
     #[error("unavailable on the way: {0}")]
     OnTheWay(OnTheWay),
@@ -51,17 +51,27 @@ impl fmt::Display for OnTheWay {
     }
 }
 
-impl From<hyper::Error> for Failure {
-    fn from(error: hyper::Error) -> Self {
-        if error.is_canceled() {
-            return Self::Unsent(error);
+impl Failure {
+    /// Why a request could not even begin. What is wrong with the request itself will be so again,
+    /// and counts as a try.
+    pub fn unsent(error: h2::Error) -> Self {
+        if error.is_go_away() || error.is_io() {
+            Self::Unsent(error)
+        } else {
+            Self::Refused(error)
         }
-        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
-        match cause {
-            // Streams that the server had taken up go on after a GOAWAY: this one was none of them.
-            Some(cause) if is_goaway(cause) => Self::Unsent(error),
-            Some(cause) if is_refused(cause) => Self::Refused(error),
-            Some(_) | None => Self::Lost(error),
+    }
+}
+
+impl From<h2::Error> for Failure {
+    fn from(error: h2::Error) -> Self {
+        // Streams that the server had taken up go on after a GOAWAY: this one was none of them.
+        if is_goaway(&error) {
+            Self::Unsent(error)
+        } else if is_refused(&error) {
+            Self::Refused(error)
+        } else {
+            Self::Lost(error)
         }
     }
 }
@@ -76,7 +86,7 @@ fn is_refused(error: &h2::Error) -> bool {
 
 /// The failure that an answer is: an UNAVAILABLE without details is not of a service of ours, which
 /// always says when to try again.
-pub(super) fn failure_in(response: &Response<Incoming>) -> Option<Failure> {
+pub(super) fn failure_in(response: &Response<RecvStream>) -> Option<Failure> {
     if let StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT =
         response.status()
     {
@@ -106,15 +116,37 @@ pub(super) fn unreachable() -> Error {
 /// The body of an answer: the call is on its connection until it ends, and a connection that breaks
 /// becomes a status of ours.
 pub(super) struct Answer {
-    pub body: Incoming,
+    body: RecvStream,
+    /// Only the trailers are left.
+    read: bool,
     /// Held, not used: dropping it makes room for another call.
-    pub _call: Call,
+    _call: Call,
 }
 
 impl Answer {
+    /// The body of a call's answer.
+    pub fn new(body: RecvStream, call: Call) -> Self {
+        Self {
+            body,
+            read: false,
+            _call: call,
+        }
+    }
+
     /// As tonic takes it.
     pub fn into_body(self) -> Body {
         Body::new(self)
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        let data = ready!(self.body.poll_data(cx));
+        self.read = data.is_none();
+        Poll::Ready(data.map(|data| {
+            let data = data?;
+            // The server may send as much again.
+            self.body.flow_control().release_capacity(data.len())?;
+            Ok(data)
+        }))
     }
 }
 
@@ -126,15 +158,20 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        frame.map_err(|error| unreachable().caused_by(error).into())
+        if !self.read
+            && let Some(data) = ready!(self.poll_data(cx))
+        {
+            return Poll::Ready(Some(data.map(Frame::data).map_err(broken)));
+        }
+        let trailers = ready!(self.body.poll_trailers(cx)).map_err(broken);
+        Poll::Ready(trailers.transpose().map(|it| it.map(Frame::trailers)))
     }
 
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
+}
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+fn broken(error: h2::Error) -> Status {
+    unreachable().caused_by(error).into()
 }

@@ -1,42 +1,34 @@
 //! One HTTP/2 connection to a replica, kept up in the background.
 
 use std::{
-    future::Future,
     io,
-    pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use h2::RecvStream;
 use http::{Method, Request, Response, Uri, header::CONTENT_TYPE};
-use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    client::conn::http2,
-    rt::{Read, Write},
-};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::BoxError;
 
-use super::{address::Address, metrics::AddressFigures, pool::Bell};
+use super::{
+    address::Address,
+    attempt::Failure,
+    metrics::AddressFigures,
+    pool::Bell,
+    wire::{self, Driver, Sender},
+};
 use crate::{metrics::Open, tls};
 
 /// How long it may take until a server is known to answer.
 const CONNECT: Duration = Duration::from_secs(2);
-
-/// A server that is silent for that long is asked whether it is still there …
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
-
-/// … and has that long to say so.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pause after a connection ended or could not be made, and its limit as it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -56,9 +48,6 @@ const MAX_CALLS: usize = 1000;
 
 /// An answer to this proves that a server is there: gRPC's standard health check of the process.
 const PROBE: &str = "/grpc.health.v1.Health/Check";
-
-type Sender = http2::SendRequest<Full<Bytes>>;
-type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// One of the connections to a replica.
 pub(super) struct Connection {
@@ -92,7 +81,7 @@ impl Connection {
     /// The way to send on it, while it is up.
     pub fn line(&self) -> Option<Arc<Line>> {
         let line = self.line.lock().clone();
-        line.filter(|line| !line.sender.is_closed())
+        line.filter(|line| !line.closing.load(Ordering::Relaxed))
     }
 
     /// Connects, and again whenever the connection ends, with pauses that grow while it fails.
@@ -113,6 +102,7 @@ impl Connection {
                         address: self.address.clone(),
                         figures: self.figures.clone(),
                         calls: AtomicUsize::new(0),
+                        closing: AtomicBool::new(false),
                     }));
                     let _open = Open::count(&self.figures.open);
                     bell.opened.notify_waiters();
@@ -150,9 +140,9 @@ impl Connection {
                     if stream.get_ref().1.alpn_protocol() != Some(tls::H2) {
                         return Err("the server does not speak HTTP/2".into());
                     }
-                    handshake(TokioIo::new(stream)).await?
+                    wire::handshake(stream).await?
                 }
-                None => handshake(TokioIo::new(stream)).await?,
+                None => wire::handshake(stream).await?,
             };
             self.prove(sender, driver).await
         };
@@ -175,7 +165,7 @@ impl Connection {
     /// Waits for a first answer, whatever it says: a socket that opens proves nobody behind it.
     async fn prove(
         &self,
-        mut sender: Sender,
+        sender: Sender,
         mut driver: Driver,
     ) -> Result<(Sender, Driver), BoxError> {
         let probe = Request::builder()
@@ -183,9 +173,9 @@ impl Connection {
             .uri(self.address.of(&Uri::from_static(PROBE)))
             .header(CONTENT_TYPE, "application/grpc")
             .header("te", "trailers")
-            // An empty message: not compressed, no bytes.
-            .body(Full::from(&[0; 5][..]))?;
-        let answer = sender.send_request(probe);
+            .body(())?;
+        // An empty message: not compressed, no bytes.
+        let answer = wire::send(sender.clone(), probe, Bytes::from_static(&[0; 5]));
         tokio::select! {
             answer = answer => { answer?; }
             ended = &mut driver => {
@@ -195,20 +185,6 @@ impl Connection {
         }
         Ok((sender, driver))
     }
-}
-
-async fn handshake<I>(io: I) -> hyper::Result<(Sender, Driver)>
-where
-    I: Read + Write + Unpin + Send + 'static,
-{
-    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .handshake(io)
-        .await?;
-    Ok((sender, Box::pin(driver)))
 }
 
 /// Doubles with each failure; half of it is chance, so that clients do not come back all at once.
@@ -229,6 +205,8 @@ pub(super) struct Line {
     address: Address,
     figures: AddressFigures,
     calls: AtomicUsize,
+    /// It takes no new calls; those on it may still end.
+    closing: AtomicBool,
 }
 
 impl Line {
@@ -265,9 +243,16 @@ impl Call {
     }
 
     /// Sends a request; resolves with the head of its answer.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+    pub async fn send(
+        &self,
+        request: Request<()>,
+        body: Bytes,
+    ) -> Result<Response<RecvStream>, Failure> {
         let began = Instant::now();
-        let answer = self.0.sender.clone().send_request(request).await;
+        let answer = wire::send(self.0.sender.clone(), request, body).await;
+        if let Err(Failure::Unsent(_)) = answer {
+            self.0.closing.store(true, Ordering::Relaxed);
+        }
         let duration = began.elapsed().as_secs_f64();
         self.0.figures.duration.observe(duration);
         answer

@@ -9,6 +9,7 @@ mod connection;
 mod metrics;
 mod network;
 mod pool;
+mod wire;
 
 use std::{
     convert::Infallible,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Version, request::Parts};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 use tonic::{Status, body::Body};
 use tower::retry::budget::{Budget, TpsBudget};
@@ -154,8 +154,8 @@ impl Message {
     }
 
     /// The request as it goes to a replica, with the time that is left.
-    fn to(&self, call: &Call) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
+    fn to(&self, call: &Call) -> Request<()> {
+        let mut request = Request::new(());
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = call.uri(&self.head.uri);
         *request.version_mut() = Version::HTTP_2;
@@ -171,9 +171,9 @@ impl Message {
 }
 
 async fn attempt(message: &Message, call: Call) -> Result<Response<Body>, Failure> {
-    let response = call.send(message.to(&call)).await?;
+    let response = call.send(message.to(&call), message.body.clone()).await?;
     match failure_in(&response) {
         Some(failure) => Err(failure),
-        None => Ok(response.map(|body| Answer { body, _call: call }.into_body())),
+        None => Ok(response.map(|body| Answer::new(body, call).into_body())),
     }
 }

@@ -85,14 +85,19 @@ async fn calls_wait_while_the_only_replica_restarts() {
 #[tokio::test]
 async fn another_replica_takes_over_from_one_that_is_killed() {
     let one = Server::start(Behaviour::Hang).await;
-    let two = Server::start(Behaviour::Answer).await;
-    let peer = peer([one.address(), two.address()]);
+    let other = Server::start(Behaviour::Answer).await;
+    let (at, address) = (other.socket, other.address());
+    // All calls go to the one that is there.
+    other.kill().await;
+    let peer = peer([one.address(), address]);
     let calls: FuturesUnordered<_> = (0..8).map(|_| call_repeatably(&peer)).collect();
     let killed = async {
-        one.was_asked(1).await;
+        one.was_asked(8).await;
+        let two = Server::start_at(at, Behaviour::Answer).await;
         one.kill().await;
+        two
     };
-    let (answers, ()) = tokio::join!(calls.collect::<Vec<_>>(), killed);
+    let (answers, two) = tokio::join!(calls.collect::<Vec<_>>(), killed);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(two.asked(), 8);
 }

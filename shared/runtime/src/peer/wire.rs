@@ -1,0 +1,95 @@
+//! HTTP/2 as its client speaks it.
+//!
+//! Straight on `h2`: a general client hands every request to tasks of its own, which took more time
+//! than the calls themselves.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use h2::{Ping, PingPong, RecvStream, client::SendRequest};
+use http::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::attempt::Failure;
+
+/// A server that is silent for that long is asked whether it is still there …
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// … and has that long to say so.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What an answer may send before it is read, in bytes, and all answers of a connection.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
+
+/// The most bytes that all headers of an answer may have.
+const MAX_HEADERS: u32 = 16 * 1024;
+
+/// Sends requests on a connection.
+pub(super) type Sender = SendRequest<Bytes>;
+/// Moves the bytes of a connection until it ends.
+pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    /// What HTTP/2 says.
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
+    /// The server did not say in time that it is still there.
+    #[error("the server fell silent")]
+    Silent,
+}
+
+/// Begins to speak HTTP/2.
+pub(super) async fn handshake<I>(io: I) -> Result<(Sender, Driver), h2::Error>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, mut connection) = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS)
+        .handshake(io)
+        .await?;
+    let pings = connection.ping_pong();
+    let driver = async move {
+        tokio::select! {
+            ended = connection => Ok(ended?),
+            () = silence(pings) => Err(Ended::Silent),
+        }
+    };
+    Ok((sender, Box::pin(driver)))
+}
+
+/// Resolves when the server no longer says that it is there.
+async fn silence(pings: Option<PingPong>) {
+    // Only who asks a connection twice gets none.
+    let Some(mut pings) = pings else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(KEEP_ALIVE).await;
+        match tokio::time::timeout(KEEP_ALIVE_TIMEOUT, pings.ping(Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            // The connection is ending, and says itself why.
+            Ok(Err(_)) => return std::future::pending().await,
+            Err(_elapsed) => return,
+        }
+    }
+}
+
+/// Sends a request; resolves with the head of its answer. Who stops waiting takes it back.
+pub(super) async fn send(
+    sender: Sender,
+    request: Request<()>,
+    body: Bytes,
+) -> Result<Response<RecvStream>, Failure> {
+    let mut sender = sender.ready().await.map_err(Failure::unsent)?;
+    let (answer, mut stream) = sender
+        .send_request(request, false)
+        .map_err(Failure::unsent)?;
+    stream.send_data(body, true)?;
+    Ok(answer.await?)
+}
