@@ -13,3 +13,7 @@ pub mod stack;
 pub use process::{Door, Part, Process, finish};
 pub use settings::{DatabaseSettings, ProcessSettings, ServeSettings};
 pub use stack::stack;
+
+/// Of every process: requests are many small allocations, made in one thread and freed in another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
