@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::{self, File},
-    io::Write as _,
+    io::{Read as _, Write as _},
     mem,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -178,10 +178,11 @@ impl Process {
         if mem::replace(&mut self.searched, true) {
             return;
         }
-        let greeting = self.greeting.join("\n");
-        secret::assert_none_in(&format!("{} on its output", self.name), greeting.as_bytes());
+        let said = self.greeting.iter().map(|line| format!("{line}\n"));
+        let said = said.collect::<String>();
         if let Ok(log) = File::open(&self.log) {
-            secret::assert_none_in(&format!("the log of {}", self.name), log);
+            let name = format!("the output of {}, with its log,", self.name);
+            secret::assert_none_in(&name, said.as_bytes().chain(log));
         }
     }
 

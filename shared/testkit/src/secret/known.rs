@@ -19,7 +19,7 @@ const LONGEST: usize = 1024;
 const KEY: usize = 32;
 
 /// How many messages are remembered: a test under load sends any number of the same make.
-const MESSAGES: usize = 2_000;
+const MESSAGES: usize = 200;
 
 /// How many secrets there may be besides; a suite of this size makes some thousands.
 const SECRETS: usize = 100_000;

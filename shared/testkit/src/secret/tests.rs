@@ -50,7 +50,7 @@ async fn who_logs_a_secret_fails_the_test() {
     let secret = new_secret();
     let failure = failure("echo \"connecting with pw=$SECRET now\" >&2", &secret).await;
     let failure = failure.expect("a failure");
-    let place = "line 2, column 20: a password in: connecting with pw=<a password> now";
+    let place = "line 3, column 20: a password in: connecting with pw=<a password> now";
     assert!(failure.contains(place), "{failure}");
     assert!(failure.contains("the chatterbox"), "{failure}");
 }
