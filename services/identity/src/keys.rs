@@ -61,9 +61,14 @@ impl Identity {
     /// # Errors
     /// KEY_NOT_FOUND when it was revoked meanwhile.
     pub(crate) async fn key(&self, community: CommunityId, id: KeyId) -> Result<ApiKey> {
-        Ok(api_keys::find(self.0.database.reader(), community, id)
-            .await?
-            .into())
+        let look_up = async {
+            let found = api_keys::find(self.0.database.reader(), community, id).await;
+            found.map(ApiKey::from)
+        };
+        self.0
+            .shown_keys
+            .get_or_load((community, id), look_up)
+            .await
     }
 
     /// Revokes a key that a member may revoke: his own, or as an admin any of the community.

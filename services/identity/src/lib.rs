@@ -24,10 +24,12 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use guildhall_auth::source::CredentialSource;
-use guildhall_data::{Database, Idempotency, Storage, idempotency, seal::Sealer, sweep};
-use guildhall_events::Signals;
+use guildhall_data::{
+    CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
+};
+use guildhall_events::{Cache, Signal, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_proto::identity::v1::{
-    api_key_service_server, authentication_service_server, credential_service_server,
+    ApiKey, api_key_service_server, authentication_service_server, credential_service_server,
     user_directory_service_server,
 };
 use guildhall_runtime::{Result, Shutdown};
@@ -49,6 +51,9 @@ struct Inner {
     database: Database,
     idempotency: Idempotency,
     signals: Signals,
+    /// Keys as their holders are shown them. An operator who revokes one from another process sends
+    /// no signal without a bus, so they live no longer than the guard lets a revoked key in.
+    shown_keys: Cache<(CommunityId, KeyId), ApiKey>,
     passwords: Passwords,
     /// Seals the private halves of signing keys.
     sealer: Sealer,
@@ -87,6 +92,7 @@ impl Identity {
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
+            shown_keys: Cache::new("shown_keys", &signals, UNCOVERED_LIFE),
             signals,
             passwords: Passwords::start().await?,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
@@ -94,8 +100,25 @@ impl Identity {
             database,
         }));
         identity.ensure_signing_key().await?;
+        identity.forget_on_signals();
         identity.sweep(shutdown);
         Ok(identity)
+    }
+
+    fn forget_on_signals(&self) {
+        let mut listener = self.0.signals.listen();
+        let inner = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+                match signal {
+                    // Keys change rarely: which of them it was need not be known.
+                    Signal::KeyChanged { .. } | Signal::Missed => inner.shown_keys.forget_all(),
+                    Signal::SessionChanged { .. }
+                    | Signal::ChannelChanged { .. }
+                    | Signal::MessagesStored { .. } => {}
+                }
+            }
+        });
     }
 
     fn sweep(&self, shutdown: &Shutdown) {
