@@ -4,6 +4,7 @@
 //! * [`domain`]: rules that need no I/O
 //! * [`store`]: entities and queries; [`store::append`] is the group insert
 //! * [`directory`] and [`rooms`]: members, channels and topics, remembered for a short time
+//! * `places`: where messages stand, remembered for cursors
 //! * [`arrivals`]: what wakes the live streams; [`turns`]: who may change a message now
 //! * [`events`]: what the rest of the platform is told
 //! * [`present`]: how stored records are shown in answers
@@ -14,6 +15,7 @@ pub mod directory;
 pub mod domain;
 pub mod events;
 pub mod migration;
+mod places;
 pub mod present;
 pub mod rooms;
 mod rpc;
@@ -34,7 +36,8 @@ use guildhall_runtime::{Peer, Result, Shutdown, metrics::Sampler};
 use tonic::service::RoutesBuilder;
 
 use crate::{
-    arrivals::Arrivals, directory::Directory, rooms::Rooms, store::append::Append, turns::Turns,
+    arrivals::Arrivals, directory::Directory, places::Places, rooms::Rooms, store::append::Append,
+    turns::Turns,
 };
 
 /// The messaging service. Cheap to clone.
@@ -50,6 +53,7 @@ struct Inner {
     appends: GroupCommit<Append>,
     arrivals: Arrivals,
     turns: Turns,
+    places: Places,
     shutdown: Shutdown,
     /// Held, not used: it looks at the outbox as long as it is there.
     _backlog: Sampler,
@@ -78,6 +82,7 @@ impl Messaging {
             arrivals: Arrivals::listen(&signals),
             appends: GroupCommit::start(Append::new(database.clone(), signals.clone())),
             turns: Turns::default(),
+            places: Places::default(),
             shutdown: shutdown.clone(),
             _backlog: backlog::measured(&database, "messaging"),
             database,

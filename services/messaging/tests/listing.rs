@@ -305,3 +305,33 @@ async fn a_stream_reads_on_where_it_stopped() {
     assert_eq!(seqs(&following(8).await.unwrap()), [9, 10]);
     assert!(following(10).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_row_that_is_read_by_place_is_the_row_that_was_stored() {
+    let community = Community::new().await;
+    let stored = Model {
+        // No two columns that could be taken for each other hold the same.
+        number: 11,
+        seq: 12,
+        topic_id: Some(TopicId::generate()),
+        parent_id: Some(MessageId::generate()),
+        parent_number: Some(13),
+        kind: MessageKind::Admin,
+        text: "text".into(),
+        details: Some(vec![14]),
+        direct: true,
+        encrypted: false,
+        reply_count: 15,
+        last_reply_at: Some(16),
+        created_at: 17,
+        ..row(&community, ChannelId::generate(), 12)
+    };
+    let bare = row(&community, stored.channel_id, 18);
+    store(&community, vec![stored.clone(), bare.clone()]).await;
+    let ids = vec![stored.id, bare.id];
+    let mut read = messages::get_all(community.database.reader(), community.id, ids)
+        .await
+        .unwrap();
+    read.sort_by_key(|message| message.seq);
+    assert_eq!(read, [stored, bare]);
+}

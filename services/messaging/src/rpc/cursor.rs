@@ -1,6 +1,6 @@
 //! From the cursors of a request to a range of positions.
 
-use guildhall_data::{ChannelId, CommunityId};
+use guildhall_data::{ChannelId, CommunityId, MessageId};
 use guildhall_proto::messaging::v1::{
     ListMessagesRequest, MessageCursor, message_cursor::Position,
 };
@@ -9,6 +9,7 @@ use guildhall_runtime::{Error, Result, Timestamp};
 use crate::{
     Messaging,
     domain::access::message_not_found,
+    places::Place,
     store::{
         listing::{Along, Range},
         messages::{self, Column},
@@ -67,15 +68,19 @@ impl Messaging {
     }
 
     async fn position_of(&self, within: Within, id: &str) -> Result<i64> {
-        let message =
-            messages::get(self.0.database.reader(), within.community, id.parse()?).await?;
-        message
-            .filter(|message| {
-                within
-                    .channel
-                    .is_none_or(|channel| channel == message.channel_id)
-            })
-            .map(|message| within.along.position(&message))
+        let place = self.place_of(within.community, id.parse()?).await?;
+        let listed = |place: &Place| within.channel.is_none_or(|only| only == place.channel);
+        place
+            .filter(listed)
+            .map(|place| place.along(within.along))
             .ok_or_else(message_not_found)
+    }
+
+    async fn place_of(&self, community: CommunityId, id: MessageId) -> Result<Option<Place>> {
+        if let Some(place) = self.0.places.get(community, id) {
+            return Ok(Some(place));
+        }
+        let message = messages::get(self.0.database.reader(), community, id).await?;
+        Ok(message.map(|message| self.0.places.remember(&message)))
     }
 }

@@ -90,6 +90,7 @@ impl Messaging {
         if listing.direction == Direction::OldestFirst {
             page.messages.reverse();
         }
+        self.0.places.remember_ends(&page.messages);
         Ok(ListMessagesResponse {
             messages: self.shown(caller.community, page.messages).await?,
             next_page_token: page

@@ -3,11 +3,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use guildhall_data::{ChannelId, CommunityId, MessageId, Tenant, TopicId, UserId, failed};
+use guildhall_data::{ChannelId, CommunityId, MessageId, Tenant, TopicId, UserId};
 use guildhall_runtime::Result;
 use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, Select, entity::prelude::*};
 
-use super::messages::{Column, Entity, Model};
+use super::messages::{self, Column, Entity, Model};
 
 /// Rows that one page looks at, at most: beyond, it is answered short.
 const WALK: usize = 5_000;
@@ -52,9 +52,15 @@ impl Along {
     /// Where a message stands in this order.
     #[must_use]
     pub fn position(self, message: &Model) -> i64 {
+        self.position_of(message.seq, message.number)
+    }
+
+    /// Where a message with this `seq` and `number` stands.
+    #[must_use]
+    pub fn position_of(self, seq: i64, number: i64) -> i64 {
         match self {
-            Self::Channel(_) | Self::Topic(_) | Self::Parent(_) => message.seq,
-            Self::Author(..) | Self::Community => message.number,
+            Self::Channel(_) | Self::Topic(_) | Self::Parent(_) => seq,
+            Self::Author(..) | Self::Community => number,
         }
     }
 
@@ -184,10 +190,8 @@ pub async fn page(
     // One more than asked for tells whether there is more.
     let mut step = size as u64 + 1;
     loop {
-        let rows = query(community, listing, range, step)
-            .all(connection)
-            .await
-            .map_err(failed)?;
+        let query = query(community, listing, range, step);
+        let rows = messages::all(connection, query).await?;
         let last = rows.last().map(|row| listing.along.position(row));
         let at_end = (rows.len() as u64) < step;
         walked += rows.len();

@@ -2,7 +2,9 @@
 
 use guildhall_data::{ChannelId, CommunityId, MessageId, Tenant, TopicId, UserId, failed};
 use guildhall_runtime::Result;
-use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    ConnectionTrait, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, entity::prelude::*,
+};
 
 use crate::domain::MessageKind;
 
@@ -58,6 +60,43 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
+/// All rows of a query, whole. Their columns are read by place: by name, each is looked up in each
+/// row, which took most of the time of a page.
+///
+/// # Errors
+/// When the query fails.
+pub async fn all(connection: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Model>> {
+    let statement = query.build(connection.get_database_backend());
+    let rows = connection.query_all_raw(statement).await.map_err(failed)?;
+    let rows: Result<_, DbErr> = rows.iter().map(Model::by_place).collect();
+    rows.map_err(failed)
+}
+
+impl Model {
+    /// The columns in the order in which the entity names them.
+    fn by_place(row: &QueryResult) -> Result<Self, DbErr> {
+        Ok(Self {
+            community_id: row.try_get_by_index(0)?,
+            id: row.try_get_by_index(1)?,
+            number: row.try_get_by_index(2)?,
+            channel_id: row.try_get_by_index(3)?,
+            seq: row.try_get_by_index(4)?,
+            user_id: row.try_get_by_index(5)?,
+            topic_id: row.try_get_by_index(6)?,
+            parent_id: row.try_get_by_index(7)?,
+            parent_number: row.try_get_by_index(8)?,
+            kind: row.try_get_by_index(9)?,
+            text: row.try_get_by_index(10)?,
+            details: row.try_get_by_index(11)?,
+            direct: row.try_get_by_index(12)?,
+            encrypted: row.try_get_by_index(13)?,
+            reply_count: row.try_get_by_index(14)?,
+            last_reply_at: row.try_get_by_index(15)?,
+            created_at: row.try_get_by_index(16)?,
+        })
+    }
+}
+
 /// The message with this id.
 ///
 /// # Errors
@@ -83,11 +122,11 @@ pub async fn get_all(
     community: CommunityId,
     ids: Vec<MessageId>,
 ) -> Result<Vec<Model>> {
-    Entity::within(community)
-        .filter(Column::Id.is_in(ids))
-        .all(connection)
-        .await
-        .map_err(failed)
+    all(
+        connection,
+        Entity::within(community).filter(Column::Id.is_in(ids)),
+    )
+    .await
 }
 
 /// The message with this integer id.
@@ -119,12 +158,10 @@ pub async fn following(
     seq: i64,
     limit: u64,
 ) -> Result<Vec<Model>> {
-    Entity::within(community)
+    let rows = Entity::within(community)
         .filter(Column::ChannelId.eq(channel))
         .filter(Column::Seq.gt(seq))
         .order_by_asc(Column::Seq)
-        .limit(limit)
-        .all(connection)
-        .await
-        .map_err(failed)
+        .limit(limit);
+    all(connection, rows).await
 }
