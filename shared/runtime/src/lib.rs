@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod deadline;
 pub mod error;
+mod gather;
 pub mod grpc;
 pub mod metrics;
 pub mod peer;

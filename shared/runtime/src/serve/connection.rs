@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use super::{ClientSocket, Shutdown, linger::Lingering};
+use crate::gather::Gathering;
 
 /// How long a client may take for his first byte, for the TLS handshake, and to send a request's
 /// headers.
@@ -28,6 +29,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the first byte of a connection is still waited for when we are closing: who has just
 /// connected is about to send.
 const LATE: Duration = Duration::from_millis(250);
+
+/// How a client begins who knows that we speak HTTP/2.
+const HTTP2_BEGINS: [u8; 3] = *b"PRI";
 
 /// What all connections of a listener share.
 pub(super) struct Connections<S> {
@@ -94,14 +98,18 @@ where
             // Small answers must not wait for the next packet; a refusal costs latency only.
             let _ = stream.set_nodelay(true);
             // The first bytes tell the protocol, and nobody else sets a limit for them.
-            if !connection.begins(&stream).await {
+            let Some(first) = connection.first_bytes(&stream).await else {
                 return;
-            }
+            };
             let Some(tls) = tls else {
-                return connection.run(stream, service).await;
+                let shared = first == HTTP2_BEGINS;
+                return connection.run(stream, shared, service).await;
             };
             match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => connection.run(stream, service).await,
+                Ok(Ok(stream)) => {
+                    let shared = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    connection.run(stream, shared, service).await;
+                }
                 Ok(Err(error)) => {
                     tracing::info!(client = %address, %error, "TLS handshake failed");
                 }
@@ -122,22 +130,23 @@ struct Connection {
 }
 
 impl Connection {
-    /// Whether the client sends anything at all, in time.
-    async fn begins(&self, stream: &TcpStream) -> bool {
+    /// What the client sends first; nothing when that is nothing at all, or not in time.
+    async fn first_bytes(&self, stream: &TcpStream) -> Option<[u8; HTTP2_BEGINS.len()]> {
         let too_late = async {
             self.closing.cancelled().await;
             tokio::time::sleep(LATE).await;
         };
-        let mut byte = [0; 1];
+        let mut bytes = [0; HTTP2_BEGINS.len()];
         tokio::select! {
-            first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut byte)) => {
-                matches!(first, Ok(Ok(1..)))
+            first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut bytes)) => {
+                matches!(first, Ok(Ok(1..))).then_some(bytes)
             }
-            () = too_late => false,
+            () = too_late => None,
         }
     }
 
-    async fn run<I, S, B>(self, stream: I, service: S)
+    /// Serves a connection; of HTTP/2, whose calls share it, when it is `shared`.
+    async fn run<I, S, B>(self, stream: I, shared: bool, service: S)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -168,7 +177,7 @@ impl Connection {
                 Ok::<_, Infallible>(response)
             }
         });
-        let io = TokioIo::new(Lingering::new(stream));
+        let io = TokioIo::new(Gathering::new(Lingering::new(stream), shared));
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
         let mut closing = pin!(closing.cancelled());
         let ended = tokio::select! {
