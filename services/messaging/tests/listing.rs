@@ -67,6 +67,7 @@ fn row(community: &Community, channel: ChannelId, seq: i64) -> Model {
         reply_count: 0,
         last_reply_at: None,
         created_at: seq,
+        reacted: false,
     }
 }
 

@@ -11,6 +11,7 @@ mod m0003_create_channels;
 mod m0004_create_topics;
 mod m0005_create_messages;
 mod m0006_create_reactions;
+mod m0007_mark_reacted_messages;
 
 /// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
 fn id(column: &'static str) -> ColumnDef {
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_create_topics::Migration),
             Box::new(m0005_create_messages::Migration),
             Box::new(m0006_create_reactions::Migration),
+            Box::new(m0007_mark_reacted_messages::Migration),
         ]
     }
 }

@@ -1,17 +1,12 @@
 //! Messages with all that is shown beside them: a query a page, never a query a message.
 
-use std::collections::HashMap;
-
-use guildhall_data::{CommunityId, MessageId, UserId};
+use guildhall_data::{CommunityId, UserId};
 use guildhall_proto::messaging::v1::{Author, Message};
 use guildhall_runtime::Result;
 
 use crate::{
     Messaging, present,
-    store::{
-        messages,
-        reactions::{self, counts},
-    },
+    store::{messages, reactions},
 };
 
 impl Messaging {
@@ -22,12 +17,7 @@ impl Messaging {
         rows: Vec<messages::Model>,
     ) -> Result<Vec<Message>> {
         let connection = self.0.database.reader();
-        let ids = rows.iter().map(|row| row.id);
-        let counts = reactions::counts_of(connection, community, ids).await?;
-        let mut reactions: HashMap<MessageId, Vec<counts::Model>> = HashMap::new();
-        for count in counts {
-            reactions.entry(count.message_id).or_default().push(count);
-        }
+        let mut reactions = reactions::counts_of_page(connection, community, &rows).await?;
         let authors = rows.iter().filter_map(|row| row.user_id);
         let authors = self.0.directory.members(community, authors).await?;
         let names = self

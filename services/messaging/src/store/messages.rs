@@ -48,6 +48,9 @@ pub struct Model {
     pub last_reply_at: Option<i64>,
     /// When it was stored, in milliseconds; never before that of a lower number.
     pub created_at: i64,
+    /// Whether anybody may have reacted to it, as the database notes by itself: the reactions of
+    /// others need not be looked for.
+    pub reacted: bool,
 }
 
 /// Its relations: none, rows are joined by hand.
@@ -93,6 +96,7 @@ impl Model {
             reply_count: row.try_get_by_index(14)?,
             last_reply_at: row.try_get_by_index(15)?,
             created_at: row.try_get_by_index(16)?,
+            reacted: row.try_get_by_index(17)?,
         })
     }
 }

@@ -215,11 +215,30 @@ async fn change_count(
     Ok(())
 }
 
-/// The emojis under each of the messages, in the order of their first use.
+/// The emojis under each of a page's messages, in the order of their first use: one query, and
+/// none where nobody has reacted.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn counts_of(
+pub async fn counts_of_page(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    page: &[messages::Model],
+) -> Result<HashMap<MessageId, Vec<counts::Model>>> {
+    let reacted = page.iter().filter(|row| row.reacted).map(|row| row.id);
+    let reacted: Vec<_> = reacted.collect();
+    let mut counts: HashMap<_, Vec<_>> = HashMap::new();
+    if reacted.is_empty() {
+        return Ok(counts);
+    }
+    for count in counts_of(connection, community, reacted).await? {
+        counts.entry(count.message_id).or_default().push(count);
+    }
+    Ok(counts)
+}
+
+/// The emojis under each of the messages, in the order of their first use.
+async fn counts_of(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     messages: impl IntoIterator<Item = MessageId>,

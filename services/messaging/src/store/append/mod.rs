@@ -86,6 +86,7 @@ impl Item {
             reply_count: 0,
             last_reply_at: None,
             created_at: place.created_at,
+            reacted: false,
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn count(transaction: &DatabaseTransaction, wanted: &Wanted) ->
 pub(super) async fn insert(transaction: &DatabaseTransaction, rows: Rows) -> Result<()> {
     outbox::append(transaction, rows.events).await?;
     idempotency::record_all(transaction, rows.answers).await?;
-    // A batch has at most 512 rows of 17 values: far below SQLite's limit of 32,766.
+    // A batch has at most 512 rows of 18 values: far below SQLite's limit of 32,766.
     let messages = rows.messages.into_iter();
     messages::Entity::insert_many(messages.map(messages::Model::into_active_model))
         .exec_without_returning(transaction)
