@@ -15,6 +15,7 @@ const MAX_LEN: usize = 4096;
 pub struct Credential {
     scheme: Scheme,
     secret: Zeroizing<String>,
+    digest: [u8; 32],
 }
 
 /// How a credential is announced.
@@ -45,6 +46,7 @@ impl Credential {
         Self {
             scheme,
             secret: Zeroizing::new(secret.to_owned()),
+            digest: digest_of(secret),
         }
     }
 
@@ -102,7 +104,7 @@ impl Credential {
     /// SHA-256 of its text. Keys are 256 random bits, so a plain hash hides them.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        digest_of(&self.secret)
+        self.digest
     }
 
     /// A JWT has three parts; a key is hex.
