@@ -40,8 +40,8 @@ test: ## Run every test
 	fi
 
 bench: ## Measure it against the floors of this machine (BENCH_ARGS="--case send-rest-64 --rounds 5")
-	cargo build --release --locked --workspace --bins
-	target/release/guildhall-bench $(BENCH_ARGS)
+	cargo build --profile dist --locked --workspace --bins
+	target/dist/guildhall-bench $(BENCH_ARGS)
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
 	cargo fmt --all --check
