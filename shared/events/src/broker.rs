@@ -79,7 +79,7 @@ impl Broker {
         let mut servers = Vec::with_capacity(settings.urls.len());
         for url in &settings.urls {
             let address: ServerAddr = url.parse().map_err(|_| no_address())?;
-            if !matches!(address.scheme(), "nats" | "tls") || address.host().is_empty() {
+            if !is_address(&address) {
                 return Err(no_address());
             }
             options = with_credentials(options, &address)?;
@@ -143,6 +143,17 @@ fn without_credentials(address: ServerAddr) -> Result<ServerAddr> {
     url.set_username("").map_err(|()| no_address())?;
     url.set_password(None).map_err(|()| no_address())?;
     ServerAddr::from_url(url).map_err(|_| no_address())
+}
+
+/// Whether it is nothing but scheme, credentials, host and port: what follows a `#` or a `/` would
+/// be a part of a password that was not escaped.
+fn is_address(address: &ServerAddr) -> bool {
+    let url = address.clone().into_inner();
+    matches!(url.scheme(), "nats" | "tls")
+        && !address.host().is_empty()
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 fn no_address() -> Error {
