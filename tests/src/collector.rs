@@ -1,8 +1,8 @@
 //! A collector of traces: the other side of OTLP, in the test itself.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, fs, sync::Arc, time::Duration};
 
-use guildhall_testkit::secret;
+use guildhall_testkit::{cluster::Certificates, secret};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
 use tokio::{net::TcpListener, sync::watch};
 use tonic::{
     Request, Response, Status, async_trait,
-    transport::{Server, server::TcpIncoming},
+    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
 /// How long spans may take to arrive.
@@ -97,13 +97,32 @@ impl Collector {
 
     /// One of these manners.
     pub async fn start_as(manner: Manner) -> Self {
+        Self::serve(Server::builder(), "http", manner).await
+    }
+
+    /// One that is spoken to over TLS.
+    ///
+    /// # Panics
+    /// When the files cannot be read.
+    pub async fn start_over_tls(certificates: &Certificates) -> Self {
+        let read = |file| fs::read(file).expect("a PEM file");
+        let identity = Identity::from_pem(read(&certificates.cert), read(&certificates.key));
+        let tls = ServerTlsConfig::new().identity(identity);
+        let server = Server::builder().tls_config(tls).expect("a certificate");
+        Self::serve(server, "https", Manner::Takes).await
+    }
+
+    async fn serve(mut server: Server, scheme: &str, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
         let (inbox, spans) = watch::channel(Vec::new());
         let inbox = TraceServiceServer::new(Inbox(Arc::new(inbox), manner));
-        let server = Server::builder().add_service(inbox);
+        let server = server.add_service(inbox);
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        Self { url, spans }
+        Self {
+            url: format!("{scheme}://{address}"),
+            spans,
+        }
     }
 
     /// Where it is reached.

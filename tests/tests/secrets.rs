@@ -267,6 +267,10 @@ async fn a_url_that_does_not_work_is_told_without_its_password() {
             database.clone(),
             &format!("http://guildhall:{escaped}@127.0.0.1:1"),
         ),
+        (
+            database.clone(),
+            &format!("nats://guildhall:1#{escaped}@127.0.0.1:1"),
+        ),
     ] {
         for (binary, addresses) in [
             (
@@ -290,6 +294,23 @@ async fn a_url_that_does_not_work_is_told_without_its_password() {
             assert!(!output.status.success(), "{binary} {nats}: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_collector_that_cannot_be_is_told_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = "p^ss-of-the-collector";
+    secret::learn(Kind::Password, password);
+    let data_dir = folder.path().to_str().unwrap();
+    let args = ["--data-dir", data_dir, "--grpc", "127.0.0.1:0"];
+    let mut process = process_of("guildhall", &args);
+    let endpoint = format!("https://guildhall:{password}@127.0.0.1:1");
+    process.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    let output = output(process).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{said}");
+    assert!(!said.contains(password), "{said}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use guildhall_proto::messaging::v1::{
     SendMessageRequest, message_service_client::MessageServiceClient,
 };
-use guildhall_testkit::{Cluster, Options, Plan, Platform, Rest, grpc};
+use guildhall_testkit::{Cluster, Options, Plan, Platform, Rest, cluster::Certificates, grpc};
 use guildhall_tests::{
     Town,
     collector::{self, Collector, DROPPED, Manner, Span, only},
@@ -258,6 +258,19 @@ async fn send_is_quick(url: &str) {
     let answer = Rest::new(url).get("/readyz").send().await;
     assert_eq!(answer.status, 200);
     assert!(asked_at.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_collector_is_spoken_to_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::issue(folder.path());
+    let collector = Collector::start_over_tls(&certificates).await;
+    let mut variables = collector.variables("always_on");
+    let authority = certificates.ca.display().to_string();
+    variables.push(("OTEL_EXPORTER_OTLP_CERTIFICATE", authority));
+    let town = one_process_with(variables).await;
+    send(&town, &traceparent(TRACE, true)).await;
+    trace_of(&collector, TRACE).await;
 }
 
 #[tokio::test]

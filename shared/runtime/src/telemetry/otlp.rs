@@ -6,18 +6,34 @@ use std::{
 };
 
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_otlp::SpanExporter as Otlp;
+use opentelemetry_otlp::{SpanExporter as Otlp, WithTonicConfig};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
     trace::{BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter},
 };
 use parking_lot::Mutex;
+use tonic::transport::{Certificate, ClientTlsConfig};
 
 use super::BoxError;
 
+/// The variables that say where the collector is; the first that is given counts.
+const ENDPOINTS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+];
+
+/// The variables that name a file with the authorities of its certificate.
+const AUTHORITIES: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+];
+
 /// How long the end of a process waits for the collector.
 const FLUSH: Duration = Duration::from_secs(3);
+
+/// Links of a span unless the variables say: as many as a commit stores at most.
+const MAX_LINKS: u32 = 512;
 
 /// How often the log says that the collector takes nothing.
 const WARN_EVERY: Duration = Duration::from_secs(60);
@@ -29,14 +45,52 @@ pub(super) fn provider() -> Result<Option<SdkTracerProvider>, BoxError> {
         return Ok(None);
     }
     let exporter = Patient {
-        collector: Otlp::builder().with_tonic().build()?,
+        collector: collector()?,
         warned_at: Mutex::new(None),
     };
-    let provider = SdkTracerProvider::builder()
+    let mut provider = SdkTracerProvider::builder();
+    if variable("OTEL_SPAN_LINK_COUNT_LIMIT").is_none() {
+        // A commit is linked to all requests that it stores.
+        provider = provider.with_max_links_per_span(MAX_LINKS);
+    }
+    let provider = provider
         .with_span_processor(BatchSpanProcessor::builder(exporter).build())
         .with_resource(resource())
         .build();
     Ok(Some(provider))
+}
+
+/// The client of the collector; an endpoint without a scheme is spoken to over TLS.
+fn collector() -> Result<Otlp, BoxError> {
+    let client = Otlp::builder().with_tonic();
+    let client = if endpoint().is_some_and(|it| !it.starts_with("http://")) {
+        client.with_tls_config(tls()?)
+    } else {
+        client
+    };
+    // The error repeats the endpoint, and with it a password that may stand in it.
+    client.build().map_err(|_| {
+        let [first, second] = ENDPOINTS;
+        format!("{first} or {second}: no address of the form https://HOST:PORT").into()
+    })
+}
+
+/// Trusts what the system trusts, and the authority that a variable names.
+fn tls() -> Result<ClientTlsConfig, BoxError> {
+    let trusted = ClientTlsConfig::new().with_enabled_roots();
+    let authority = AUTHORITIES
+        .into_iter()
+        .find_map(|name| Some((name, variable(name)?)));
+    let Some((name, path)) = authority else {
+        return Ok(trusted);
+    };
+    let pem = std::fs::read(&path).map_err(|error| format!("{name}={path}: {error}"))?;
+    Ok(trusted.ca_certificate(Certificate::from_pem(pem)))
+}
+
+/// Where the collector is.
+fn endpoint() -> Option<String> {
+    ENDPOINTS.into_iter().find_map(variable)
 }
 
 /// Whether traces are exported: when an endpoint is given, or the exporter itself.
@@ -44,14 +98,8 @@ fn is_wanted() -> Result<bool, BoxError> {
     if variable("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Ok(false);
     }
-    let has_endpoint = [
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ]
-    .into_iter()
-    .any(|name| variable(name).is_some());
     let wanted = match variable("OTEL_TRACES_EXPORTER").as_deref() {
-        None => has_endpoint,
+        None => endpoint().is_some(),
         Some("otlp") => true,
         Some("none") => false,
         Some(other) => {

@@ -9,9 +9,6 @@ use opentelemetry::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// How many requests a span is linked to: as many as collectors usually take.
-const MAX_LINKS: usize = 128;
-
 /// The request that work is done for.
 #[derive(Debug, Clone)]
 pub struct Origin {
@@ -48,7 +45,7 @@ impl Origin {
                 .attach();
             span()
         };
-        for request in iter::once(first).chain(sampled).take(MAX_LINKS) {
+        for request in iter::once(first).chain(sampled) {
             span.add_link(request);
         }
         span

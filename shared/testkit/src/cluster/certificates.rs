@@ -1,13 +1,13 @@
 //! Certificates of an authority that the fixture makes.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::{
-    folder::Folder,
-    secret::{self, Kind},
-};
+use crate::secret::{self, Kind};
 
 /// The PEM files of processes on this machine, all of one authority.
 #[derive(Debug, Clone)]
@@ -22,7 +22,11 @@ pub struct Certificates {
 
 impl Certificates {
     /// Writes new ones into a folder.
-    pub(super) fn issue(folder: &Folder) -> Self {
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn issue(folder: &Path) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = KeyPair::generate().expect("a key");

@@ -91,7 +91,7 @@ impl Cluster {
         secret::learn(Kind::PrivateKey, &key);
         secret::write(&folder.join("secret.key"), &(key + "\n"));
         Self {
-            certificates: plan.tls.then(|| Certificates::issue(&folder)),
+            certificates: plan.tls.then(|| Certificates::issue(folder.path())),
             gateway: Vec::new(),
             messaging: Vec::new(),
             identity: Vec::new(),
