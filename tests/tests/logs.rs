@@ -5,12 +5,16 @@
     reason = "a step that fails fails its test"
 )]
 
-use guildhall_testkit::{Answer, Cluster, Mode, Options, Plan, Platform, Rest, Stack};
+use guildhall_proto::messaging::v1::{
+    WatchMessagesRequest, message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::{Answer, Cluster, Mode, Options, Plan, Platform, Rest, Stack, grpc};
 use guildhall_tests::{
     Town,
     lines::{self, Line},
 };
 use serde_json::json;
+use tonic::Code;
 
 /// Every failure and every refusal has a line.
 const ALL: &str = "info,guildhall_runtime=debug,guildhall_gateway=debug";
@@ -86,6 +90,40 @@ async fn lines_of_a_request_name_it_and_its_community() {
             assert_eq!(line.get("community"), town.demo.community_id, "{line:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn they_do_so_also_where_the_log_names_targets_alone() {
+    let targets = "guildhall_messaging=debug,guildhall_runtime::error=debug";
+    let town = cluster(Plan {
+        args: vec!["--log".into(), targets.into()],
+        ..Plan::default()
+    });
+    let town = town.await;
+    let answer = send(&town, "no-such-room", "00000000000000000000dead").await;
+    assert_eq!(answer.status, 404, "{}", answer.body);
+    let lines = lines_of(&town, "no-such-room");
+    assert_ne!(lines.len(), 0);
+    for line in lines {
+        assert_eq!(line.get("community"), town.demo.community_id, "{line:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_with_its_process_is_no_failure() {
+    let town = Town::around(Platform::start_with(Options::default()).await).await;
+    let mut messages = MessageServiceClient::new(grpc::connect(&town.demo.grpc_url).await);
+    let watch = WatchMessagesRequest {
+        channel: general(&town).to_owned(),
+        ..Default::default()
+    };
+    let watch = grpc::signed(watch, &format!("Bearer {}", town.demo.api_key));
+    let mut stream = messages.watch_messages(watch).await.unwrap().into_inner();
+    let (status, log) = town.platform.embedded().stop().await;
+    assert!(status.success(), "{status}");
+    let end = stream.message().await.unwrap_err();
+    assert_eq!(end.code(), Code::Unavailable, "{end}");
+    assert!(!log.contains("request failed"), "{log}");
 }
 
 #[tokio::test]

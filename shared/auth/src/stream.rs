@@ -12,6 +12,7 @@ use bytes::Bytes;
 use guildhall_runtime::ErrorKind;
 use http_body::{Body as HttpBody, Frame};
 use tonic::{Status, body::Body};
+use tracing::{Instrument, Span};
 
 use crate::{AccessRule, Credential, Guard};
 
@@ -26,7 +27,9 @@ pub(crate) fn guarded(
     credential: Credential,
     rule: Arc<AccessRule>,
 ) -> Body {
-    let refused = Box::pin(refused(guard, credential, rule));
+    // The body is polled outside the span of its call.
+    let refused = refused(guard, credential, rule).instrument(Span::current());
+    let refused = Box::pin(refused);
     Body::new(Guarded {
         stream,
         refused: Some(refused),

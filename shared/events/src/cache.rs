@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use guildhall_runtime::Result;
+use guildhall_runtime::{Error, Result};
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -115,9 +115,18 @@ where
             key,
         };
         // Who comes first looks up; when he goes away, the next one does.
+        let mut ours = false;
+        let load = async {
+            ours = true;
+            load.await
+        };
         let found = part.look_up.found.get_or_init(|| load).await.clone();
         self.arrive(&part.key, &part.look_up);
-        found
+        if ours {
+            found
+        } else {
+            found.map_err(Error::for_another_request)
+        }
     }
 
     /// Takes part in the look-up that is under way, unless it began too long ago to be believed.
@@ -221,7 +230,6 @@ impl<K: Hash + Eq, V> Drop for Part<'_, K, V> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use guildhall_runtime::Error;
     use tokio::sync::oneshot;
 
     use super::*;

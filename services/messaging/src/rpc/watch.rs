@@ -12,6 +12,7 @@ use guildhall_runtime::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use tracing::{Instrument, Span};
 
 use crate::{
     Messaging,
@@ -75,7 +76,8 @@ impl Messaging {
             client,
             _open: Open::count(&STREAMS),
         };
-        tokio::spawn(watch.run(ended(self, caller.expires_at)));
+        let watching = watch.run(ended(self, caller.expires_at));
+        tokio::spawn(watching.instrument(Span::current()));
         Ok(ReceiverStream::new(stream))
     }
 }
@@ -98,10 +100,12 @@ fn ended(
             }
         };
         tokio::select! {
+            // Nothing failed: that is how streams move to another replica.
             () = stopped => Error::unavailable(
                 Reason::Unreachable,
                 "The service is stopping, watch again after the last seq",
-            ),
+            )
+            .not_to_be_logged(),
             () = expired => Credential::invalid(),
         }
     })

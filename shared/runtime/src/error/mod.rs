@@ -36,7 +36,8 @@ pub struct Error {
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-    /// Where it arose, in another process or in front of this one's services, it was logged.
+    /// Where it arose, in another process or in front of this one's services, it was logged; or
+    /// nobody needs to know.
     is_logged: bool,
 }
 
@@ -147,6 +148,20 @@ impl Error {
             Some(source) => format!("{}: {}", self.message, chain(source.as_ref())),
             None => self.message.to_string(),
         }
+    }
+
+    /// The same error, which is no failure of ours and no line in the log.
+    #[must_use]
+    pub fn not_to_be_logged(mut self) -> Self {
+        self.is_logged = true;
+        self
+    }
+
+    /// The same error as the answer to another request, in whose name it was not logged yet.
+    #[must_use]
+    pub fn for_another_request(mut self) -> Self {
+        self.is_logged = false;
+        self
     }
 
     /// Logs that a request failed by no fault of its caller: once, at the boundary that answers,

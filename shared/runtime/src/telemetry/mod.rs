@@ -3,11 +3,11 @@
 mod json;
 mod otlp;
 
-use std::io::IsTerminal;
+use std::{backtrace::Backtrace, io::IsTerminal};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
-use tracing::Subscriber;
+use tracing::{Subscriber, field::display};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{LevelFilter, dynamic_filter_fn},
@@ -36,9 +36,16 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
     // Spans of traces are none of the log's.
     let not_traces = format!("{}=off", trace::TARGET).parse()?;
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("--log {filter:?}: {error}"))?
-        .add_directive(not_traces);
+    let named = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter:?}: {error}"))?;
+    let mut parts = filter.split(',').map(str::trim);
+    let filter = if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
+        named
+    } else {
+        // Where targets alone are named, the spans that say whose lines they are must not be off.
+        named.add_directive(LevelFilter::ERROR.into())
+    };
+    let filter = filter.add_directive(not_traces);
+    log_panics();
     let provider = otlp::provider()?;
     match &provider {
         // A filter for all costs less than one for each layer.
@@ -61,6 +68,15 @@ impl Telemetry {
             otlp::flush(provider).await;
         }
     }
+}
+
+/// A panic is a line of the log like any other, in the name of its request.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("a panic without a text");
+        let location = panic.location().map(display);
+        tracing::error!(location, backtrace = %Backtrace::capture(), "panicked: {message}");
+    }));
 }
 
 fn log<S>() -> Box<dyn Layer<S> + Send + Sync>
