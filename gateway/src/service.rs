@@ -116,7 +116,7 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let mut response = match hop.run(routed).instrument(span.clone()).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        // The panic's own text went to standard error; the caller learns nothing of it.
+        // The panic's own text is in the log; the caller learns nothing of it.
         Err(_panic) => {
             span.in_scope(|| family.refuse(&Failure::from(Error::bug("a handler panicked")), &[]))
         }

@@ -325,9 +325,15 @@ async fn a_row_that_is_read_by_place_is_the_row_that_was_stored() {
         reply_count: 15,
         last_reply_at: Some(16),
         created_at: 17,
+        reacted: true,
         ..row(&community, ChannelId::generate(), 12)
     };
-    let bare = row(&community, stored.channel_id, 18);
+    let bare = Model {
+        // The three flags differ over both rows together.
+        encrypted: true,
+        reacted: true,
+        ..row(&community, stored.channel_id, 18)
+    };
     store(&community, vec![stored.clone(), bare.clone()]).await;
     let ids = vec![stored.id, bare.id];
     let mut read = messages::get_all(community.database.reader(), community.id, ids)

@@ -138,6 +138,8 @@ impl Service<Request<Body>> for Vouched {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     #[test]
@@ -154,5 +156,20 @@ mod tests {
             HeaderValue::from_str(&format!("{later}.00")).unwrap(),
         );
         assert!(!tokens.vouches_for(&headers));
+    }
+
+    #[test]
+    fn what_is_remembered_is_believed_no_longer_than_it_is_valid() {
+        let tokens = PeerTokens::new(b"secret");
+        let known = HeaderValue::from_static("known");
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(HEADER), known.clone())]);
+        let remember = |until| tokens.0.checked.lock()[0] = (until, known.clone());
+        let now = Timestamp::now();
+        remember(now.plus(LIFE));
+        assert!(tokens.vouches_for(&headers));
+        remember(now);
+        assert!(!tokens.vouches_for(&headers));
+        remember(now.plus(LIFE * 3));
+        assert!(!tokens.vouches_for(&headers), "the clock was set back");
     }
 }

@@ -9,7 +9,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are held at most; what is more waits for the socket.
@@ -22,7 +21,9 @@ const ENOUGH: usize = 16 * 1024;
 /// have something to write, too. Nothing waits for a timer.
 pub(crate) struct Gathering<S> {
     stream: S,
-    held: BytesMut,
+    held: Vec<u8>,
+    /// How many of the held bytes the stream has taken.
+    written: usize,
     /// The others have had their turn since the first held byte.
     yielded: bool,
     enabled: bool,
@@ -34,7 +35,8 @@ impl<S> Gathering<S> {
     pub fn new(stream: S, enabled: bool) -> Self {
         Self {
             stream,
-            held: BytesMut::new(),
+            held: Vec::new(),
+            written: 0,
             yielded: false,
             enabled,
         }
@@ -52,17 +54,17 @@ impl<S> Gathering<S> {
 impl<S: AsyncWrite + Unpin> Gathering<S> {
     /// Hands all that is held to the stream.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.held.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.held))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        while self.written < self.held.len() {
+            let left = &self.held[self.written..];
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.written += written,
             }
-            self.held.advance(written);
         }
-        if self.held.capacity() > ENOUGH {
-            // An idle connection keeps nothing of its largest answer.
-            self.held = BytesMut::new();
-        }
+        self.held.clear();
+        // An idle connection does not keep the room of its largest answer.
+        self.held.shrink_to(ENOUGH);
+        self.written = 0;
         self.yielded = false;
         Poll::Ready(Ok(()))
     }
@@ -164,6 +166,8 @@ mod tests {
                 gathering.write_all(part).await.unwrap();
                 assert!(gathering.held.len() <= MAX_HELD);
             }
+            gathering.flush().await.unwrap();
+            assert!(gathering.held.capacity() <= ENOUGH, "it keeps its room");
             gathering.shutdown().await.unwrap();
         });
         let mut read = Vec::new();

@@ -8,6 +8,7 @@
 //! * [`deadline`]: every hop ends in time, also where no transport enforces it
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
+//! * `gather`: what the calls of a connection write leaves together
 //! * [`serve`]: listeners, and a stop that loses nothing
 //! * [`tls`]: certificates from files
 

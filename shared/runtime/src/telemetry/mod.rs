@@ -45,7 +45,6 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
         named.add_directive(LevelFilter::ERROR.into())
     };
     let filter = filter.add_directive(not_traces);
-    log_panics();
     let provider = otlp::provider()?;
     match &provider {
         // A filter for all costs less than one for each layer.
@@ -58,6 +57,8 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
             trace::install(tracer);
         }
     }
+    // Not before there is a log to take them.
+    log_panics();
     Ok(Telemetry(provider))
 }
 

@@ -71,21 +71,22 @@ fn collector() -> Result<Otlp, BoxError> {
     // The error repeats the endpoint, and with it a password that may stand in it.
     client.build().map_err(|_| {
         let [first, second] = ENDPOINTS;
-        format!("{first} or {second}: no address of the form https://HOST:PORT").into()
+        let wrong = "no address of the form https://HOST:PORT, or no authority to trust";
+        format!("{first} or {second}: {wrong}").into()
     })
 }
 
-/// Trusts what the system trusts, and the authority that a variable names.
+/// Trusts the authorities that a variable names, else those of the system: an image without any
+/// needs none.
 fn tls() -> Result<ClientTlsConfig, BoxError> {
-    let trusted = ClientTlsConfig::new().with_enabled_roots();
     let authority = AUTHORITIES
         .into_iter()
         .find_map(|name| Some((name, variable(name)?)));
     let Some((name, path)) = authority else {
-        return Ok(trusted);
+        return Ok(ClientTlsConfig::new().with_enabled_roots());
     };
     let pem = std::fs::read(&path).map_err(|error| format!("{name}={path}: {error}"))?;
-    Ok(trusted.ca_certificate(Certificate::from_pem(pem)))
+    Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
 }
 
 /// Where the collector is.
