@@ -9,7 +9,7 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 ARGS ?= --demo
 
-.PHONY: help run cluster test bench lint openapi proto-baseline
+.PHONY: help run cluster dist test bench lint openapi proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +39,10 @@ test: ## Run every test
 				-p guildhall-messaging $(BOTH_DATABASES:%=--test %); \
 	fi
 
-bench: ## Measure it against the floors of this machine (BENCH_ARGS="--case send-rest-64 --rounds 5")
+dist: ## Build the binaries for operators into target/dist, as fast as they get
 	cargo build --profile dist --locked --workspace --bins
+
+bench: dist ## Measure it against the floors of this machine (BENCH_ARGS="--case send-rest-64 --rounds 5")
 	target/dist/guildhall-bench $(BENCH_ARGS)
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources

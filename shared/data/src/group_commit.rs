@@ -2,9 +2,13 @@
 //!
 //! What arrives while a commit is under way goes in the next. There is no timer: an idle system
 //! commits a lone item at once. The queue is bounded, so load turns into refusals, not memory.
+//!
+//! A thread of its own commits: among the other tasks of a process, each step of a commit would wait
+//! behind whatever is ready, and everybody waits for commits.
 
 use std::{
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -13,7 +17,10 @@ use guildhall_runtime::{
     Error, ErrorKind, Reason, Result,
     trace::{self, Origin},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot},
+};
 use tracing::{Instrument, Span};
 
 use crate::{database::outcome_unknown, metrics::CommitFigures};
@@ -93,16 +100,26 @@ impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
 }
 
 impl<B: Batch> GroupCommit<B> {
-    /// Starts the task that commits.
-    pub fn start(batch: B) -> Self {
+    /// Starts the thread that commits. It ends with the last clone of the queue.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start(batch: B) -> Result<Self> {
         let (queue, arrivals) = mpsc::channel(QUEUE);
         let figures = CommitFigures::of(B::NAME);
         let committer = Committer {
             batch,
             figures: figures.clone(),
         };
-        tokio::spawn(run(Arc::new(committer), arrivals));
-        Self { queue, figures }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::internal)?;
+        thread::Builder::new()
+            .name(format!("commit-{}", B::NAME))
+            .spawn(move || runtime.block_on(run(Arc::new(committer), arrivals)))
+            .map_err(Error::internal)?;
+        Ok(Self { queue, figures })
     }
 
     /// Stores an item; it is on disk when this returns. Dropping the future cancels nothing.

@@ -23,7 +23,7 @@ pub mod sweep;
 pub mod tenancy;
 pub mod unnest;
 
-pub use database::{Backend, Database, failed};
+pub use database::{Backend, Database, Transaction, failed, file::FileTransaction};
 pub use group_commit::GroupCommit;
 pub use id::{ChannelId, CommunityId, EventId, KeyId, MessageId, PersonId, TopicId, UserId};
 pub use idempotency::{Claim, Idempotency, IdempotencyKey, Ticket};

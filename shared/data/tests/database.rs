@@ -55,7 +55,7 @@ fn row(community: CommunityId, key: &str, expires_at: i64) -> entity::ActiveMode
 async fn insert(database: &Database, row: entity::ActiveModel) {
     let transaction = database.begin().await.unwrap();
     entity::Entity::insert(row)
-        .exec_without_returning(&transaction)
+        .exec_without_returning(&*transaction)
         .await
         .unwrap();
     Database::commit(transaction).await.unwrap();
@@ -89,14 +89,14 @@ async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
                 // SQLite's writer is alone anyway; PostgreSQL has to be asked.
                 let counter = entity::Entity::within(community)
                     .lock_exclusive()
-                    .one(&transaction)
+                    .one(&*transaction)
                     .await
                     .unwrap()
                     .unwrap();
                 let mut next: entity::ActiveModel = counter.clone().into();
                 next.expires_at = Set(counter.expires_at + 1);
                 entity::Entity::update(next)
-                    .exec(&transaction)
+                    .exec(&*transaction)
                     .await
                     .unwrap();
                 Database::commit(transaction).await.unwrap();
@@ -132,7 +132,7 @@ fn message(text: &str) -> ReactionAdded {
 
 async fn record(database: &Database, ticket: Ticket, answer: &ReactionAdded) {
     let transaction = database.begin().await.unwrap();
-    ticket.record(&transaction, answer).await.unwrap();
+    ticket.record(&*transaction, answer).await.unwrap();
     Database::commit(transaction).await.unwrap();
 }
 
@@ -227,7 +227,7 @@ async fn two_processes_cannot_both_be_first() {
     record(&database, tickets.remove(0), &message("first")).await;
     let transaction = other.begin().await.unwrap();
     let refused = tickets[0]
-        .record(&transaction, &message("second"))
+        .record(&*transaction, &message("second"))
         .await
         .unwrap_err();
     assert_eq!(refused.reason(), Reason::IdempotencyInFlight);
@@ -243,7 +243,7 @@ async fn the_sweeper_takes_what_has_expired_in_bounded_steps() {
     let kept = row(community, "kept", now + 60_000);
     let rows = rows.chain([kept]);
     entity::Entity::insert_many(rows)
-        .exec_without_returning(&transaction)
+        .exec_without_returning(&*transaction)
         .await
         .unwrap();
     Database::commit(transaction).await.unwrap();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, EventId, Tenant, failed};
+use guildhall_data::{CommunityId, EventId, FileTransaction, Tenant, failed};
 use guildhall_proto::events::v1::{Event, event::Payload};
 use guildhall_runtime::{Result, Timestamp};
 use prost::Message;
@@ -160,4 +160,13 @@ pub async fn append(transaction: &impl ConnectionTrait, events: Vec<NewEvent>) -
         .await
         .map_err(failed)?;
     Ok(())
+}
+
+/// The same in a group commit on a SQLite file.
+///
+/// # Errors
+/// When the statement fails: roll back.
+pub fn append_to_file(transaction: &FileTransaction<'_>, events: Vec<NewEvent>) -> Result<()> {
+    let rows: Vec<_> = events.into_iter().map(NewEvent::into_row).collect();
+    transaction.insert::<entity::Entity>(&rows)
 }

@@ -56,7 +56,7 @@ fn is_passing(cause: &sea_orm::SqlxError) -> bool {
 }
 
 /// SQLite numbers its errors, PostgreSQL has classes of five characters.
-fn passes(code: &str) -> bool {
+pub(super) fn passes(code: &str) -> bool {
     match code {
         // SQLite: busy and its kinds, disk full.
         "5" | "13" | "261" | "517" => true,

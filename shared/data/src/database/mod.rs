@@ -1,25 +1,32 @@
 //! Connect, migrate, read and write.
 //!
-//! On SQLite one connection writes and a few read: a transaction that first reads and then writes
-//! would otherwise lose against another with "database is locked", whatever the busy timeout. On
-//! PostgreSQL readers, writers and group commits have pools of their own, so none starves the others.
+//! On SQLite one transaction writes at a time, in turn, and a few connections read: a transaction that
+//! first reads and then writes would otherwise lose against another with "database is locked",
+//! whatever the busy timeout. On PostgreSQL readers, writers and group commits have pools of their own, so none starves the others.
 
 mod failure;
+pub mod file;
 mod postgres;
 mod sqlite;
 mod traced;
+mod turn;
 
 use std::time::Instant;
 
 use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
 pub use failure::failed;
+pub use turn::Transaction;
 
+use self::{
+    file::File,
+    turn::{Turn, Turns},
+};
 use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
@@ -46,7 +53,14 @@ pub struct Database {
     backend: Backend,
     reader: Pool,
     writer: Pool,
-    batcher: Pool,
+    batcher: Batcher,
+}
+
+/// What group commits write on.
+#[derive(Debug, Clone)]
+enum Batcher {
+    Sqlite { file: File, turns: Turns },
+    Postgres(Pool),
 }
 
 /// Connections, and what is counted of them.
@@ -97,37 +111,58 @@ impl Database {
         &self.reader.connections
     }
 
+    /// The file on which group commits write, where there is one; elsewhere they use
+    /// [`begin_batch`](Self::begin_batch).
+    #[must_use]
+    pub fn file(&self) -> Option<&File> {
+        match &self.batcher {
+            Batcher::Sqlite { file, .. } => Some(file),
+            Batcher::Postgres(_) => None,
+        }
+    }
+
     /// Begins a transaction that may write.
     ///
     /// # Errors
     /// UNREACHABLE when no connection comes free in time.
-    pub async fn begin(&self) -> Result<DatabaseTransaction> {
-        begin(&self.writer).await
+    pub async fn begin(&self) -> Result<Transaction> {
+        match &self.batcher {
+            Batcher::Sqlite { turns, .. } => begin(&self.writer, Some(turns)).await,
+            Batcher::Postgres(_) => begin(&self.writer, None).await,
+        }
     }
 
-    /// Begins a transaction of a [group commit](crate::group_commit), which never waits for the
-    /// connections of others.
+    /// Begins a transaction of a [group commit](crate::group_commit). On PostgreSQL it never waits
+    /// for the connections of others.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
-    pub async fn begin_batch(&self) -> Result<DatabaseTransaction> {
-        begin(&self.batcher).await
+    pub async fn begin_batch(&self) -> Result<Transaction> {
+        match &self.batcher {
+            Batcher::Sqlite { turns, .. } => begin(&self.writer, Some(turns)).await,
+            Batcher::Postgres(pool) => begin(pool, None).await,
+        }
     }
 
     /// Commits a transaction.
     ///
     /// # Errors
     /// OUTCOME_UNKNOWN when the connection died in between.
-    pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
-        let backend = transaction.get_database_backend();
-        traced::step("COMMIT", backend, transaction.commit())
-            .await
-            .map_err(|error| outcome_unknown().caused_by(error))
+    pub async fn commit(transaction: Transaction) -> Result<()> {
+        let Transaction { inner, turn } = transaction;
+        let backend = inner.get_database_backend();
+        let committed = traced::step("COMMIT", backend, inner.commit()).await;
+        drop(turn);
+        committed.map_err(|error| outcome_unknown().caused_by(error))
     }
 }
 
-async fn begin(pool: &Pool) -> Result<DatabaseTransaction> {
+async fn begin(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
     let asked_at = Instant::now();
+    let turn = match turns {
+        Some(turns) => Some(turns.take().await?),
+        None => None,
+    };
     let options = TransactionOptions {
         isolation_level: None,
         access_mode: None,
@@ -137,7 +172,8 @@ async fn begin(pool: &Pool) -> Result<DatabaseTransaction> {
     let begun = pool.connections.begin_with_options(options);
     let begun = traced::step("BEGIN", backend, begun).await;
     pool.figures.begun(asked_at);
-    begun.map_err(failed)
+    let inner = begun.map_err(failed)?;
+    Ok(Transaction { inner, turn })
 }
 
 /// Nobody can say whether a write was stored.

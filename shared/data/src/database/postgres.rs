@@ -10,7 +10,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statem
 use sea_orm_migration::MigratorTrait;
 use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
-use super::{Backend, Database, Pool, failed};
+use super::{Backend, Batcher, Database, Pool, failed};
 use crate::storage::PostgresServer;
 
 /// Connections that read. Measured on two cores, 8 to 16 in all carry the most transactions.
@@ -62,21 +62,25 @@ pub(super) async fn open<M: MigratorTrait>(
         .options(&name)
         .application_name(&format!("guildhall-{service}"));
     let cannot_open = |error: DbErr| cannot_open(server, &name, &error);
-    let alone = connect(&options, 1).await.map_err(cannot_open)?;
+    let alone = connect(&options, 1, 1).await.map_err(cannot_open)?;
     let synchronous_commit = require_durability(&alone).await?;
     migrate::<M>(&alone).await.map_err(cannot_open)?;
     // From here on a setting that is weakened while we run weakens nothing of ours.
     let fixed = [("synchronous_commit", synchronous_commit.as_str())];
     let options = options.options(SESSION).options(fixed);
-    let connect = async |pool, connections| {
-        let connected = connect(&options, connections).await.map_err(cannot_open);
-        connected.map(|connected| Pool::new(Backend::Postgres, service, pool, connected))
+    let connect = async |pool, connections, at_start| {
+        let connected = connect(&options, connections, at_start).await;
+        connected
+            .map_err(cannot_open)
+            .map(|connected| Pool::new(Backend::Postgres, service, pool, connected))
     };
     Ok(Database {
         backend: Backend::Postgres,
-        reader: connect("reader", READERS).await?,
-        writer: connect("writer", WRITERS).await?,
-        batcher: connect("batcher", BATCHERS).await?,
+        // Those that a crowd would have to wait for: a login takes a while on a busy machine.
+        reader: connect("reader", READERS, READERS / 2).await?,
+        writer: connect("writer", WRITERS, WRITERS / 2).await?,
+        // A connection belongs to the thread that opens it: here, to that of the group commit.
+        batcher: Batcher::Postgres(connect("batcher", BATCHERS, 0).await?),
     })
 }
 
@@ -175,13 +179,14 @@ async fn migrate<M: MigratorTrait>(alone: &DatabaseConnection) -> Result<(), DbE
 async fn connect(
     options: &PgConnectOptions,
     connections: u32,
+    at_start: u32,
 ) -> Result<DatabaseConnection, DbErr> {
     let options = options.clone();
     // The real options never enter SeaORM's own, which it shows in its traces.
     let mut pool = ConnectOptions::new("postgres://localhost");
     pool.max_connections(connections)
-        // Those that a crowd would have to wait for: a login takes a while on a busy machine.
-        .min_connections(connections.div_ceil(2))
+        .min_connections(at_start)
+        .connect_lazy(at_start == 0)
         .acquire_timeout(ACQUIRE)
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)

@@ -11,13 +11,22 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Database, Pool, failed};
+use super::{Backend, Batcher, Database, Pool, Turns, failed, file};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;
 
 /// How long a write waits for another process (`guildhall bootstrap`) to finish its own.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What makes a connection durable and quick.
+pub(super) const PRAGMAS: [(&str, &str); 5] = [
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("cache_size", "-8192"),
+    ("temp_store", "MEMORY"),
+];
 
 /// Opens `<directory>/<service>.db`, makes it when it is not there, and brings its tables up to
 /// date under a lock.
@@ -34,12 +43,15 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     let reader = connect(&path, READERS).await?;
     require_durability(&writer).await?;
     let pool = |name, connections| Pool::new(Backend::Sqlite, service, name, connections);
-    let writer = pool("writer", writer);
+    let turns = Turns::default();
     Ok(Database {
         backend: Backend::Sqlite,
-        batcher: writer.clone(),
         reader: pool("reader", reader),
-        writer,
+        writer: pool("writer", writer),
+        batcher: Batcher::Sqlite {
+            file: file::File::open(&path, service, turns.clone())?,
+            turns,
+        },
     })
 }
 
@@ -74,17 +86,15 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
-            sqlite
+            let options = sqlite
                 .filename(&file)
                 .in_memory(false)
                 .shared_cache(false)
                 .create_if_missing(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
-                .pragma("foreign_keys", "ON")
-                .pragma("cache_size", "-8192")
-                .pragma("temp_store", "MEMORY")
+                .busy_timeout(BUSY_TIMEOUT);
+            PRAGMAS.into_iter().fold(options, |options, (name, value)| {
+                options.pragma(name, value)
+            })
         });
     sea_orm::Database::connect(options)
         .await
@@ -94,7 +104,11 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
 /// Reads the settings back: what was asked for is not always what a file system gives.
 async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
     let journal = pragma::<String>(connection, "journal_mode").await?;
-    let synchronous = pragma::<i32>(connection, "synchronous").await?;
+    durable(&journal, pragma(connection, "synchronous").await?)
+}
+
+/// Whether these settings keep what was acknowledged.
+pub(super) fn durable(journal: &str, synchronous: i32) -> Result<()> {
     // 2 is FULL: the log is flushed before a commit is answered.
     if !journal.eq_ignore_ascii_case("wal") || synchronous < 2 {
         return Err(Error::bug(format!(

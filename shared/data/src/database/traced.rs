@@ -1,14 +1,16 @@
 //! Spans of what the database does for a sampled request.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use guildhall_runtime::trace;
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, Tracer},
 };
-use sea_orm::{DatabaseConnection, DbBackend, metric::Info};
-use tracing::{Instrument, field::Empty};
+use sea_orm::{DatabaseConnection, DbBackend};
+use tracing::{Instrument, Span, field::Empty};
+
+use crate::Backend;
 
 /// How much of a statement a span shows; a group insert on SQLite has thousands of placeholders.
 const MAX_TEXT: usize = 1024;
@@ -26,23 +28,37 @@ pub(super) fn watch(connections: &mut DatabaseConnection, service: &str) {
     );
     connections.set_metric_callback(move |info| {
         if trace::is_sampled() {
-            record(info, system, &service);
+            let text = &info.statement.sql;
+            record(text, info.elapsed, info.failed, system, &service);
         }
     });
 }
 
-/// SeaORM tells of a statement when it is over: the span begins in the past.
-fn record(info: &Info<'_>, system: &'static str, service: &str) {
+/// A statement that SeaORM knows nothing of, and that is over.
+pub(super) fn statement(text: &str, began: Instant, failed: bool, service: &str) {
+    if trace::is_sampled() {
+        record(
+            text,
+            began.elapsed(),
+            failed,
+            system(DbBackend::Sqlite),
+            service,
+        );
+    }
+}
+
+/// A statement is told of when it is over: the span begins in the past.
+fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, service: &str) {
     let Some(tracer) = trace::tracer() else {
         return;
     };
     let end = SystemTime::now();
-    let text = info.statement.sql.trim();
+    let text = text.trim();
     let operation = text.split_whitespace().next().unwrap_or_default();
     let mut span = tracer
         .span_builder(format!("{operation} {service}"))
         .with_kind(SpanKind::Client)
-        .with_start_time(end - info.elapsed)
+        .with_start_time(end - elapsed)
         .with_attributes([
             KeyValue::new("db.system.name", system),
             KeyValue::new("db.namespace", service.to_owned()),
@@ -50,7 +66,7 @@ fn record(info: &Info<'_>, system: &'static str, service: &str) {
             KeyValue::new("db.query.text", shortened(text).to_owned()),
         ])
         .start_with_context(tracer, &Context::current());
-    if info.failed {
+    if failed {
         span.set_status(Status::error(""));
     }
     span.end_with_timestamp(end);
@@ -62,7 +78,26 @@ pub(super) async fn step<T, E>(
     backend: DbBackend,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let span = tracing::info_span!(
+    let span = step_of(operation, backend);
+    let done = work.instrument(span.clone()).await;
+    judge(&span, &done);
+    done
+}
+
+/// The same on the calling thread.
+pub(super) fn now<T, E>(
+    operation: &'static str,
+    backend: Backend,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let span = step_of(operation, backend.into());
+    let done = span.in_scope(work);
+    judge(&span, &done);
+    done
+}
+
+fn step_of(operation: &'static str, backend: DbBackend) -> Span {
+    tracing::info_span!(
         target: trace::TARGET,
         "transaction",
         otel.name = operation,
@@ -70,12 +105,13 @@ pub(super) async fn step<T, E>(
         otel.status_code = Empty,
         db.system.name = system(backend),
         db.operation.name = operation,
-    );
-    let done = work.instrument(span.clone()).await;
+    )
+}
+
+fn judge<T, E>(span: &Span, done: &Result<T, E>) {
     if done.is_err() {
         span.record("otel.status_code", "ERROR");
     }
-    done
 }
 
 /// The database's name in the semantic conventions.

@@ -5,6 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use futures::{future::join_all, poll};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -60,69 +61,64 @@ fn memory(permits: usize) -> (GroupCommit<Memory>, Batches, Arc<Semaphore>) {
         passed: AtomicBool::default(),
         gate: gate.clone(),
     };
-    (GroupCommit::start(memory), batches, gate)
+    (GroupCommit::start(memory).unwrap(), batches, gate)
 }
 
-async fn submit_all(queue: &GroupCommit<Memory>, items: &[u32]) -> Vec<Result<u32>> {
-    futures::future::join_all(items.iter().map(|item| queue.submit(*item))).await
+/// Submits items while the commit of 0 is under way, so that they go in one batch: their answers,
+/// all batches, and how often that one was tried.
+async fn commit_together(items: &[u32]) -> (Vec<Result<u32>>, Vec<Vec<u32>>, usize) {
+    let (queue, batches, gate) = memory(0);
+    let mut first = Box::pin(queue.submit(0));
+    assert!(poll!(&mut first).is_pending());
+    while queue.queue.capacity() < QUEUE {
+        tokio::task::yield_now().await;
+    }
+    let mut rest = Box::pin(join_all(items.iter().map(|item| queue.submit(*item))));
+    assert!(poll!(&mut rest).is_pending());
+    gate.add_permits(100);
+    assert_eq!(first.await.unwrap(), 0);
+    let answers = rest.await;
+    let batches = batches.lock().clone();
+    (answers, batches, 99 - gate.available_permits())
 }
 
 #[tokio::test]
 async fn what_arrives_during_a_commit_goes_in_the_next() {
-    let (queue, batches, gate) = memory(0);
-    let first = tokio::spawn({
-        let queue = queue.clone();
-        async move { queue.submit(1).await }
-    });
-    // The first commit is under way once the queue is empty again.
-    while queue.queue.capacity() < QUEUE || gate.available_permits() > 0 {
-        tokio::task::yield_now().await;
-    }
-    tokio::task::yield_now().await;
-    let rest = tokio::spawn(async move { submit_all(&queue, &[2, 3, 4]).await });
-    tokio::task::yield_now().await;
-    gate.add_permits(10);
-    assert_eq!(first.await.unwrap().unwrap(), 1);
-    assert!(rest.await.unwrap().into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(*batches.lock(), [vec![1], vec![2, 3, 4]]);
+    let (answers, batches, _) = commit_together(&[2, 3, 4]).await;
+    assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(batches, [vec![0], vec![2, 3, 4]]);
 }
 
 #[tokio::test]
 async fn one_bad_item_fails_alone() {
-    let (queue, _, _) = memory(100);
-    let answers = submit_all(&queue, &[1, 13, 2]).await;
+    let (answers, batches, _) = commit_together(&[1, 13, 2]).await;
     assert_eq!(answers[0].as_ref().unwrap(), &1);
     assert_eq!(answers[1].as_ref().unwrap_err().message(), "unlucky");
     assert_eq!(answers[2].as_ref().unwrap(), &2);
+    assert_eq!(batches, [[0], [1], [2]]);
 }
 
 #[tokio::test]
 async fn an_unknown_outcome_is_looked_up() {
-    let (queue, _, _) = memory(100);
-    let answers = submit_all(&queue, &[98, 99]).await;
+    let (answers, ..) = commit_together(&[98, 99]).await;
     assert!(answers.into_iter().all(|answer| answer.is_ok()));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_was_in_the_way_for_a_moment_is_not_noticed() {
-    let (queue, batches, _) = memory(100);
-    let answers = submit_all(&queue, &[1, 502]).await;
+    let (answers, batches, _) = commit_together(&[1, 502]).await;
     assert!(answers.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(*batches.lock(), [vec![1, 502]]);
+    assert_eq!(batches, [vec![0], vec![1, 502]]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_outage_fails_all_at_once_and_not_each_on_its_own() {
-    let (queue, _, gate) = memory(100);
-    for answer in submit_all(&queue, &[1, 503, 2]).await {
+    let (answers, _, tries) = commit_together(&[1, 503, 2]).await;
+    for answer in answers {
         assert_eq!(answer.unwrap_err().reason(), Reason::Unreachable);
     }
-    let tries = 100 - gate.available_permits();
-    assert_eq!(
-        tries,
-        1 + PAUSES.len(),
-        "the batch, and again after each pause"
-    );
+    let expected = 1 + PAUSES.len();
+    assert_eq!(tries, expected, "the batch, and again after each pause");
 }
 
 #[tokio::test]
@@ -135,7 +131,7 @@ async fn a_full_queue_refuses_with_a_hint() {
             let queue = queue.clone();
             async move { queue.submit(1).await }
         });
-        match futures::poll!(&mut submit) {
+        match poll!(&mut submit) {
             std::task::Poll::Pending => waiting.push(submit),
             std::task::Poll::Ready(answer) => break answer.unwrap_err(),
         }
@@ -152,7 +148,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
         let queue = queue.clone();
         async move { queue.submit(7).await }
     });
-    assert!(futures::poll!(&mut submit).is_pending());
+    assert!(poll!(&mut submit).is_pending());
     drop(submit);
     gate.add_permits(10);
     queue.submit(8).await.unwrap();

@@ -19,7 +19,7 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use zeroize::Zeroizing;
 
-use crate::{CommunityId, Database, Tenant, failed, seal::Sealer, unnest};
+use crate::{CommunityId, Database, FileTransaction, Tenant, failed, seal::Sealer, unnest};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -231,55 +231,69 @@ impl Ticket {
         answer: &A,
     ) -> Result<()> {
         match self.row(answer)? {
-            Some(row) => record_all(transaction, vec![row]).await,
+            Some(row) => record_one(transaction, row).await,
             None => Ok(()),
         }
     }
 }
 
-/// Inserts the rows of several tickets; an expired row of the same key gives way.
-///
-/// # Errors
-/// IDEMPOTENCY_IN_FLIGHT when one of the keys was recorded meanwhile: roll back.
-pub async fn record_all(
-    transaction: &impl ConnectionTrait,
-    rows: Vec<entity::ActiveModel>,
-) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let now = Timestamp::now().as_millis();
-    for row in &rows {
-        let (Set(community), Set(credential), Set(rpc), Set(key)) =
-            (&row.community_id, &row.credential, &row.rpc, &row.key)
-        else {
-            return Err(Error::bug("an idempotency row without its key"));
-        };
-        entity::Entity::delete_many()
-            .filter(entity::Column::CommunityId.eq(*community))
-            .filter(entity::Column::Credential.eq(credential))
-            .filter(entity::Column::Rpc.eq(rpc))
-            .filter(entity::Column::Key.eq(key))
-            .filter(entity::Column::ExpiresAt.lte(now))
-            .exec(transaction)
-            .await
-            .map_err(failed)?;
-    }
-    entity::Entity::insert_many(rows)
+/// Inserts the row of a ticket; an expired row of the same key gives way.
+async fn record_one(transaction: &impl ConnectionTrait, row: entity::ActiveModel) -> Result<()> {
+    let (community, credential, rpc, key) = scope_of(&row)?;
+    entity::Entity::delete_many()
+        .filter(entity::Column::CommunityId.eq(community))
+        .filter(entity::Column::Credential.eq(credential))
+        .filter(entity::Column::Rpc.eq(rpc))
+        .filter(entity::Column::Key.eq(key))
+        .filter(entity::Column::ExpiresAt.lte(Timestamp::now().as_millis()))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    entity::Entity::insert(row)
         .exec_without_returning(transaction)
         .await
-        .map_err(|error| {
-            let error = failed(error);
-            if error.reason() == Reason::AlreadyExists {
-                in_flight()
-            } else {
-                error
-            }
-        })?;
+        .map_err(|error| taken(failed(error)))?;
     Ok(())
 }
 
-/// The twin of [`record_all`] as a part of a larger statement of PostgreSQL: what it affects are
+/// Inserts the rows of several tickets in a group commit on a file; expired rows of the same keys
+/// give way.
+///
+/// # Errors
+/// IDEMPOTENCY_IN_FLIGHT when one of the keys was recorded meanwhile: roll back.
+pub fn record_in_file(
+    transaction: &FileTransaction<'_>,
+    rows: &[entity::ActiveModel],
+) -> Result<()> {
+    const EXPIRED: &str = "DELETE FROM idempotency_keys WHERE community_id = ?1 AND credential = ?2 \
+                           AND rpc = ?3 AND key = ?4 AND expires_at <= ?5";
+    let now = Timestamp::now().as_millis();
+    for row in rows {
+        let (community, credential, rpc, key) = scope_of(row)?;
+        let scope = (community.to_string(), credential, rpc, key, now);
+        transaction.execute(EXPIRED, scope)?;
+    }
+    transaction.insert::<entity::Entity>(rows).map_err(taken)
+}
+
+fn scope_of(row: &entity::ActiveModel) -> Result<(CommunityId, &str, &str, &str)> {
+    match (&row.community_id, &row.credential, &row.rpc, &row.key) {
+        (Set(community), Set(credential), Set(rpc), Set(key)) => {
+            Ok((*community, credential, rpc, key))
+        }
+        _ => Err(Error::bug("an idempotency row without its key")),
+    }
+}
+
+fn taken(error: Error) -> Error {
+    if error.reason() == Reason::AlreadyExists {
+        in_flight()
+    } else {
+        error
+    }
+}
+
+/// The twin of [`record_in_file`] as a part of a larger statement of PostgreSQL: what it affects are
 /// the rows recorded, and when they are fewer than given, roll back with [`in_flight`].
 ///
 /// # Errors

@@ -2,25 +2,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use guildhall_data::{ChannelId, CommunityId, MessageId, failed, idempotency};
+use guildhall_data::{ChannelId, CommunityId, MessageId, idempotency};
 use guildhall_events::outbox::NewEvent;
 use guildhall_proto::messaging::v1::Message;
 use guildhall_runtime::Result;
-use sea_orm::{DatabaseTransaction, ExprTrait, entity::prelude::*};
 
 use super::{Item, Place};
 use crate::{
-    domain::access::{channel_not_found, message_not_found},
+    domain::access::channel_not_found,
     events,
     store::{messages, sequences::Reserved},
 };
 
-/// What a batch asks of the counters.
+/// What a batch adds to counters, in the order in which rows are locked.
 pub(super) struct Wanted {
     /// Numbers in all.
     pub(super) numbers: i64,
-    /// Messages of each channel, in the order in which channels are locked.
+    /// Messages of each channel.
     pub(super) channels: BTreeMap<(CommunityId, ChannelId), i64>,
+    /// Replies to each message.
+    pub(super) replies: BTreeMap<(CommunityId, MessageId), i64>,
 }
 
 /// What the counters gave.
@@ -42,10 +43,15 @@ impl Wanted {
         let mut wanted = Self {
             numbers: 0,
             channels: BTreeMap::new(),
+            replies: BTreeMap::new(),
         };
         for item in items {
-            let channel = (item.channel.community, item.channel.id);
+            let community = item.channel.community;
+            let channel = (community, item.channel.id);
             *wanted.channels.entry(channel).or_default() += 1;
+            if let Some((parent, _)) = item.parent {
+                *wanted.replies.entry((community, parent)).or_default() += 1;
+            }
             wanted.numbers += 1;
         }
         wanted
@@ -82,47 +88,4 @@ impl Rows {
         }
         Ok((rows, shown))
     }
-}
-
-/// Adds to the reply counters of the parents.
-pub(super) async fn count_replies(
-    transaction: &DatabaseTransaction,
-    items: &[Item],
-    moment: i64,
-) -> Result<()> {
-    let mut wanted: BTreeMap<(CommunityId, MessageId), i64> = BTreeMap::new();
-    for item in items {
-        if let Some((parent, _)) = item.parent {
-            *wanted.entry((item.channel.community, parent)).or_default() += 1;
-        }
-    }
-    for ((community, count), parents) in by_count(&wanted) {
-        let expected = parents.len() as u64;
-        let counted = messages::Entity::update_many()
-            .col_expr(
-                messages::Column::ReplyCount,
-                Expr::col(messages::Column::ReplyCount).add(count),
-            )
-            .col_expr(messages::Column::LastReplyAt, Expr::val(moment))
-            .filter(messages::Column::CommunityId.eq(community))
-            .filter(messages::Column::Id.is_in(parents))
-            .exec(transaction)
-            .await
-            .map_err(failed)?;
-        if counted.rows_affected != expected {
-            return Err(message_not_found());
-        }
-    }
-    Ok(())
-}
-
-/// Rows to which the same is added share a statement.
-pub(super) fn by_count<Id: Copy>(
-    wanted: &BTreeMap<(CommunityId, Id), i64>,
-) -> BTreeMap<(CommunityId, i64), Vec<Id>> {
-    let mut groups: BTreeMap<_, Vec<Id>> = BTreeMap::new();
-    for ((community, id), count) in wanted {
-        groups.entry((*community, *count)).or_default().push(*id);
-    }
-    groups
 }

@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use guildhall_data::{
-    Backend, CommunityId, Database, MessageId, Ticket, TopicId,
+    CommunityId, Database, MessageId, Ticket, TopicId,
     group_commit::{Batch, Failure},
     idempotency,
 };
@@ -22,9 +22,7 @@ use guildhall_events::{Signal, Signals};
 use guildhall_proto::messaging::v1::{Message, ReplyMessageResponse, SendMessageResponse};
 use guildhall_runtime::{Error, Reason, Result};
 use prost::Message as _;
-use sea_orm::DatabaseTransaction;
 
-use self::batch::{Rows, Wanted};
 use super::{messages, sequences};
 use crate::{
     domain::{Channel, Content, Member},
@@ -119,28 +117,11 @@ impl Append {
         Self { database, signals }
     }
 
-    /// Everything up to the COMMIT.
-    async fn write(&self, items: &[Item]) -> Result<(DatabaseTransaction, Vec<Message>)> {
-        let transaction = self.database.begin_batch().await?;
-        let (backend, wanted) = (self.database.backend(), Wanted::of(items));
-        let counted = match backend {
-            Backend::Sqlite => sqlite::count(&transaction, &wanted).await?,
-            Backend::Postgres => postgres::count(&transaction, &wanted).await?,
-        };
-        batch::count_replies(&transaction, items, counted.reserved.moment).await?;
-        let (rows, shown) = Rows::of(items, counted)?;
-        match backend {
-            Backend::Sqlite => sqlite::insert(&transaction, rows).await?,
-            Backend::Postgres => postgres::insert(&transaction, rows).await?,
-        }
-        Ok((transaction, shown))
-    }
-
     /// Those of the items that are stored. Whoever still commits one holds the sequence: waiting
     /// for it is waiting for his end.
     async fn stored(&self, items: &[Item]) -> Result<HashMap<MessageId, messages::Model>> {
         let transaction = self.database.begin_batch().await?;
-        sequences::wait(&transaction).await?;
+        sequences::wait(&*transaction).await?;
         let mut wanted: BTreeMap<CommunityId, Vec<MessageId>> = BTreeMap::new();
         for item in items {
             let ids = wanted.entry(item.channel.community).or_default();
@@ -148,7 +129,7 @@ impl Append {
         }
         let mut stored = HashMap::with_capacity(items.len());
         for (community, ids) in wanted {
-            let rows = messages::get_all(&transaction, community, ids).await?;
+            let rows = messages::get_all(&*transaction, community, ids).await?;
             stored.extend(rows.into_iter().map(|row| (row.id, row)));
         }
         Ok(stored)
@@ -171,11 +152,10 @@ impl Batch for Append {
     const NAME: &'static str = "messages";
 
     async fn commit(&self, items: &[Item]) -> Result<Vec<Message>, Failure> {
-        let written = in_time(self.write(items)).await;
-        let (transaction, answers) = written.map_err(Failure::RolledBack)?;
-        in_time(Database::commit(transaction))
-            .await
-            .map_err(Failure::Unknown)?;
+        let answers = match self.database.file() {
+            Some(file) => sqlite::store(file, items).await?,
+            None => postgres::store(&self.database, items).await?,
+        };
         self.announce(items);
         Ok(answers)
     }

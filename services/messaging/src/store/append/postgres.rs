@@ -1,19 +1,30 @@
 //! The group insert on PostgreSQL: two statements a batch, whatever its size, because each is a way
 //! over the network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use guildhall_data::{Backend, ChannelId, failed, idempotency, unnest};
+use guildhall_data::{
+    Backend, ChannelId, CommunityId, Database, MessageId, Transaction, failed,
+    group_commit::Failure, idempotency, unnest,
+};
 use guildhall_events::outbox::{self, NewEvent};
+use guildhall_proto::messaging::v1::Message;
 use guildhall_runtime::{Error, Result, Timestamp};
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel, QueryResult, Statement,
+    DatabaseTransaction, ExprTrait, IntoActiveModel, QueryResult, Statement,
     entity::prelude::*,
     sea_query::{ArrayType, Value},
 };
 
-use super::batch::{Counted, Rows, Wanted};
-use crate::store::{messages, sequences::Reserved};
+use super::{
+    Item,
+    batch::{Counted, Rows, Wanted},
+    in_time,
+};
+use crate::{
+    domain::access::message_not_found,
+    store::{messages, sequences::Reserved},
+};
 
 /// The sequence comes first, because the channels are joined to it: who holds it is alone, so
 /// channels cannot wait crosswise.
@@ -33,8 +44,29 @@ WITH reserved AS (
 SELECT reserved.first, reserved.moment, counted.id, counted.before
 FROM reserved LEFT JOIN counted ON true";
 
+/// Stores a batch.
+pub(super) async fn store(database: &Database, items: &[Item]) -> Result<Vec<Message>, Failure> {
+    let written = in_time(write(database, items)).await;
+    let (transaction, answers) = written.map_err(Failure::RolledBack)?;
+    in_time(Database::commit(transaction))
+        .await
+        .map_err(Failure::Unknown)?;
+    Ok(answers)
+}
+
+/// Everything up to the COMMIT.
+async fn write(database: &Database, items: &[Item]) -> Result<(Transaction, Vec<Message>)> {
+    let transaction = database.begin_batch().await?;
+    let wanted = Wanted::of(items);
+    let counted = count(&transaction, &wanted).await?;
+    count_replies(&transaction, &wanted.replies, counted.reserved.moment).await?;
+    let (rows, shown) = Rows::of(items, counted)?;
+    insert(&transaction, rows).await?;
+    Ok((transaction, shown))
+}
+
 /// Reserves the numbers and adds to the counters of the channels.
-pub(super) async fn count(transaction: &DatabaseTransaction, wanted: &Wanted) -> Result<Counted> {
+async fn count(transaction: &DatabaseTransaction, wanted: &Wanted) -> Result<Counted> {
     let mut arguments = unnest::Arguments::default();
     arguments.push(wanted.numbers);
     arguments.push(Timestamp::now().as_millis());
@@ -76,8 +108,41 @@ fn counted(rows: &[QueryResult]) -> Result<Result<Counted>, DbErr> {
     Ok(Ok(Counted { reserved, before }))
 }
 
+/// Adds to the reply counters of the parents. Those to which the same is added share a statement.
+async fn count_replies(
+    transaction: &DatabaseTransaction,
+    wanted: &BTreeMap<(CommunityId, MessageId), i64>,
+    moment: i64,
+) -> Result<()> {
+    let mut groups: BTreeMap<_, Vec<MessageId>> = BTreeMap::new();
+    for ((community, parent), count) in wanted {
+        groups
+            .entry((*community, *count))
+            .or_default()
+            .push(*parent);
+    }
+    for ((community, count), parents) in groups {
+        let expected = parents.len() as u64;
+        let counted = messages::Entity::update_many()
+            .col_expr(
+                messages::Column::ReplyCount,
+                Expr::col(messages::Column::ReplyCount).add(count),
+            )
+            .col_expr(messages::Column::LastReplyAt, Expr::val(moment))
+            .filter(messages::Column::CommunityId.eq(community))
+            .filter(messages::Column::Id.is_in(parents))
+            .exec(transaction)
+            .await
+            .map_err(failed)?;
+        if counted.rows_affected != expected {
+            return Err(message_not_found());
+        }
+    }
+    Ok(())
+}
+
 /// Stores all rows in one statement.
-pub(super) async fn insert(transaction: &DatabaseTransaction, rows: Rows) -> Result<()> {
+async fn insert(transaction: &DatabaseTransaction, rows: Rows) -> Result<()> {
     let mut arguments = unnest::Arguments::default();
     let messages = rows.messages.into_iter();
     let messages = messages.map(messages::Model::into_active_model).collect();

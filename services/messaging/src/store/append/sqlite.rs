@@ -1,48 +1,89 @@
-//! The group insert on SQLite, where a statement costs a call and no way over the network.
+//! The group insert on SQLite, where a statement costs a call and no way over the network: a row has
+//! one of its own, prepared once.
 
 use std::collections::HashMap;
 
-use guildhall_data::{failed, idempotency};
+use guildhall_data::{FileTransaction, database::file::File, group_commit::Failure, idempotency};
 use guildhall_events::outbox;
-use guildhall_runtime::Result;
-use sea_orm::{DatabaseTransaction, ExprTrait, IntoActiveModel, entity::prelude::*};
+use guildhall_proto::messaging::v1::Message;
+use guildhall_runtime::{Error, Result, Timestamp};
+use sea_orm::IntoActiveModel;
 
-use super::batch::{Counted, Rows, Wanted, by_count};
-use crate::store::{channels, messages, sequences};
+use super::{
+    Item,
+    batch::{Counted, Rows, Wanted},
+};
+use crate::{
+    domain::access::message_not_found,
+    store::{messages, sequences::Reserved},
+};
+
+const RESERVE: &str = "
+UPDATE sequences
+SET last_number = last_number + ?1, last_moment = max(last_moment, ?2)
+WHERE name = 'messages'
+RETURNING last_number - ?1 + 1, last_moment";
+
+const COUNT: &str = "
+UPDATE channels
+SET last_seq = last_seq + ?1
+WHERE community_id = ?2 AND id = ?3
+RETURNING last_seq - ?1";
+
+const COUNT_REPLIES: &str = "
+UPDATE messages
+SET reply_count = reply_count + ?1, last_reply_at = ?2
+WHERE community_id = ?3 AND id = ?4";
+
+/// Stores a batch.
+pub(super) async fn store(file: &File, items: &[Item]) -> Result<Vec<Message>, Failure> {
+    file.write(|transaction| {
+        let wanted = Wanted::of(items);
+        let counted = count(transaction, &wanted)?;
+        count_replies(transaction, &wanted, counted.reserved.moment)?;
+        let (rows, shown) = Rows::of(items, counted)?;
+        insert(transaction, rows)?;
+        Ok(shown)
+    })
+    .await
+}
 
 /// Reserves the numbers and adds to the counters of the channels.
-pub(super) async fn count(transaction: &DatabaseTransaction, wanted: &Wanted) -> Result<Counted> {
-    let reserved = sequences::reserve(transaction, wanted.numbers).await?;
+fn count(transaction: &FileTransaction<'_>, wanted: &Wanted) -> Result<Counted> {
+    let parameters = (wanted.numbers, Timestamp::now().as_millis());
+    let reserved = transaction.query(RESERVE, parameters, |row| {
+        Ok(Reserved {
+            first: row.get(0)?,
+            moment: row.get(1)?,
+        })
+    })?;
+    let gone = || Error::bug("the sequence of messages is gone");
+    let reserved = reserved.into_iter().next().ok_or_else(gone)?;
     let mut before = HashMap::with_capacity(wanted.channels.len());
-    for ((community, count), channels) in by_count(&wanted.channels) {
-        let counted = channels::Entity::update_many()
-            .col_expr(
-                channels::Column::LastSeq,
-                Expr::col(channels::Column::LastSeq).add(count),
-            )
-            .filter(channels::Column::CommunityId.eq(community))
-            .filter(channels::Column::Id.is_in(channels))
-            .exec_with_returning(transaction)
-            .await
-            .map_err(failed)?;
-        before.extend(
-            counted
-                .into_iter()
-                .map(|channel| (channel.id, channel.last_seq - count)),
-        );
+    for ((community, channel), count) in &wanted.channels {
+        let parameters = (count, community.to_string(), channel.to_string());
+        let counted = transaction.query(COUNT, parameters, |row| row.get(0))?;
+        before.extend(counted.into_iter().map(|seq| (*channel, seq)));
     }
     Ok(Counted { reserved, before })
 }
 
-/// Stores all rows.
-pub(super) async fn insert(transaction: &DatabaseTransaction, rows: Rows) -> Result<()> {
-    outbox::append(transaction, rows.events).await?;
-    idempotency::record_all(transaction, rows.answers).await?;
-    // A batch has at most 512 rows of 18 values: far below SQLite's limit of 32,766.
-    let messages = rows.messages.into_iter();
-    messages::Entity::insert_many(messages.map(messages::Model::into_active_model))
-        .exec_without_returning(transaction)
-        .await
-        .map_err(failed)?;
+/// Adds to the reply counters of the parents.
+fn count_replies(transaction: &FileTransaction<'_>, wanted: &Wanted, moment: i64) -> Result<()> {
+    for ((community, parent), count) in &wanted.replies {
+        let parameters = (count, moment, community.to_string(), parent.to_string());
+        if transaction.execute(COUNT_REPLIES, parameters)? == 0 {
+            return Err(message_not_found());
+        }
+    }
     Ok(())
+}
+
+/// Stores all rows.
+fn insert(transaction: &FileTransaction<'_>, rows: Rows) -> Result<()> {
+    outbox::append_to_file(transaction, rows.events)?;
+    idempotency::record_in_file(transaction, &rows.answers)?;
+    let messages = rows.messages.into_iter();
+    let messages: Vec<_> = messages.map(messages::Model::into_active_model).collect();
+    transaction.insert::<messages::Entity>(&messages)
 }

@@ -1,0 +1,52 @@
+//! Who writes to a SQLite file takes turns with all others who do: its own lock is unfair, and knows
+//! no queue.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use guildhall_runtime::Result;
+use sea_orm::DatabaseTransaction;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::failure::unreachable_now;
+use crate::metrics::count_timeout;
+
+/// How long a write waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The queue of those who want to write. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns(Arc<Mutex<()>>);
+
+/// The right to write, until dropped.
+#[derive(Debug)]
+pub(super) struct Turn(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()>);
+
+impl Turns {
+    /// Waits for the turn of the caller.
+    ///
+    /// # Errors
+    /// UNREACHABLE when that takes too long.
+    pub async fn take(&self) -> Result<Turn> {
+        let taken = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).lock_owned()).await;
+        taken.map(Turn).map_err(|elapsed| {
+            count_timeout();
+            unreachable_now(elapsed)
+        })
+    }
+}
+
+/// A transaction that may write. Dropped without a commit, it is rolled back.
+#[derive(Debug)]
+pub struct Transaction {
+    // In this order: the next in turn must find it ended.
+    pub(super) inner: DatabaseTransaction,
+    pub(super) turn: Option<Turn>,
+}
+
+impl Deref for Transaction {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
