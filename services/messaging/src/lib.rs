@@ -80,7 +80,7 @@ impl Messaging {
             rooms: Rooms::new(database.clone(), &signals),
             idempotency: Idempotency::new(database.clone()),
             arrivals: Arrivals::listen(&signals),
-            appends: GroupCommit::start(Append::new(database.clone(), signals.clone()))?,
+            appends: GroupCommit::start(Append::new(database.clone(), signals.clone())).await?,
             turns: Turns::default(),
             places: Places::default(),
             shutdown: shutdown.clone(),

@@ -61,6 +61,9 @@ pub trait Batch: Send + Sync + 'static {
     /// What its metrics call it.
     const NAME: &'static str;
 
+    /// Opens what is needed, on the thread that commits.
+    async fn prepare(&self) -> Result<()>;
+
     /// Stores all items in one transaction and answers them in their order.
     async fn commit(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, Failure>;
 
@@ -103,22 +106,21 @@ impl<B: Batch> GroupCommit<B> {
     /// Starts the thread that commits. It ends with the last clone of the queue.
     ///
     /// # Errors
-    /// When the system has no thread to give.
-    pub fn start(batch: B) -> Result<Self> {
+    /// When the system has no thread to give, and what the batch says of its
+    /// [`prepare`](Batch::prepare).
+    pub async fn start(batch: B) -> Result<Self> {
         let (queue, arrivals) = mpsc::channel(QUEUE);
         let figures = CommitFigures::of(B::NAME);
         let committer = Committer {
             batch,
             figures: figures.clone(),
         };
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::internal)?;
+        let (ready, started) = oneshot::channel();
         thread::Builder::new()
             .name(format!("commit-{}", B::NAME))
-            .spawn(move || runtime.block_on(run(Arc::new(committer), arrivals)))
+            .spawn(move || commit_on_this_thread(committer, arrivals, ready))
             .map_err(Error::internal)?;
+        started.await.map_err(Error::internal)??;
         Ok(Self { queue, figures })
     }
 
@@ -154,6 +156,26 @@ impl<B: Batch> GroupCommit<B> {
 struct Committer<B> {
     batch: B,
     figures: CommitFigures,
+}
+
+fn commit_on_this_thread<B: Batch>(
+    committer: Committer<B>,
+    arrivals: mpsc::Receiver<Pending<B>>,
+    ready: oneshot::Sender<Result<()>>,
+) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime.map_err(Error::internal) {
+        Ok(runtime) => runtime,
+        // Whoever no longer waits for the start needs no commits.
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    runtime.block_on(async move {
+        let prepared = committer.batch.prepare().await;
+        let is_ready = prepared.is_ok();
+        if ready.send(prepared).is_ok() && is_ready {
+            run(Arc::new(committer), arrivals).await;
+        }
+    });
 }
 
 async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receiver<Pending<B>>) {

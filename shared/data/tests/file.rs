@@ -4,6 +4,8 @@
     reason = "a fixture that fails must fail its test"
 )]
 
+use std::time::Duration;
+
 use futures::poll;
 use guildhall_data::{
     CommunityId, Database, Storage, Tenant, Transaction,
@@ -14,7 +16,7 @@ use guildhall_runtime::Reason;
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use tempfile::TempDir;
-use tokio::{runtime::Handle, task};
+use tokio::{runtime::Handle, task, time::timeout};
 
 struct Migrator;
 
@@ -116,10 +118,15 @@ async fn a_batch_waits_for_another_process() {
     let other = open(&folder).await;
     let held = other.begin().await.unwrap();
     insert(&held, community, "of another process").await;
-    let batch = task::spawn_blocking({
+    let mut batch = task::spawn_blocking({
         let (database, runtime) = (database.clone(), Handle::current());
         move || runtime.block_on(write(&database, community, &["of this"]))
     });
+    let moment = Duration::from_millis(50);
+    assert!(
+        timeout(moment, &mut batch).await.is_err(),
+        "two write at once"
+    );
     Database::commit(held).await.unwrap();
     batch.await.unwrap().unwrap();
     assert_eq!(count(&database, community).await, 2);

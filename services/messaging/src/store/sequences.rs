@@ -1,8 +1,8 @@
 //! The numbers of messages, which rise with time.
 
 use guildhall_data::failed;
-use guildhall_runtime::{Error, Result, Timestamp};
-use sea_orm::{ConnectionTrait, ExprTrait, entity::prelude::*};
+use guildhall_runtime::Result;
+use sea_orm::{ConnectionTrait, entity::prelude::*};
 
 /// The row of the messages' sequence, which a migration made.
 const MESSAGES: &str = "messages";
@@ -26,7 +26,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Numbers that a transaction has reserved.
+/// Numbers that a transaction has reserved. It holds the sequence until it ends, so numbers become
+/// visible in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserved {
     /// The first of them.
@@ -36,35 +37,16 @@ pub struct Reserved {
     pub moment: i64,
 }
 
-/// Reserves `count` numbers. Holds the sequence until the transaction ends, so numbers become
-/// visible in their order.
-///
-/// # Errors
-/// When the statement fails: roll back.
-pub async fn reserve(transaction: &impl ConnectionTrait, count: i64) -> Result<Reserved> {
-    let now = Timestamp::now().as_millis();
-    let later = Expr::case(Expr::col(Column::LastMoment).lt(now), now)
-        .finally(Expr::col(Column::LastMoment));
-    let rows = Entity::update_many()
-        .col_expr(Column::LastNumber, Expr::col(Column::LastNumber).add(count))
-        .col_expr(Column::LastMoment, later.into())
-        .filter(Column::Name.eq(MESSAGES))
-        .exec_with_returning(transaction)
-        .await
-        .map_err(failed)?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Error::bug("the sequence of messages is gone"))?;
-    Ok(Reserved {
-        first: row.last_number - count + 1,
-        moment: row.last_moment,
-    })
-}
-
-/// Waits until nobody holds the sequence, and holds it.
+/// Waits until nobody holds the sequence, and holds it until the transaction ends.
 ///
 /// # Errors
 /// UNREACHABLE when that takes too long.
 pub async fn wait(transaction: &impl ConnectionTrait) -> Result<()> {
-    reserve(transaction, 0).await.map(drop)
+    Entity::update_many()
+        .col_expr(Column::LastNumber, Expr::col(Column::LastNumber))
+        .filter(Column::Name.eq(MESSAGES))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }

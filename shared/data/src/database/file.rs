@@ -9,34 +9,42 @@ use std::{path::Path, sync::Arc, time::Instant};
 use guildhall_runtime::{Error, Reason, Result};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Params, Row, TransactionBehavior, types};
-use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IdenStatic, Iterable, Value};
+use sea_orm::{ActiveModelTrait, ActiveValue, DbBackend, EntityTrait, IdenStatic, Iterable, Value};
 
 use super::{
-    Turn, Turns,
+    Turns,
     failure::{passes, unreachable_now},
     outcome_unknown,
     sqlite::{BUSY_TIMEOUT, PRAGMAS, durable},
-    traced,
+    traced::{self, Step},
 };
-use crate::{Backend, group_commit::Failure};
+use crate::{group_commit::Failure, metrics::PoolFigures};
 
 /// A service's SQLite file, for its group commits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct File {
     service: Arc<str>,
     turns: Turns,
+    figures: PoolFigures,
     connection: Arc<Mutex<Connection>>,
 }
 
 impl File {
-    pub(super) fn open(path: &Path, service: &str, turns: Turns) -> Result<Self> {
+    /// `figures` are those of the other writers: all wait for each other.
+    pub(super) fn open(path: &Path, service: &str, figures: PoolFigures) -> Result<Self> {
         let connection = connect(path).map_err(failed)?;
         require_durability(&connection)?;
         Ok(Self {
             service: service.into(),
-            turns,
+            turns: Turns::default(),
+            figures,
             connection: Arc::new(Mutex::new(connection)),
         })
+    }
+
+    /// The queue of all who write to the file.
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Writes in one transaction and commits it. It runs on the calling thread, and blocks it.
@@ -47,26 +55,31 @@ impl File {
         &self,
         write: impl FnOnce(&FileTransaction<'_>) -> Result<T>,
     ) -> Result<T, Failure> {
-        let turn = self.turns.take().await.map_err(Failure::RolledBack)?;
-        self.write_in(turn, write)
+        let (asked_at, begin) = (Instant::now(), Step::of("BEGIN", DbBackend::Sqlite));
+        let turn = begin.run(self.turns.take()).await;
+        let turn = turn.inspect_err(|_| self.figures.begun(asked_at));
+        let _turn = turn.map_err(Failure::RolledBack)?;
+        self.write_now(&begin, asked_at, write)
     }
 
-    fn write_in<T>(
+    fn write_now<T>(
         &self,
-        _turn: Turn,
+        begin: &Step,
+        asked_at: Instant,
         write: impl FnOnce(&FileTransaction<'_>) -> Result<T>,
     ) -> Result<T, Failure> {
         let mut connection = self.connection.lock();
         let connection = &mut *connection;
-        let begun = traced::now("BEGIN", Backend::Sqlite, move || {
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)
-        });
+        let begun = begin
+            .run_here(move || connection.transaction_with_behavior(TransactionBehavior::Immediate));
+        self.figures.begun(asked_at);
         let transaction = FileTransaction {
             inner: begun.map_err(|error| Failure::RolledBack(failed(error)))?,
             service: &self.service,
         };
         let written = write(&transaction).map_err(Failure::RolledBack)?;
-        traced::now("COMMIT", Backend::Sqlite, || transaction.inner.commit())
+        Step::of("COMMIT", DbBackend::Sqlite)
+            .run_here(|| transaction.inner.commit())
             .map_err(|error| Failure::Unknown(outcome_unknown().caused_by(error)))?;
         Ok(written)
     }
@@ -106,12 +119,11 @@ impl FileTransaction<'_> {
         })
     }
 
-    /// Inserts rows, in their order. A column that the first row does not set is left to its
-    /// default.
+    /// Inserts rows, in their order. All set the same columns; the others are left to their
+    /// defaults.
     ///
     /// # Errors
-    /// As [`execute`](Self::execute), and a bug for rows that set different columns or hold a value
-    /// of a type that no table of ours has.
+    /// As [`execute`](Self::execute), and a bug for a value of a type that no table of ours has.
     pub fn insert<E: EntityTrait>(&self, rows: &[E::ActiveModel]) -> Result<()> {
         let Some(first) = rows.first() else {
             return Ok(());

@@ -23,10 +23,7 @@ use sea_orm_migration::MigratorTrait;
 pub use failure::failed;
 pub use turn::Transaction;
 
-use self::{
-    file::File,
-    turn::{Turn, Turns},
-};
+use self::{file::File, traced::Step, turn::Turns};
 use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
@@ -59,7 +56,7 @@ pub struct Database {
 /// What group commits write on.
 #[derive(Debug, Clone)]
 enum Batcher {
-    Sqlite { file: File, turns: Turns },
+    Sqlite(File),
     Postgres(Pool),
 }
 
@@ -111,12 +108,12 @@ impl Database {
         &self.reader.connections
     }
 
-    /// The file on which group commits write, where there is one; elsewhere they use
+    /// The file on which group commits write, where there is one; on a server they write in
     /// [`begin_batch`](Self::begin_batch).
     #[must_use]
     pub fn file(&self) -> Option<&File> {
         match &self.batcher {
-            Batcher::Sqlite { file, .. } => Some(file),
+            Batcher::Sqlite(file) => Some(file),
             Batcher::Postgres(_) => None,
         }
     }
@@ -124,22 +121,19 @@ impl Database {
     /// Begins a transaction that may write.
     ///
     /// # Errors
-    /// UNREACHABLE when no connection comes free in time.
+    /// UNREACHABLE when no connection comes free in time, or no turn.
     pub async fn begin(&self) -> Result<Transaction> {
-        match &self.batcher {
-            Batcher::Sqlite { turns, .. } => begin(&self.writer, Some(turns)).await,
-            Batcher::Postgres(_) => begin(&self.writer, None).await,
-        }
+        begin(&self.writer, self.file().map(File::turns)).await
     }
 
-    /// Begins a transaction of a [group commit](crate::group_commit). On PostgreSQL it never waits
-    /// for the connections of others.
+    /// Begins a transaction of a [group commit](crate::group_commit) or of its look-ups. On
+    /// PostgreSQL it never waits for the connections of others.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
     pub async fn begin_batch(&self) -> Result<Transaction> {
         match &self.batcher {
-            Batcher::Sqlite { turns, .. } => begin(&self.writer, Some(turns)).await,
+            Batcher::Sqlite(file) => begin(&self.writer, Some(file.turns())).await,
             Batcher::Postgres(pool) => begin(pool, None).await,
         }
     }
@@ -151,14 +145,29 @@ impl Database {
     pub async fn commit(transaction: Transaction) -> Result<()> {
         let Transaction { inner, turn } = transaction;
         let backend = inner.get_database_backend();
-        let committed = traced::step("COMMIT", backend, inner.commit()).await;
+        let committed = Step::of("COMMIT", backend).run(inner.commit()).await;
         drop(turn);
         committed.map_err(|error| outcome_unknown().caused_by(error))
+    }
+
+    /// Gives a transaction up, and waits for it.
+    ///
+    /// # Errors
+    /// UNREACHABLE when the connection died.
+    pub async fn roll_back(transaction: Transaction) -> Result<()> {
+        transaction.inner.rollback().await.map_err(failed)
     }
 }
 
 async fn begin(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
     let asked_at = Instant::now();
+    let begun = Step::of("BEGIN", pool.connections.get_database_backend());
+    let begun = begun.run(begin_in_turn(pool, turns)).await;
+    pool.figures.begun(asked_at);
+    begun
+}
+
+async fn begin_in_turn(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
     let turn = match turns {
         Some(turns) => Some(turns.take().await?),
         None => None,
@@ -168,10 +177,7 @@ async fn begin(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
         access_mode: None,
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
     };
-    let backend = pool.connections.get_database_backend();
-    let begun = pool.connections.begin_with_options(options);
-    let begun = traced::step("BEGIN", backend, begun).await;
-    pool.figures.begun(asked_at);
+    let begun = pool.connections.begin_with_options(options).await;
     let inner = begun.map_err(failed)?;
     Ok(Transaction { inner, turn })
 }

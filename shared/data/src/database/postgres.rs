@@ -186,7 +186,6 @@ async fn connect(
     let mut pool = ConnectOptions::new("postgres://localhost");
     pool.max_connections(connections)
         .min_connections(at_start)
-        .connect_lazy(at_start == 0)
         .acquire_timeout(ACQUIRE)
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
@@ -204,6 +203,12 @@ async fn connect(
                 })
             })
         });
+    if at_start == 0 {
+        // It keeps what its user opens: everybody who writes would wait for another login.
+        pool.connect_lazy(true)
+            .idle_timeout(None)
+            .max_lifetime(None);
+    }
     sea_orm::Database::connect(pool).await
 }
 

@@ -1,7 +1,7 @@
 //! A service's database in a SQLite file.
 
 use std::{
-    fs::{self, File},
+    fs,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,13 +11,13 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Batcher, Database, Pool, Turns, failed, file};
+use super::{Backend, Batcher, Database, Pool, failed, file::File, turn::PATIENCE};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;
 
 /// How long a write waits for another process (`guildhall bootstrap`) to finish its own.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What makes a connection durable and quick.
 pub(super) const PRAGMAS: [(&str, &str); 5] = [
@@ -43,19 +43,17 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     let reader = connect(&path, READERS).await?;
     require_durability(&writer).await?;
     let pool = |name, connections| Pool::new(Backend::Sqlite, service, name, connections);
-    let turns = Turns::default();
+    let writer = pool("writer", writer);
+    let file = File::open(&path, service, writer.figures.clone())?;
     Ok(Database {
         backend: Backend::Sqlite,
         reader: pool("reader", reader),
-        writer: pool("writer", writer),
-        batcher: Batcher::Sqlite {
-            file: file::File::open(&path, service, turns.clone())?,
-            turns,
-        },
+        writer,
+        batcher: Batcher::Sqlite(file),
     })
 }
 
-async fn lock_file(directory: &Path, service: &str) -> Result<File> {
+async fn lock_file(directory: &Path, service: &str) -> Result<fs::File> {
     let path = directory.join(format!("{service}.lock"));
     let lock = tokio::task::spawn_blocking(move || {
         let file = private_file(&path)?;
@@ -67,8 +65,8 @@ async fn lock_file(directory: &Path, service: &str) -> Result<File> {
         .map_err(|error| cannot_open(directory, error))
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
-    File::options()
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    fs::File::options()
         .write(true)
         .create(true)
         .truncate(false)
@@ -82,7 +80,7 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(BUSY_TIMEOUT)
+        .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {

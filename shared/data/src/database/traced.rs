@@ -10,9 +10,7 @@ use opentelemetry::{
 use sea_orm::{DatabaseConnection, DbBackend};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::Backend;
-
-/// How much of a statement a span shows; a group insert on SQLite has thousands of placeholders.
+/// How much of a statement a span shows: a search for hundreds of ids has as many placeholders.
 const MAX_TEXT: usize = 1024;
 
 /// Makes a span of each statement that is run for a sampled request, with its text and without its
@@ -73,44 +71,38 @@ fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, ser
 }
 
 /// A step of a transaction that is no statement of SeaORM's.
-pub(super) async fn step<T, E>(
-    operation: &'static str,
-    backend: DbBackend,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let span = step_of(operation, backend);
-    let done = work.instrument(span.clone()).await;
-    judge(&span, &done);
-    done
-}
+#[derive(Debug)]
+pub(super) struct Step(Span);
 
-/// The same on the calling thread.
-pub(super) fn now<T, E>(
-    operation: &'static str,
-    backend: Backend,
-    work: impl FnOnce() -> Result<T, E>,
-) -> Result<T, E> {
-    let span = step_of(operation, backend.into());
-    let done = span.in_scope(work);
-    judge(&span, &done);
-    done
-}
+impl Step {
+    pub fn of(operation: &'static str, backend: DbBackend) -> Self {
+        Self(tracing::info_span!(
+            target: trace::TARGET,
+            "transaction",
+            otel.name = operation,
+            otel.kind = "client",
+            otel.status_code = Empty,
+            db.system.name = system(backend),
+            db.operation.name = operation,
+        ))
+    }
 
-fn step_of(operation: &'static str, backend: DbBackend) -> Span {
-    tracing::info_span!(
-        target: trace::TARGET,
-        "transaction",
-        otel.name = operation,
-        otel.kind = "client",
-        otel.status_code = Empty,
-        db.system.name = system(backend),
-        db.operation.name = operation,
-    )
-}
+    pub async fn run<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let done = work.instrument(self.0.clone()).await;
+        self.judge(done)
+    }
 
-fn judge<T, E>(span: &Span, done: &Result<T, E>) {
-    if done.is_err() {
-        span.record("otel.status_code", "ERROR");
+    /// The same on the calling thread.
+    pub fn run_here<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let done = self.0.in_scope(work);
+        self.judge(done)
+    }
+
+    fn judge<T, E>(&self, done: Result<T, E>) -> Result<T, E> {
+        if done.is_err() {
+            self.0.record("otel.status_code", "ERROR");
+        }
+        done
     }
 }
 

@@ -11,7 +11,7 @@ use super::failure::unreachable_now;
 use crate::metrics::count_timeout;
 
 /// How long a write waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The queue of those who want to write. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,8 @@ impl Turns {
 /// A transaction that may write. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub struct Transaction {
-    // In this order: the next in turn must find it ended.
+    // When it is dropped, its rollback has only begun as the next takes his turn: SQLite lets him
+    // wait for the few milliseconds.
     pub(super) inner: DatabaseTransaction,
     pub(super) turn: Option<Turn>,
 }

@@ -20,6 +20,7 @@ struct Memory {
     batches: Batches,
     rows: Mutex<HashSet<u32>>,
     gate: Arc<Semaphore>,
+    is_broken: bool,
 }
 
 #[async_trait]
@@ -27,6 +28,13 @@ impl Batch for Memory {
     type Item = u32;
     type Answer = u32;
     const NAME: &'static str = "numbers";
+
+    async fn prepare(&self) -> Result<()> {
+        if self.is_broken {
+            return Err(Error::bug("no database"));
+        }
+        Ok(())
+    }
 
     async fn commit(&self, items: &[u32]) -> Result<Vec<u32>, Failure> {
         self.gate.acquire().await.unwrap().forget();
@@ -52,7 +60,7 @@ impl Batch for Memory {
     }
 }
 
-fn memory(permits: usize) -> (GroupCommit<Memory>, Batches, Arc<Semaphore>) {
+async fn memory(permits: usize) -> (GroupCommit<Memory>, Batches, Arc<Semaphore>) {
     let batches = Arc::new(Mutex::new(Vec::new()));
     let gate = Arc::new(Semaphore::new(permits));
     let memory = Memory {
@@ -60,14 +68,16 @@ fn memory(permits: usize) -> (GroupCommit<Memory>, Batches, Arc<Semaphore>) {
         rows: Mutex::default(),
         passed: AtomicBool::default(),
         gate: gate.clone(),
+        is_broken: false,
     };
-    (GroupCommit::start(memory).unwrap(), batches, gate)
+    let queue = GroupCommit::start(memory).await.unwrap();
+    (queue, batches, gate)
 }
 
 /// Submits items while the commit of 0 is under way, so that they go in one batch: their answers,
 /// all batches, and how often that one was tried.
 async fn commit_together(items: &[u32]) -> (Vec<Result<u32>>, Vec<Vec<u32>>, usize) {
-    let (queue, batches, gate) = memory(0);
+    let (queue, batches, gate) = memory(0).await;
     let mut first = Box::pin(queue.submit(0));
     assert!(poll!(&mut first).is_pending());
     while queue.queue.capacity() < QUEUE {
@@ -122,8 +132,21 @@ async fn an_outage_fails_all_at_once_and_not_each_on_its_own() {
 }
 
 #[tokio::test]
+async fn a_start_says_what_is_missing() {
+    let memory = Memory {
+        passed: AtomicBool::default(),
+        batches: Batches::default(),
+        rows: Mutex::default(),
+        gate: Arc::new(Semaphore::new(0)),
+        is_broken: true,
+    };
+    let refused = GroupCommit::start(memory).await.unwrap_err();
+    assert!(refused.with_causes().contains("no database"));
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_with_a_hint() {
-    let (queue, _, gate) = memory(0);
+    let (queue, _, gate) = memory(0).await;
     let mut waiting: Vec<_> = Vec::new();
     let refused = loop {
         assert!(waiting.len() <= QUEUE + BATCH, "the queue is not bounded");
@@ -143,7 +166,7 @@ async fn a_full_queue_refuses_with_a_hint() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_cancels_nothing() {
-    let (queue, batches, gate) = memory(0);
+    let (queue, batches, gate) = memory(0).await;
     let mut submit = Box::pin({
         let queue = queue.clone();
         async move { queue.submit(7).await }

@@ -29,7 +29,7 @@ use crate::{
     present,
 };
 
-/// How long the database may take for all that stands before a COMMIT, for the COMMIT, and for
+/// How long PostgreSQL may take for all that stands before a COMMIT, for the COMMIT, and for
 /// looking up what became of it.
 const STEP: Duration = Duration::from_secs(8);
 
@@ -150,6 +150,11 @@ impl Batch for Append {
     type Item = Item;
     type Answer = Message;
     const NAME: &'static str = "messages";
+
+    async fn prepare(&self) -> Result<()> {
+        let transaction = self.database.begin_batch().await?;
+        Database::roll_back(transaction).await
+    }
 
     async fn commit(&self, items: &[Item]) -> Result<Vec<Message>, Failure> {
         let answers = match self.database.file() {
