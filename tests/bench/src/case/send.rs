@@ -90,8 +90,8 @@ pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
     let platform = Platform::start().await;
     let place = Place::prepare(platform.http(), platform.demo()).await;
     let database = platform.data_dir().join("messaging.db");
-    let mut floor = Sqlite::like(&database).await?;
-    let event = sqlite::ask(&database, "SELECT max(length(payload)) FROM outbox").await?;
+    let mut floor = Sqlite::like(&database)?;
+    let event = sqlite::ask(&database, "SELECT max(length(payload)) FROM outbox")?;
     let event = usize::try_from(event)?;
     let race = Race {
         case,
@@ -100,17 +100,17 @@ pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
         target: place.sends()?,
         connections: CONNECTIONS,
     };
-    let stored = async || -> Result<Stored> {
+    let stored = || -> Result<Stored> {
         Ok(Stored {
-            messages: sqlite::ask(&database, "SELECT count(*) FROM messages").await?,
-            events: sqlite::ask(&database, "SELECT count(*) FROM outbox").await?,
-            counted: sqlite::ask(&database, "SELECT sum(last_seq) FROM channels").await?,
+            messages: sqlite::ask(&database, "SELECT count(*) FROM messages")?,
+            events: sqlite::ask(&database, "SELECT count(*) FROM outbox")?,
+            counted: sqlite::ask(&database, "SELECT sum(last_seq) FROM channels")?,
         })
     };
-    let before = stored().await?;
-    let loops = async || Ok(Sample::of(floor.run(TEXT, event, race.time()).await?));
+    let before = stored()?;
+    let loops = async || Ok(Sample::of(floor.run(TEXT, event, race.time())?));
     let (mut outcome, acknowledged) = race.run(at_once, loops).await?;
-    judge(&mut outcome, before, stored().await?, acknowledged)?;
+    judge(&mut outcome, before, stored()?, acknowledged)?;
     Ok(outcome)
 }
 

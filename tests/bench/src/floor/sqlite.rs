@@ -2,13 +2,10 @@
 
 use std::{
     path::Path,
-    str::FromStr,
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions,
-};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior::Immediate};
 use tempfile::TempDir;
 
 use super::tables::TABLES;
@@ -23,19 +20,18 @@ const PRAGMAS: [(&str, &str); 5] = [
     ("temp_store", "MEMORY"),
 ];
 
-/// One call of the driver, so that its own cost is as small as it can be.
-const SEND: &str = "
-BEGIN IMMEDIATE;
+const MESSAGE: &str = "
 INSERT INTO messages (community_id, id, number, channel_id, seq, user_id, kind, text, direct, encrypted, reply_count, created_at)
-VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, ?);
+VALUES (?1, ?2, ?3, ?4, ?3, ?1, 1, ?5, 0, 0, 0, ?3)";
+
+const EVENT: &str = "
 INSERT INTO outbox (event_id, community_id, partition, payload, created_at)
-VALUES (?, ?, 7, ?, ?);
-COMMIT";
+VALUES (?1, ?2, 7, ?3, ?4)";
 
 /// A database with tables like messaging's, and its one writer.
 #[derive(Debug)]
 pub struct Sqlite {
-    writer: SqliteConnection,
+    writer: Connection,
     number: i64,
     _folder: TempDir,
 }
@@ -46,18 +42,14 @@ impl Sqlite {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub async fn like(like: &Path) -> Result<Self> {
+    pub fn like(like: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut options = SqliteConnectOptions::new()
-            .filename(folder.path().join("floor.db"))
-            .create_if_missing(true);
+        let writer = Connection::open(folder.path().join("floor.db"))?;
         for (name, value) in PRAGMAS {
-            options = options.pragma(name, value);
+            writer.pragma_update(None, name, value)?;
         }
-        let mut writer = options.disable_statement_logging().connect().await?;
-        for statement in definitions(like).await? {
-            let made = sqlx::raw_sql(AssertSqlSafe(statement));
-            made.execute(&mut writer).await?;
+        for statement in definitions(like)? {
+            writer.execute(&statement, ())?;
         }
         Ok(Self {
             writer,
@@ -66,112 +58,80 @@ impl Sqlite {
         })
     }
 
-    /// Commits messages of this text for a while; transactions per second.
+    /// Commits messages of this text for a while, on the calling thread, with statements that are
+    /// prepared once; transactions per second.
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn run(&mut self, text: &str, event: usize, time: Duration) -> Result<f64> {
+    pub fn run(&mut self, text: &str, event: usize, time: Duration) -> Result<f64> {
         let (id, event) = ("c".repeat(24), vec![b'e'; event]);
         let (begin, first) = (Instant::now(), self.number);
         while begin.elapsed() < time {
             self.number += 1;
             let (number, own) = (self.number, format!("{:024x}", self.number));
             let channel = format!("{}{}", &id[..23], number % 8);
-            let send = sqlx::query(SEND)
-                .bind(&id)
-                .bind(&own)
-                .bind(number)
-                .bind(channel)
-                .bind(number)
-                .bind(&id)
-                .bind(text)
-                .bind(number)
-                .bind(&own)
-                .bind(&id)
-                .bind(&event)
-                .bind(number);
-            send.execute(&mut self.writer).await?;
+            let send = self.writer.transaction_with_behavior(Immediate)?;
+            send.prepare_cached(MESSAGE)?
+                .execute((&id, &own, number, channel, text))?;
+            send.prepare_cached(EVENT)?
+                .execute((&own, &id, &event, number))?;
+            send.commit()?;
         }
         Ok((self.number - first) as f64 / begin.elapsed().as_secs_f64())
     }
 }
 
 /// The statements that made the tables and indexes of a database.
-async fn definitions(of: &Path) -> Result<Vec<String>> {
-    let mut other = reader(of).await?;
+fn definitions(of: &Path) -> Result<Vec<String>> {
     let named = TABLES.map(|table| format!("'{table}'")).join(", ");
     let query = format!(
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name IN ({named})
          ORDER BY type DESC"
     );
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .fetch_all(&mut other)
-        .await?;
-    other.close().await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?)
+    let other = reader(of)?;
+    let mut statement = other.prepare(&query)?;
+    let found = statement.query_map((), |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// The number of rows of a table, or what another expression says of it.
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn ask(database: &Path, query: &'static str) -> Result<i64> {
-    let mut connection = reader(database).await?;
-    let answer = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
-    connection.close().await?;
-    Ok(answer)
+pub fn ask(database: &Path, query: &str) -> Result<i64> {
+    Ok(reader(database)?.query_one(query, (), |row| row.get(0))?)
 }
 
-async fn reader(database: &Path) -> Result<SqliteConnection> {
-    let options = SqliteConnectOptions::from_str("sqlite:")?
-        .filename(database)
-        .read_only(true)
-        .disable_statement_logging();
-    Ok(options.connect().await?)
+fn reader(database: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn every_transaction_stores_a_message_and_an_event() {
+    #[test]
+    fn every_transaction_stores_a_message_and_an_event() {
         let other = tempfile::tempdir().unwrap();
         let like = other.path().join("messaging.db");
-        let options = SqliteConnectOptions::new()
-            .filename(&like)
-            .create_if_missing(true);
-        let mut made = options.connect().await.unwrap();
         let tables = "
             CREATE TABLE messages (community_id, id, number UNIQUE, channel_id, seq, user_id, kind,
                 text, direct, encrypted, reply_count, created_at);
             CREATE TABLE outbox (position INTEGER PRIMARY KEY, event_id, community_id, partition,
                 payload, created_at);
             CREATE INDEX by_id ON messages (id)";
-        sqlx::raw_sql(tables).execute(&mut made).await.unwrap();
-        let mut floor = Sqlite::like(&like).await.unwrap();
-        let rate = floor
-            .run("hello", 10, Duration::from_millis(30))
-            .await
+        Connection::open(&like)
+            .unwrap()
+            .execute_batch(tables)
             .unwrap();
+        let mut floor = Sqlite::like(&like).unwrap();
+        let rate = floor.run("hello", 10, Duration::from_millis(30)).unwrap();
         assert!(rate > 0.0);
-        for query in [
-            "SELECT count(*) FROM messages",
-            "SELECT count(*) FROM outbox",
-        ] {
-            let rows: i64 = sqlx::query_scalar(query)
-                .fetch_one(&mut floor.writer)
-                .await
-                .unwrap();
-            assert_eq!(rows, floor.number, "{query}");
-        }
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&mut floor.writer)
-            .await
-            .unwrap();
-        assert_eq!(synchronous, 2, "durable");
+        let ask = |query| -> i64 { floor.writer.query_one(query, (), |row| row.get(0)).unwrap() };
+        assert_eq!(ask("SELECT count(*) FROM messages"), floor.number);
+        assert_eq!(ask("SELECT count(*) FROM outbox"), floor.number);
+        assert_eq!(ask("PRAGMA synchronous"), 2, "durable");
     }
 }
