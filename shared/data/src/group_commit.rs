@@ -15,8 +15,9 @@ use std::{
 use async_trait::async_trait;
 use guildhall_runtime::{
     Error, ErrorKind, Reason, Result,
-    trace::{self, Origin},
+    trace::{Origin, Part},
 };
+use opentelemetry::{KeyValue, trace::SpanKind};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot},
@@ -131,7 +132,7 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
-        let waiting = tracing::info_span!(target: trace::TARGET, "commit.wait");
+        let waiting = Part::begin("commit.wait", SpanKind::Internal, []);
         let pending = Pending {
             item,
             answer,
@@ -145,10 +146,7 @@ impl<B: Batch> GroupCommit<B> {
             self.figures.refusals.inc();
             Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
         })?;
-        answered
-            .instrument(waiting)
-            .await
-            .map_err(Error::internal)?
+        waiting.run(answered).await.map_err(Error::internal)?
     }
 }
 
@@ -190,9 +188,9 @@ async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receive
             .unzip();
         // A panic in a batch must not end the queue for everybody.
         let stores = Arc::clone(&committer);
-        let (log, span) = (log_of(&origins), span_of(&origins));
-        let stored = async move { stores.store(items, &origins).await };
-        let stored = tokio::spawn(stored.instrument(span).instrument(log)).await;
+        let (log, part) = (log_of(&origins), part_of(&origins));
+        let stored = async move { part.run(stores.store(items, &origins)).await };
+        let stored = tokio::spawn(stored.instrument(log)).await;
         figures.duration.observe(began.elapsed().as_secs_f64());
         match stored {
             Ok(results) => {
@@ -220,11 +218,13 @@ fn log_of(origins: &[Origin]) -> Span {
     }
 }
 
-fn span_of(origins: &[Origin]) -> Span {
-    Origin::join(origins, || {
-        let size = origins.len();
-        tracing::info_span!(target: trace::TARGET, "commit", guildhall.commit.size = size)
-    })
+fn part_of(origins: &[Origin]) -> Part {
+    let size = i64::try_from(origins.len()).unwrap_or(i64::MAX);
+    Origin::join(
+        origins,
+        "commit",
+        [KeyValue::new("guildhall.commit.size", size)],
+    )
 }
 
 impl<B: Batch> Committer<B> {

@@ -43,7 +43,11 @@ impl RequestId {
     /// As a header's value.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
+        let invalid = HeaderValue::from_static("invalid");
+        let mut value = HeaderValue::from_str(&self.0).unwrap_or(invalid);
+        // Never twice the same: HTTP/2 would remember it in place of what is.
+        value.set_sensitive(true);
+        value
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use guildhall_runtime::trace;
+use guildhall_runtime::trace::{self, Part};
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, Tracer},
 };
 use sea_orm::{DatabaseConnection, DbBackend};
-use tracing::{Instrument, Span, field::Empty};
 
 /// How much of a statement a span shows: a search for hundreds of ids has as many placeholders.
 const MAX_TEXT: usize = 1024;
@@ -72,37 +71,26 @@ fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, ser
 
 /// A step of a transaction that is no statement of SeaORM's.
 #[derive(Debug)]
-pub(super) struct Step(Span);
+pub(super) struct Step(Part);
 
 impl Step {
     pub fn of(operation: &'static str, backend: DbBackend) -> Self {
-        Self(tracing::info_span!(
-            target: trace::TARGET,
-            "transaction",
-            otel.name = operation,
-            otel.kind = "client",
-            otel.status_code = Empty,
-            db.system.name = system(backend),
-            db.operation.name = operation,
-        ))
+        let attributes = [
+            KeyValue::new("db.system.name", system(backend)),
+            KeyValue::new("db.operation.name", operation),
+        ];
+        Self(Part::begin(operation, SpanKind::Client, attributes))
     }
 
     pub async fn run<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let done = work.instrument(self.0.clone()).await;
-        self.judge(done)
+        let done = self.0.run(work).await;
+        done.inspect_err(|_| self.0.fail())
     }
 
     /// The same on the calling thread.
     pub fn run_here<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let done = self.0.in_scope(work);
-        self.judge(done)
-    }
-
-    fn judge<T, E>(&self, done: Result<T, E>) -> Result<T, E> {
-        if done.is_err() {
-            self.0.record("otel.status_code", "ERROR");
-        }
-        done
+        let done = self.0.run_here(work);
+        done.inspect_err(|_| self.0.fail())
     }
 }
 

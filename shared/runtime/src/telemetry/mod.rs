@@ -6,15 +6,11 @@ mod otlp;
 use std::{backtrace::Backtrace, io::IsTerminal};
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Subscriber, field::display};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
-    filter::{LevelFilter, dynamic_filter_fn},
-    fmt,
-    layer::SubscriberExt,
-    registry::LookupSpan,
-    util::SubscriberInitExt,
+    EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::SubscriberExt,
+    registry::LookupSpan, util::SubscriberInitExt,
 };
 
 use crate::trace;
@@ -34,8 +30,6 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 /// # Errors
 /// When the filter or an `OTEL_*` variable cannot be read, or logging was started before.
 pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
-    // Spans of traces are none of the log's.
-    let not_traces = format!("{}=off", trace::TARGET).parse()?;
     let named = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter:?}: {error}"))?;
     let mut parts = filter.split(',').map(str::trim);
     let filter = if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
@@ -44,18 +38,10 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
         // Where targets alone are named, the spans that say whose lines they are must not be off.
         named.add_directive(LevelFilter::ERROR.into())
     };
-    let filter = filter.add_directive(not_traces);
     let provider = otlp::provider()?;
-    match &provider {
-        // A filter for all costs less than one for each layer.
-        None => Registry::default().with(filter).with(log()).try_init()?,
-        Some(provider) => {
-            let tracer = provider.tracer("guildhall");
-            let log = log().with_filter(filter);
-            let traces = traces(tracer.clone());
-            Registry::default().with(log).with(traces).try_init()?;
-            trace::install(tracer);
-        }
+    Registry::default().with(filter).with(log()).try_init()?;
+    if let Some(provider) = &provider {
+        trace::install(provider.tracer("guildhall"));
     }
     // Not before there is a log to take them.
     log_panics();
@@ -91,29 +77,4 @@ where
         let lines = layer.fmt_fields(json::Members).event_format(json::Lines);
         lines.boxed()
     }
-}
-
-/// What turns `tracing` spans into spans of a trace: those of sampled requests alone.
-fn traces<S>(tracer: SdkTracer) -> impl Layer<S>
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-{
-    let ours = |target: &str| target == trace::TARGET;
-    let sampled = dynamic_filter_fn(move |part, _| ours(part.target()) && trace::is_sampled())
-        // Decided once for all that is not ours, and not at each line of a library.
-        .with_callsite_filter(move |part| {
-            if ours(part.target()) {
-                tracing::subscriber::Interest::sometimes()
-            } else {
-                tracing::subscriber::Interest::never()
-            }
-        })
-        .with_max_level_hint(LevelFilter::INFO);
-    tracing_opentelemetry::layer()
-        .with_tracer(tracer)
-        .with_location(false)
-        .with_threads(false)
-        .with_target(false)
-        .with_tracked_inactivity(false)
-        .with_filter(sampled)
 }

@@ -81,4 +81,8 @@ pub fn inject(headers: &mut HeaderMap) {
     Context::map_current(|context| {
         TraceContextPropagator::new().inject_context(context, &mut HeaderInjector(headers));
     });
+    if let Some(value) = headers.get_mut(HEADER) {
+        // Never twice the same: HTTP/2 would remember it in place of what is.
+        value.set_sensitive(true);
+    }
 }

@@ -1,16 +1,18 @@
 //! The way of a request through the processes: OpenTelemetry spans, and what its log lines name.
 //!
 //! * [`hop`]: the part that a request has in a process, and how it travels on
+//! * [`part`]: one step within it
 //! * [`layer`]: a span around every RPC
 //! * [`origin`]: work that is done elsewhere, for one request or for many together
 //!
-//! A hop is made with OpenTelemetry itself, which samples before anything is paid for; within it,
-//! a `tracing` span with the target [`TARGET`] becomes a span of the trace when the request is
-//! sampled, and is nothing otherwise. All other `tracing` spans are for the log alone.
+//! Spans of traces are made with OpenTelemetry itself, which samples before anything is paid for;
+//! `tracing` spans are for the log alone. A layer that makes the ones of the others has each entry
+//! of each span ask who wants it, sampled or not: that took twice of what traces may cost.
 
 pub mod hop;
 pub mod layer;
 pub mod origin;
+pub mod part;
 
 use std::{fmt::Display, sync::OnceLock};
 
@@ -21,9 +23,7 @@ use tracing::{Span, field::display};
 pub use hop::{Hop, inject};
 pub use layer::TraceLayer;
 pub use origin::Origin;
-
-/// The target of `tracing` spans that belong to the trace and not to the log.
-pub const TARGET: &str = "guildhall::trace";
+pub use part::Part;
 
 /// Set once at the start, when traces are exported.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();

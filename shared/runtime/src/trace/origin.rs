@@ -1,13 +1,9 @@
 //! Work that is done elsewhere: in another task, for one request or for many together.
 
-use std::iter;
-
-use opentelemetry::{
-    Context,
-    trace::{SpanContext, TraceContextExt},
-};
+use opentelemetry::{KeyValue, trace::SpanContext};
 use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::Part;
 
 /// The request that work is done for.
 #[derive(Debug, Clone)]
@@ -17,12 +13,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The request that runs here, in which `waiting` is the span until the work is done.
+    /// The request that runs here, of which `waiting` is the part until the work is done.
     #[must_use]
-    pub fn here(waiting: &Span) -> Self {
+    pub fn here(waiting: &Part) -> Self {
         Self {
             log: Span::current(),
-            sampled: waiting.in_scope(sampled),
+            sampled: waiting.context(),
         }
     }
 
@@ -32,29 +28,15 @@ impl Origin {
         self.log.clone()
     }
 
-    /// The span of work that is done for all of `origins` together: a child of the first that is
-    /// sampled, and linked to all that are. None when none is.
-    pub fn join(origins: &[Self], span: impl FnOnce() -> Span) -> Span {
-        let mut sampled = origins.iter().filter_map(|origin| origin.sampled.clone());
-        let Some(first) = sampled.next() else {
-            return Span::none();
-        };
-        let span = {
-            let _parent = Context::new()
-                .with_remote_span_context(first.clone())
-                .attach();
-            span()
-        };
-        for request in iter::once(first).chain(sampled) {
-            span.add_link(request);
-        }
-        span
+    /// The part that is work done for all of `origins` together: in the trace of the first that is
+    /// sampled, and linked to all that are. Nothing when none is.
+    #[must_use]
+    pub fn join(
+        origins: &[Self],
+        name: &'static str,
+        attributes: impl IntoIterator<Item = KeyValue>,
+    ) -> Part {
+        let sampled = origins.iter().filter_map(|origin| origin.sampled.clone());
+        Part::shared(name, attributes, sampled.collect())
     }
-}
-
-fn sampled() -> Option<SpanContext> {
-    Context::map_current(|context| {
-        let request = context.span().span_context().clone();
-        request.is_sampled().then_some(request)
-    })
 }
