@@ -14,7 +14,7 @@ async fn bench(cases: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bench").join("report.json");
     let mut bench = Command::new(env!("CARGO_BIN_EXE_guildhall-bench"));
-    bench.args(["--seconds", "0.2", "--rounds", "1", "--messages", "1000"]);
+    bench.args(["--seconds", "1", "--rounds", "1", "--messages", "1000"]);
     bench.arg("--out").arg(&out);
     bench.args(cases.iter().flat_map(|case| ["--case", case]));
     let output = bench.stdin(Stdio::null()).kill_on_drop(true).output().await;

@@ -76,11 +76,13 @@ impl Tally {
     /// What is wrong with it, if anything is.
     #[must_use]
     pub fn flaw(&self) -> Option<String> {
-        let failure = self.failure.as_ref()?;
-        let lines = self.failed;
-        Some(format!(
-            "{lines} connections failed, the first with: {failure}"
-        ))
+        if let Some(failure) = &self.failure {
+            let lines = self.failed;
+            return Some(format!(
+                "{lines} connections failed, the first with: {failure}"
+            ));
+        }
+        (self.in_time == 0).then(|| "nothing was answered within a round: --seconds".to_owned())
     }
 }
 
@@ -100,6 +102,13 @@ mod tests {
         assert!((tally.quantile(0.5) - 2.0).abs() < 0.01);
         assert!((tally.mean() - 2000.0).abs() < 5.0);
         assert_eq!(tally.flaw(), None);
+    }
+
+    #[test]
+    fn a_round_without_an_answer_in_time_says_nothing() {
+        let mut tally = Tally::new().unwrap();
+        tally.count(Duration::from_millis(300), true);
+        assert!(tally.flaw().unwrap().contains("--seconds"));
     }
 
     #[test]
