@@ -49,9 +49,9 @@ impl Identity {
             spec,
             text: &text,
         };
-        let key = api_keys::insert(&*transaction, new).await?;
+        let key = api_keys::insert(&transaction, new).await?;
         let answer = answer(key.into(), text.reveal());
-        ticket.record(&*transaction, &answer).await?;
+        ticket.record(&transaction, &answer).await?;
         Database::commit(transaction).await?;
         Ok(answer)
     }
@@ -101,12 +101,12 @@ impl Identity {
         may_revoke: impl FnOnce(&Model) -> bool,
     ) -> Result<Model> {
         let transaction = self.0.database.begin().await?;
-        let key = api_keys::find(&*transaction, community, id).await?;
+        let key = api_keys::find(&transaction, community, id).await?;
         if !may_revoke(&key) {
             return Err(api_keys::not_found());
         }
         let digest = key.digest()?;
-        api_keys::delete(&*transaction, &key).await?;
+        api_keys::delete(&transaction, &key).await?;
         let committed = Database::commit(transaction).await;
         // Also when the outcome is unknown: forgetting too much costs one look-up.
         self.0.signals.send(Signal::KeyChanged { digest });

@@ -44,10 +44,10 @@ impl Identity {
         let user = user.filter(|_| is_right).ok_or_else(refused)?;
 
         let transaction = self.0.database.begin().await?;
-        login_attempts::reset(&*transaction, community, subject.as_ref()).await?;
-        let answer = self.admit(&*transaction, user).await;
+        login_attempts::reset(&transaction, community, subject.as_ref()).await?;
+        let answer = self.admit(&transaction, user).await;
         if let Ok(answer) = &answer {
-            ticket.record(&*transaction, answer).await?;
+            ticket.record(&transaction, answer).await?;
         }
         Database::commit(transaction).await?;
         answer
@@ -58,7 +58,7 @@ impl Identity {
         let subject = self.subject(attempt, user);
         let transaction = self.0.database.begin().await?;
         let counted =
-            login_attempts::count(&*transaction, attempt.community, subject.as_ref()).await;
+            login_attempts::count(&transaction, attempt.community, subject.as_ref()).await;
         Database::commit(transaction).await?;
         counted.map(|()| subject)
     }

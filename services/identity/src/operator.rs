@@ -104,10 +104,10 @@ impl Identity {
         let slug = slug(&name, community);
 
         let transaction = self.0.database.begin().await?;
-        communities::insert(&*transaction, community, &name, &slug, owner).await?;
+        communities::insert(&transaction, community, &name, &slug, owner).await?;
         let new = (profile, password_hash, Role::Owner);
-        let user = insert_user(&*transaction, community, owner, new).await?;
-        let key = |kind, spec| first_key(&*transaction, community, owner, kind, spec);
+        let user = insert_user(&transaction, community, owner, new).await?;
+        let key = |kind, spec| first_key(&transaction, community, owner, kind, spec);
         let made = Bootstrapped {
             community_id: community,
             slug,
@@ -153,7 +153,7 @@ impl Identity {
 
         let transaction = self.0.database.begin().await?;
         let new = (profile, password_hash, role);
-        let user = insert_user(&*transaction, community, UserId::generate(), new).await?;
+        let user = insert_user(&transaction, community, UserId::generate(), new).await?;
         Database::commit(transaction).await?;
         Ok((user, password))
     }
@@ -190,10 +190,10 @@ impl Identity {
         community: CommunityId,
     ) -> Result<(KeyId, Zeroizing<String>)> {
         let transaction = self.0.database.begin().await?;
-        let found = communities::find(&*transaction, community).await?;
+        let found = communities::find(&transaction, community).await?;
         let owner = found.ok_or_else(communities::not_found)?.owner_id;
         let made = first_key(
-            &*transaction,
+            &transaction,
             community,
             owner,
             Kind::Sendbird,

@@ -32,9 +32,9 @@ impl Identity {
     /// Makes the first key, and finds out at start whether the present one can be opened.
     pub(crate) async fn ensure_signing_key(&self) -> Result<()> {
         let transaction = self.0.database.begin().await?;
-        match signing_keys::newest(&*transaction).await? {
+        match signing_keys::newest(&transaction).await? {
             Some(key) => drop(self.open_private_key(&key)?),
-            None => drop(self.add_signing_key(&*transaction).await?),
+            None => drop(self.add_signing_key(&transaction).await?),
         }
         Database::commit(transaction).await
     }
@@ -42,8 +42,8 @@ impl Identity {
     /// Makes a new key and retires all others.
     pub(crate) async fn replace_signing_key(&self) -> Result<KeyId> {
         let transaction = self.0.database.begin().await?;
-        signing_keys::retire_all(&*transaction).await?;
-        let key_id = self.add_signing_key(&*transaction).await?;
+        signing_keys::retire_all(&transaction).await?;
+        let key_id = self.add_signing_key(&transaction).await?;
         Database::commit(transaction).await?;
         Ok(key_id)
     }

@@ -242,7 +242,7 @@ async fn a_clock_that_jumps_back_does_not_turn_the_order_around() {
     let transaction = community.database.begin().await.unwrap();
     sequences::Entity::update_many()
         .col_expr(sequences::Column::LastMoment, Expr::val(ahead))
-        .exec(&*transaction)
+        .exec(&transaction)
         .await
         .unwrap();
     guildhall_data::Database::commit(transaction).await.unwrap();

@@ -76,7 +76,7 @@ async fn store(community: &Community, rows: Vec<Model>) {
     for rows in rows.chunks(500) {
         let rows = rows.iter().cloned().map(Model::into_active_model);
         messages::Entity::insert_many(rows)
-            .exec_without_returning(&*transaction)
+            .exec_without_returning(&transaction)
             .await
             .unwrap();
     }

@@ -33,7 +33,7 @@ async fn open(
         created_at: Timestamp::now().as_millis(),
     };
     let transaction = community.database.begin().await?;
-    topics::insert(&*transaction, &topic).await?;
+    topics::insert(&transaction, &topic).await?;
     Database::commit(transaction).await?;
     Ok(topic)
 }

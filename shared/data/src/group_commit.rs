@@ -15,7 +15,7 @@ use std::{
 use async_trait::async_trait;
 use guildhall_runtime::{
     Error, ErrorKind, Reason, Result,
-    trace::{Origin, Part},
+    trace::{ChildSpan, Origin},
 };
 use opentelemetry::{KeyValue, trace::SpanKind};
 use tokio::{
@@ -132,7 +132,7 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Part::begin("commit.wait", SpanKind::Internal, []);
+        let waiting = ChildSpan::begin("commit.wait", SpanKind::Internal, []);
         let pending = Pending {
             item,
             answer,
@@ -188,8 +188,8 @@ async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receive
             .unzip();
         // A panic in a batch must not end the queue for everybody.
         let stores = Arc::clone(&committer);
-        let (log, part) = (log_of(&origins), part_of(&origins));
-        let stored = async move { part.run(stores.store(items, &origins)).await };
+        let (log, span) = (log_of(&origins), span_of(&origins));
+        let stored = async move { span.run(stores.store(items, &origins)).await };
         let stored = tokio::spawn(stored.instrument(log)).await;
         figures.duration.observe(began.elapsed().as_secs_f64());
         match stored {
@@ -218,7 +218,7 @@ fn log_of(origins: &[Origin]) -> Span {
     }
 }
 
-fn part_of(origins: &[Origin]) -> Part {
+fn span_of(origins: &[Origin]) -> ChildSpan {
     let size = i64::try_from(origins.len()).unwrap_or(i64::MAX);
     Origin::join(
         origins,

@@ -70,7 +70,7 @@ pub async fn step<E: EntityTrait>(
     let transaction = database.begin().await?;
     E::delete_many()
         .filter(column.lte(full.unwrap_or(horizon)))
-        .exec(&*transaction)
+        .exec(&transaction)
         .await
         .map_err(failed)?;
     Database::commit(transaction).await?;

@@ -4,28 +4,23 @@
     reason = "a fixture that fails must fail its test"
 )]
 
+mod fixture;
+
 use std::time::Duration;
 
 use guildhall_data::{
     Claim, CommunityId, Database, Idempotency, IdempotencyKey, PostgresServer, Storage, Tenant,
     Ticket,
-    idempotency::{Answer, entity, migration::CreateIdempotencyKeys},
+    idempotency::{Answer, entity},
     sweep,
 };
 use guildhall_proto::events::v1::ReactionAdded;
 use guildhall_runtime::{Reason, Timestamp};
 use guildhall_testkit::Home;
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait, QuerySelect};
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use zeroize::Zeroizing;
 
-struct Migrator;
-
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(CreateIdempotencyKeys)]
-    }
-}
+use fixture::{Migrator, row};
 
 async fn open(home: &Home) -> Database {
     let storage = home.open(Storage::files, |url| {
@@ -40,22 +35,10 @@ async fn fresh() -> (Home, Database) {
     (home, database)
 }
 
-fn row(community: CommunityId, key: &str, expires_at: i64) -> entity::ActiveModel {
-    entity::ActiveModel {
-        community_id: Set(community),
-        credential: Set("credential".into()),
-        rpc: Set("/rpc".into()),
-        key: Set(key.into()),
-        request_hash: Set(vec![1]),
-        answer: Set(vec![2]),
-        expires_at: Set(expires_at),
-    }
-}
-
 async fn insert(database: &Database, row: entity::ActiveModel) {
     let transaction = database.begin().await.unwrap();
     entity::Entity::insert(row)
-        .exec_without_returning(&*transaction)
+        .exec_without_returning(&transaction)
         .await
         .unwrap();
     Database::commit(transaction).await.unwrap();
@@ -89,14 +72,14 @@ async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
                 // SQLite's writer is alone anyway; PostgreSQL has to be asked.
                 let counter = entity::Entity::within(community)
                     .lock_exclusive()
-                    .one(&*transaction)
+                    .one(&transaction)
                     .await
                     .unwrap()
                     .unwrap();
                 let mut next: entity::ActiveModel = counter.clone().into();
                 next.expires_at = Set(counter.expires_at + 1);
                 entity::Entity::update(next)
-                    .exec(&*transaction)
+                    .exec(&transaction)
                     .await
                     .unwrap();
                 Database::commit(transaction).await.unwrap();
@@ -132,7 +115,7 @@ fn message(text: &str) -> ReactionAdded {
 
 async fn record(database: &Database, ticket: Ticket, answer: &ReactionAdded) {
     let transaction = database.begin().await.unwrap();
-    ticket.record(&*transaction, answer).await.unwrap();
+    ticket.record(&transaction, answer).await.unwrap();
     Database::commit(transaction).await.unwrap();
 }
 
@@ -227,7 +210,7 @@ async fn two_processes_cannot_both_be_first() {
     record(&database, tickets.remove(0), &message("first")).await;
     let transaction = other.begin().await.unwrap();
     let refused = tickets[0]
-        .record(&*transaction, &message("second"))
+        .record(&transaction, &message("second"))
         .await
         .unwrap_err();
     assert_eq!(refused.reason(), Reason::IdempotencyInFlight);
@@ -243,7 +226,7 @@ async fn the_sweeper_takes_what_has_expired_in_bounded_steps() {
     let kept = row(community, "kept", now + 60_000);
     let rows = rows.chain([kept]);
     entity::Entity::insert_many(rows)
-        .exec_without_returning(&*transaction)
+        .exec_without_returning(&transaction)
         .await
         .unwrap();
     Database::commit(transaction).await.unwrap();

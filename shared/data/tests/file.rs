@@ -4,55 +4,42 @@
     reason = "a fixture that fails must fail its test"
 )]
 
+mod fixture;
+
 use std::time::Duration;
 
 use futures::poll;
 use guildhall_data::{
-    CommunityId, Database, Storage, Tenant, Transaction,
-    group_commit::Failure,
-    idempotency::{entity, migration::CreateIdempotencyKeys},
+    CommunityId, Database, Storage, Tenant, Transaction, group_commit::Failure, idempotency::entity,
 };
 use guildhall_runtime::Reason;
-use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use tempfile::TempDir;
 use tokio::{runtime::Handle, task, time::timeout};
 
-struct Migrator;
-
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(CreateIdempotencyKeys)]
-    }
-}
+use fixture::{Migrator, row};
 
 async fn open(folder: &TempDir) -> Database {
     let storage = Storage::files(folder.path());
     Database::open::<Migrator>(&storage, "test").await.unwrap()
 }
 
-fn row(community: CommunityId, key: &str) -> entity::ActiveModel {
-    entity::ActiveModel {
-        community_id: Set(community),
-        credential: Set("credential".into()),
-        rpc: Set("/rpc".into()),
-        key: Set(key.into()),
-        request_hash: Set(vec![1]),
-        answer: Set(vec![2]),
-        expires_at: Set(0),
-    }
+async fn fresh() -> (TempDir, Database, CommunityId) {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder).await;
+    (folder, database, CommunityId::generate())
 }
 
 async fn write(database: &Database, community: CommunityId, keys: &[&str]) -> Result<(), Failure> {
-    let rows: Vec<_> = keys.iter().map(|key| row(community, key)).collect();
+    let rows: Vec<_> = keys.iter().map(|key| row(community, key, 0)).collect();
     let file = database.file().unwrap();
     file.write(|transaction| transaction.insert::<entity::Entity>(&rows))
         .await
 }
 
 async fn insert(transaction: &Transaction, community: CommunityId, key: &str) {
-    entity::Entity::insert(row(community, key))
-        .exec_without_returning(&**transaction)
+    entity::Entity::insert(row(community, key, 0))
+        .exec_without_returning(transaction)
         .await
         .unwrap();
 }
@@ -64,8 +51,7 @@ async fn count(database: &Database, community: CommunityId) -> u64 {
 
 #[tokio::test]
 async fn a_batch_that_fails_leaves_nothing_and_the_next_is_stored() {
-    let folder = TempDir::new().unwrap();
-    let (database, community) = (open(&folder).await, CommunityId::generate());
+    let (_folder, database, community) = fresh().await;
     let refused = write(&database, community, &["a", "b", "a"]).await;
     let Err(Failure::RolledBack(error)) = refused else {
         panic!("{refused:?}");
@@ -78,8 +64,7 @@ async fn a_batch_that_fails_leaves_nothing_and_the_next_is_stored() {
 
 #[tokio::test]
 async fn a_batch_waits_for_its_turn_and_others_for_theirs() {
-    let folder = TempDir::new().unwrap();
-    let (database, community) = (open(&folder).await, CommunityId::generate());
+    let (_folder, database, community) = fresh().await;
     let first = database.begin().await.unwrap();
     insert(&first, community, "first").await;
 
@@ -102,8 +87,7 @@ async fn a_batch_waits_for_its_turn_and_others_for_theirs() {
 
 #[tokio::test]
 async fn a_transaction_that_is_given_up_gives_its_turn_on() {
-    let folder = TempDir::new().unwrap();
-    let (database, community) = (open(&folder).await, CommunityId::generate());
+    let (_folder, database, community) = fresh().await;
     let given_up = database.begin().await.unwrap();
     insert(&given_up, community, "given up").await;
     drop(given_up);
@@ -113,8 +97,7 @@ async fn a_transaction_that_is_given_up_gives_its_turn_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_waits_for_another_process() {
-    let folder = TempDir::new().unwrap();
-    let (database, community) = (open(&folder).await, CommunityId::generate());
+    let (folder, database, community) = fresh().await;
     let other = open(&folder).await;
     let held = other.begin().await.unwrap();
     insert(&held, community, "of another process").await;

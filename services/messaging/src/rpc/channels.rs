@@ -92,11 +92,11 @@ impl Messaging {
         };
         let record = self.new_channel(&caller, request).await?;
         let transaction = self.0.database.begin().await?;
-        channels::insert(&*transaction, &record).await?;
+        channels::insert(&transaction, &record).await?;
         let response = CreateChannelResponse {
             channel: Some(present::channel(record)),
         };
-        ticket.record(&*transaction, &response).await?;
+        ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
         Ok(answer(response, false))
     }

@@ -96,7 +96,7 @@ impl Messaging {
         let added = reactions::add(&transaction, &reaction).await?;
         if let Some(time) = added {
             let event = events::reaction_added(&reaction, channel.id, time);
-            outbox::append(&*transaction, vec![event]).await?;
+            outbox::append(&transaction, vec![event]).await?;
         }
         let all = before.after(&transaction, &reaction, true).await?;
         let response = AddReactionResponse {
@@ -104,7 +104,7 @@ impl Messaging {
             reactions: shown(all, &members),
             update_time: added.map(Into::into),
         };
-        ticket.record(&*transaction, &response).await?;
+        ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
         Ok(answer(response, false))
     }
@@ -126,7 +126,7 @@ impl Messaging {
             .then(Timestamp::now);
         if let Some(time) = removed {
             let event = events::reaction_removed(&reaction, channel.id, time);
-            outbox::append(&*transaction, vec![event]).await?;
+            outbox::append(&transaction, vec![event]).await?;
         }
         let all = before.after(&transaction, &reaction, false).await?;
         Database::commit(transaction).await?;

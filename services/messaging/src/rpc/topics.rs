@@ -81,11 +81,11 @@ impl Messaging {
         };
         let topic = self.new_topic(&caller, request).await?;
         let transaction = self.0.database.begin().await?;
-        topics::insert(&*transaction, &topic).await?;
+        topics::insert(&transaction, &topic).await?;
         let response = CreateTopicResponse {
             topic: Some(present::topic(topic)),
         };
-        ticket.record(&*transaction, &response).await?;
+        ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
         Ok(answer(response, false))
     }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use guildhall_data::{CommunityId, MessageId, Tenant, UserId, failed};
+use guildhall_data::{CommunityId, MessageId, Tenant, Transaction, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+    ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
     entity::prelude::*,
     sea_query::{Query, UnionType},
 };
@@ -101,10 +101,7 @@ pub struct Reaction {
 ///
 /// # Errors
 /// TOO_MANY_REACTIONS for one emoji more than a message takes: roll back.
-pub async fn add(
-    transaction: &DatabaseTransaction,
-    reaction: &Reaction,
-) -> Result<Option<Timestamp>> {
+pub async fn add(transaction: &Transaction, reaction: &Reaction) -> Result<Option<Timestamp>> {
     lock(transaction, reaction).await?;
     let now = Timestamp::now();
     let present = counts_of(transaction, reaction.community, [reaction.message]).await?;
@@ -144,7 +141,7 @@ pub async fn add(
 ///
 /// # Errors
 /// When a statement fails: roll back.
-pub async fn remove(transaction: &DatabaseTransaction, reaction: &Reaction) -> Result<bool> {
+pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bool> {
     lock(transaction, reaction).await?;
     let row = reaction_row(reaction, Timestamp::now());
     let removed = row.delete(transaction).await.map_err(failed)?;
@@ -168,7 +165,7 @@ pub async fn remove(transaction: &DatabaseTransaction, reaction: &Reaction) -> R
 }
 
 /// Makes others wait who react to the same message: they would count past the limit.
-async fn lock(transaction: &DatabaseTransaction, reaction: &Reaction) -> Result<()> {
+async fn lock(transaction: &Transaction, reaction: &Reaction) -> Result<()> {
     let message: Option<MessageId> = messages::Entity::within(reaction.community)
         .select_only()
         .column(messages::Column::Id)
@@ -203,7 +200,7 @@ fn first_count(reaction: &Reaction, position: i64, now: Timestamp) -> counts::Mo
 }
 
 async fn change_count(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &counts::Model,
     change: i64,
     updated_at: i64,
@@ -297,7 +294,7 @@ impl OfMessage {
     /// When the query fails.
     pub async fn after(
         self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         reaction: &Reaction,
         added: bool,
     ) -> Result<Self> {

@@ -15,21 +15,21 @@ use super::{
     Turns,
     failure::{passes, unreachable_now},
     outcome_unknown,
-    sqlite::{BUSY_TIMEOUT, PRAGMAS, durable},
+    sqlite::{BUSY_TIMEOUT, PRAGMAS, refuse_weaker},
     traced::{self, Step},
 };
 use crate::{group_commit::Failure, metrics::PoolFigures};
 
 /// A service's SQLite file, for its group commits. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct File {
+pub struct SqliteFile {
     service: Arc<str>,
     turns: Turns,
     figures: PoolFigures,
     connection: Arc<Mutex<Connection>>,
 }
 
-impl File {
+impl SqliteFile {
     /// `figures` are those of the other writers: all wait for each other.
     pub(super) fn open(path: &Path, service: &str, figures: PoolFigures) -> Result<Self> {
         let connection = connect(path).map_err(failed)?;
@@ -167,7 +167,7 @@ fn require_durability(connection: &Connection) -> Result<()> {
         Ok((journal, synchronous))
     };
     let (journal, synchronous): (String, i32) = read().map_err(failed)?;
-    durable(&journal, synchronous)
+    refuse_weaker(&journal, synchronous)
 }
 
 fn insert_into<E: EntityTrait>(columns: &[E::Column]) -> String {

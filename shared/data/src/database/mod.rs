@@ -23,7 +23,7 @@ use sea_orm_migration::MigratorTrait;
 pub use failure::failed;
 pub use turn::Transaction;
 
-use self::{file::File, traced::Step, turn::Turns};
+use self::{file::SqliteFile, traced::Step, turn::Turns};
 use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
@@ -56,7 +56,7 @@ pub struct Database {
 /// What group commits write on.
 #[derive(Debug, Clone)]
 enum Batcher {
-    Sqlite(File),
+    Sqlite(SqliteFile),
     Postgres(Pool),
 }
 
@@ -111,7 +111,7 @@ impl Database {
     /// The file on which group commits write, where there is one; on a server they write in
     /// [`begin_batch`](Self::begin_batch).
     #[must_use]
-    pub fn file(&self) -> Option<&File> {
+    pub fn file(&self) -> Option<&SqliteFile> {
         match &self.batcher {
             Batcher::Sqlite(file) => Some(file),
             Batcher::Postgres(_) => None,
@@ -123,7 +123,7 @@ impl Database {
     /// # Errors
     /// UNREACHABLE when no connection comes free in time, or no turn.
     pub async fn begin(&self) -> Result<Transaction> {
-        begin(&self.writer, self.file().map(File::turns)).await
+        begin(&self.writer, self.file().map(SqliteFile::turns)).await
     }
 
     /// Begins a transaction of a [group commit](crate::group_commit) or of its look-ups. On
@@ -133,7 +133,7 @@ impl Database {
     /// As [`begin`](Self::begin).
     pub async fn begin_batch(&self) -> Result<Transaction> {
         match &self.batcher {
-            Batcher::Sqlite(file) => begin(&self.writer, Some(file.turns())).await,
+            Batcher::Sqlite(_) => self.begin().await,
             Batcher::Postgres(pool) => begin(pool, None).await,
         }
     }

@@ -1,7 +1,8 @@
 //! A service's database in a SQLite file.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,7 +12,7 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Batcher, Database, Pool, failed, file::File, turn::PATIENCE};
+use super::{Backend, Batcher, Database, Pool, failed, file::SqliteFile, turn::PATIENCE};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;
@@ -44,7 +45,7 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     require_durability(&writer).await?;
     let pool = |name, connections| Pool::new(Backend::Sqlite, service, name, connections);
     let writer = pool("writer", writer);
-    let file = File::open(&path, service, writer.figures.clone())?;
+    let file = SqliteFile::open(&path, service, writer.figures.clone())?;
     Ok(Database {
         backend: Backend::Sqlite,
         reader: pool("reader", reader),
@@ -53,20 +54,20 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     })
 }
 
-async fn lock_file(directory: &Path, service: &str) -> Result<fs::File> {
+async fn lock_file(directory: &Path, service: &str) -> Result<File> {
     let path = directory.join(format!("{service}.lock"));
     let lock = tokio::task::spawn_blocking(move || {
         let file = private_file(&path)?;
         file.lock()?;
-        Ok::<_, std::io::Error>(file)
+        Ok::<_, io::Error>(file)
     });
     lock.await
         .map_err(Error::internal)?
         .map_err(|error| cannot_open(directory, error))
 }
 
-fn private_file(path: &Path) -> std::io::Result<fs::File> {
-    fs::File::options()
+fn private_file(path: &Path) -> io::Result<File> {
+    File::options()
         .write(true)
         .create(true)
         .truncate(false)
@@ -102,11 +103,11 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
 /// Reads the settings back: what was asked for is not always what a file system gives.
 async fn require_durability(connection: &DatabaseConnection) -> Result<()> {
     let journal = pragma::<String>(connection, "journal_mode").await?;
-    durable(&journal, pragma(connection, "synchronous").await?)
+    refuse_weaker(&journal, pragma(connection, "synchronous").await?)
 }
 
-/// Whether these settings keep what was acknowledged.
-pub(super) fn durable(journal: &str, synchronous: i32) -> Result<()> {
+/// An error for settings that would lose what was acknowledged.
+pub(super) fn refuse_weaker(journal: &str, synchronous: i32) -> Result<()> {
     // 2 is FULL: the log is flushed before a commit is answered.
     if !journal.eq_ignore_ascii_case("wal") || synchronous < 2 {
         return Err(Error::bug(format!(

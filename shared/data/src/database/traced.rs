@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use guildhall_runtime::trace::{self, Part};
+use guildhall_runtime::trace::{self, ChildSpan};
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, Tracer},
@@ -71,7 +71,7 @@ fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, ser
 
 /// A step of a transaction that is no statement of SeaORM's.
 #[derive(Debug)]
-pub(super) struct Step(Part);
+pub(super) struct Step(ChildSpan);
 
 impl Step {
     pub fn of(operation: &'static str, backend: DbBackend) -> Self {
@@ -79,7 +79,7 @@ impl Step {
             KeyValue::new("db.system.name", system(backend)),
             KeyValue::new("db.operation.name", operation),
         ];
-        Self(Part::begin(operation, SpanKind::Client, attributes))
+        Self(ChildSpan::begin(operation, SpanKind::Client, attributes))
     }
 
     pub async fn run<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {

@@ -1,10 +1,13 @@
 //! Who writes to a SQLite file takes turns with all others who do: its own lock is unfair, and knows
 //! no queue.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use guildhall_runtime::Result;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::failure::unreachable_now;
@@ -44,10 +47,25 @@ pub struct Transaction {
     pub(super) turn: Option<Turn>,
 }
 
-impl Deref for Transaction {
-    type Target = DatabaseTransaction;
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
 
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.inner
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
     }
 }

@@ -4,12 +4,12 @@ use http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue,
     propagation::TextMapPropagator,
-    trace::{FutureExt, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
+    trace::{SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::tracer;
+use super::{run_in, tracer};
 use crate::RequestId;
 
 /// The W3C header that names a request's trace.
@@ -49,10 +49,7 @@ impl Hop {
 
     /// Runs what the hop is about: spans made in it, and calls made from it, are its children.
     pub async fn run<F: Future>(&self, work: F) -> F::Output {
-        match &self.0 {
-            Some(context) => work.with_context(context.clone()).await,
-            None => work.await,
-        }
+        run_in(self.0.as_ref(), work).await
     }
 
     /// Ends it, with what is known of it now; `failed` is for our own failures alone.

@@ -3,7 +3,7 @@
 use opentelemetry::{KeyValue, trace::SpanContext};
 use tracing::Span;
 
-use super::Part;
+use super::ChildSpan;
 
 /// The request that work is done for.
 #[derive(Debug, Clone)]
@@ -13,9 +13,9 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The request that runs here, of which `waiting` is the part until the work is done.
+    /// The request that runs here, of which `waiting` is the span until the work is done.
     #[must_use]
-    pub fn here(waiting: &Part) -> Self {
+    pub fn here(waiting: &ChildSpan) -> Self {
         Self {
             log: Span::current(),
             sampled: waiting.context(),
@@ -28,15 +28,15 @@ impl Origin {
         self.log.clone()
     }
 
-    /// The part that is work done for all of `origins` together: in the trace of the first that is
+    /// The span of work done for all of `origins` together: in the trace of the first that is
     /// sampled, and linked to all that are. Nothing when none is.
     #[must_use]
     pub fn join(
         origins: &[Self],
         name: &'static str,
         attributes: impl IntoIterator<Item = KeyValue>,
-    ) -> Part {
+    ) -> ChildSpan {
         let sampled = origins.iter().filter_map(|origin| origin.sampled.clone());
-        Part::shared(name, attributes, sampled.collect())
+        ChildSpan::shared(name, attributes, sampled.collect())
     }
 }

@@ -121,7 +121,7 @@ impl Append {
     /// for it is waiting for his end.
     async fn stored(&self, items: &[Item]) -> Result<HashMap<MessageId, messages::Model>> {
         let transaction = self.database.begin_batch().await?;
-        sequences::wait(&*transaction).await?;
+        sequences::wait(&transaction).await?;
         let mut wanted: BTreeMap<CommunityId, Vec<MessageId>> = BTreeMap::new();
         for item in items {
             let ids = wanted.entry(item.channel.community).or_default();
@@ -129,7 +129,7 @@ impl Append {
         }
         let mut stored = HashMap::with_capacity(items.len());
         for (community, ids) in wanted {
-            let rows = messages::get_all(&*transaction, community, ids).await?;
+            let rows = messages::get_all(&transaction, community, ids).await?;
             stored.extend(rows.into_iter().map(|row| (row.id, row)));
         }
         Ok(stored)

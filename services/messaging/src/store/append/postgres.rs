@@ -11,7 +11,7 @@ use guildhall_events::outbox::{self, NewEvent};
 use guildhall_proto::messaging::v1::Message;
 use guildhall_runtime::{Error, Result, Timestamp};
 use sea_orm::{
-    DatabaseTransaction, ExprTrait, IntoActiveModel, QueryResult, Statement,
+    ExprTrait, IntoActiveModel, QueryResult, Statement,
     entity::prelude::*,
     sea_query::{ArrayType, Value},
 };
@@ -66,7 +66,7 @@ async fn write(database: &Database, items: &[Item]) -> Result<(Transaction, Vec<
 }
 
 /// Reserves the numbers and adds to the counters of the channels.
-async fn count(transaction: &DatabaseTransaction, wanted: &Wanted) -> Result<Counted> {
+async fn count(transaction: &Transaction, wanted: &Wanted) -> Result<Counted> {
     let mut arguments = unnest::Arguments::default();
     arguments.push(wanted.numbers);
     arguments.push(Timestamp::now().as_millis());
@@ -110,7 +110,7 @@ fn counted(rows: &[QueryResult]) -> Result<Result<Counted>, DbErr> {
 
 /// Adds to the reply counters of the parents. Those to which the same is added share a statement.
 async fn count_replies(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     wanted: &BTreeMap<(CommunityId, MessageId), i64>,
     moment: i64,
 ) -> Result<()> {
@@ -142,7 +142,7 @@ async fn count_replies(
 }
 
 /// Stores all rows in one statement.
-async fn insert(transaction: &DatabaseTransaction, rows: Rows) -> Result<()> {
+async fn insert(transaction: &Transaction, rows: Rows) -> Result<()> {
     let mut arguments = unnest::Arguments::default();
     let messages = rows.messages.into_iter();
     let messages = messages.map(messages::Model::into_active_model).collect();

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use guildhall_data::{FileTransaction, database::file::File, group_commit::Failure, idempotency};
+use guildhall_data::{
+    FileTransaction, database::file::SqliteFile, group_commit::Failure, idempotency,
+};
 use guildhall_events::outbox;
 use guildhall_proto::messaging::v1::Message;
 use guildhall_runtime::{Error, Result, Timestamp};
@@ -36,7 +38,7 @@ SET reply_count = reply_count + ?1, last_reply_at = ?2
 WHERE community_id = ?3 AND id = ?4";
 
 /// Stores a batch.
-pub(super) async fn store(file: &File, items: &[Item]) -> Result<Vec<Message>, Failure> {
+pub(super) async fn store(file: &SqliteFile, items: &[Item]) -> Result<Vec<Message>, Failure> {
     file.write(|transaction| {
         let wanted = Wanted::of(items);
         let counted = count(transaction, &wanted)?;

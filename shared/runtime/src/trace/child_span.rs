@@ -2,17 +2,17 @@
 
 use opentelemetry::{
     Context, KeyValue,
-    trace::{FutureExt, Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt},
+    trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt},
 };
 
-use super::{is_sampled, tracer};
+use super::{is_sampled, run_in, tracer};
 
 /// A span within what runs here, when that is sampled; nothing at all otherwise. It ends when it is
 /// dropped.
 #[derive(Debug, Default)]
-pub struct Part(Option<Context>);
+pub struct ChildSpan(Option<Context>);
 
-impl Part {
+impl ChildSpan {
     /// Begins it.
     #[must_use]
     pub fn begin(
@@ -49,12 +49,9 @@ impl Part {
         }))
     }
 
-    /// Runs what it is about: parts that begin in it are its children.
+    /// Runs what it is about: spans that begin in it are its children.
     pub async fn run<F: Future>(&self, work: F) -> F::Output {
-        match &self.0 {
-            Some(context) => work.with_context(context.clone()).await,
-            None => work.await,
-        }
+        run_in(self.0.as_ref(), work).await
     }
 
     /// The same on the calling thread.
