@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut compiler = protox::Compiler::new(["."])?;
     compiler.include_source_info(true).include_imports(true);
-    for area in ["access", "identity", "messaging", "events"] {
+    for area in ["access", "identity", "messaging", "events", "webhooks"] {
         let mut files: Vec<_> = fs::read_dir(format!("guildhall/{area}/v1"))?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<_, _>>()?;

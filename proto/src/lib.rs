@@ -29,6 +29,13 @@ pub mod messaging {
     }
 }
 
+/// Webhooks, out and in, and workflows.
+pub mod webhooks {
+    pub mod v1 {
+        tonic::include_proto!("guildhall.webhooks.v1");
+    }
+}
+
 /// Domain events.
 pub mod events {
     pub mod v1 {

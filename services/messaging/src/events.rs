@@ -1,60 +1,76 @@
 //! What messaging tells the rest of the platform, in the transaction of its cause.
 
-use guildhall_data::{ChannelId, UserId};
+use guildhall_data::UserId;
 use guildhall_events::outbox::NewEvent;
 use guildhall_proto::events::v1::{MessagePosted, ReactionAdded, ReactionRemoved, event::Payload};
-use guildhall_runtime::Timestamp;
+use guildhall_runtime::{Timestamp, trace};
 
-use crate::store::{messages, reactions::Reaction};
+use crate::{
+    domain::Channel,
+    store::{append::Item, messages, reactions::Reaction},
+};
 
-/// A message or reply was stored.
+/// A message or reply is stored.
 #[must_use]
-pub fn message_posted(message: &messages::Model) -> NewEvent {
+pub fn message_posted(item: &Item, row: &messages::Model) -> NewEvent {
+    let details = item.content.details.as_ref();
     NewEvent {
-        community: message.community_id,
-        actor: text_of(message.user_id),
-        partition_key: message.channel_id.to_string(),
-        time: Timestamp::from_millis(message.created_at),
+        community: row.community_id,
+        actor: text_of(row.user_id),
+        partition_key: row.channel_id.to_string(),
+        time: Timestamp::from_millis(row.created_at),
+        traceparent: item.traceparent.clone(),
         payload: Payload::MessagePosted(MessagePosted {
-            message_id: message.id.to_string(),
-            channel_id: message.channel_id.to_string(),
-            seq: message.seq,
-            text: message.text.clone(),
-            parent_id: text_of(message.parent_id),
-            topic_id: text_of(message.topic_id),
+            message_id: row.id.to_string(),
+            channel_id: row.channel_id.to_string(),
+            seq: row.seq,
+            text: row.text.clone(),
+            parent_id: text_of(row.parent_id),
+            topic_id: text_of(row.topic_id),
+            channel_name: item.channel.topic.clone(),
+            channel_type: item.channel.kind.to_proto().into(),
+            attachments: details
+                .map(|details| details.files.clone())
+                .unwrap_or_default(),
+            incoming_webhook_id: text_of(item.webhook),
         }),
     }
 }
 
-/// A reaction was added.
+/// A reaction is added.
 #[must_use]
-pub fn reaction_added(reaction: &Reaction, channel: ChannelId, time: Timestamp) -> NewEvent {
+pub fn reaction_added(reaction: &Reaction, channel: &Channel, time: Timestamp) -> NewEvent {
     let added = ReactionAdded {
         message_id: reaction.message.to_string(),
-        channel_id: channel.to_string(),
+        channel_id: channel.id.to_string(),
         emoji: reaction.emoji.to_string(),
+        channel_name: channel.topic.clone(),
+        channel_type: channel.kind.to_proto().into(),
     };
     reacted(reaction, channel, time, Payload::ReactionAdded(added))
 }
 
-/// A reaction was removed.
+/// A reaction is removed.
 #[must_use]
-pub fn reaction_removed(reaction: &Reaction, channel: ChannelId, time: Timestamp) -> NewEvent {
+pub fn reaction_removed(reaction: &Reaction, channel: &Channel, time: Timestamp) -> NewEvent {
     let removed = ReactionRemoved {
         message_id: reaction.message.to_string(),
-        channel_id: channel.to_string(),
+        channel_id: channel.id.to_string(),
         emoji: reaction.emoji.to_string(),
+        channel_name: channel.topic.clone(),
+        channel_type: channel.kind.to_proto().into(),
     };
     reacted(reaction, channel, time, Payload::ReactionRemoved(removed))
 }
 
-fn reacted(reaction: &Reaction, channel: ChannelId, time: Timestamp, payload: Payload) -> NewEvent {
+fn reacted(reaction: &Reaction, channel: &Channel, time: Timestamp, payload: Payload) -> NewEvent {
     let user: UserId = reaction.user;
     NewEvent {
         community: reaction.community,
         actor: user.to_string(),
-        partition_key: channel.to_string(),
+        partition_key: channel.id.to_string(),
         time,
+        traceparent: trace::traceparent(),
         payload,
     }
 }

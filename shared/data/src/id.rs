@@ -132,6 +132,14 @@ ids! {
     MessageId "messageId",
     /// A domain event.
     EventId "eventId",
+    /// A webhook, outgoing or incoming.
+    WebhookId "webhookId",
+    /// An event on its way to an outgoing webhook.
+    DeliveryId "deliveryId",
+    /// A workflow.
+    WorkflowId "workflowId",
+    /// A letter.
+    MailId "mailId",
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ pub mod unnest;
 
 pub use database::{Backend, Database, Transaction, failed, file::FileTransaction};
 pub use group_commit::GroupCommit;
-pub use id::{ChannelId, CommunityId, EventId, KeyId, MessageId, PersonId, TopicId, UserId};
+pub use id::{
+    ChannelId, CommunityId, DeliveryId, EventId, KeyId, MailId, MessageId, PersonId, TopicId,
+    UserId, WebhookId, WorkflowId,
+};
 pub use idempotency::{Claim, Idempotency, IdempotencyKey, Ticket};
 pub use storage::{PostgresServer, Storage};
 pub use tenancy::Tenant;

@@ -109,6 +109,8 @@ pub struct NewEvent {
     pub partition_key: String,
     /// When it happened.
     pub time: Timestamp,
+    /// W3C trace context of its cause; empty when that is not sampled.
+    pub traceparent: String,
     /// What happened.
     pub payload: Payload,
 }
@@ -125,6 +127,8 @@ impl NewEvent {
             community_id: self.community.to_string(),
             actor_id: self.actor,
             partition_key: self.partition_key,
+            partition: partition.into(),
+            traceparent: self.traceparent,
             payload: Some(self.payload),
         };
         entity::ActiveModel {

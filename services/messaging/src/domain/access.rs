@@ -71,6 +71,10 @@ pub fn may_read(caller: &Authority, channel: &Channel) -> Result<()> {
 /// As [`may_read`], and SENDER_NOT_ALLOWED for a member who does not take part.
 pub fn may_react(caller: &Authority, channel: &Channel, member: &Member) -> Result<()> {
     may_act(caller, channel)?;
+    must_take_part(channel, member)
+}
+
+fn must_take_part(channel: &Channel, member: &Member) -> Result<()> {
     if channel.is_direct() && !channel.participants.contains(&member.id) {
         return Err(sender_not_allowed(
             "The sender does not take part in this channel",
@@ -86,10 +90,17 @@ pub fn may_react(caller: &Authority, channel: &Channel, member: &Member) -> Resu
 /// As [`may_react`], and SENDER_NOT_ALLOWED or CHANNEL_FROZEN where only those who lead the
 /// channel write.
 pub fn may_write(caller: &Authority, channel: &Channel, author: Option<&Member>) -> Result<()> {
-    let Some(author) = author else {
-        return may_act(caller, channel);
-    };
-    may_react(caller, channel, author)?;
+    may_act(caller, channel)?;
+    author.map_or(Ok(()), |author| may_author(channel, author))
+}
+
+/// Whether the member may write in a channel, whoever passes his message on.
+///
+/// # Errors
+/// SENDER_NOT_ALLOWED for a member who does not take part, SENDER_NOT_ALLOWED or CHANNEL_FROZEN
+/// where only those who lead the channel write.
+pub fn may_author(channel: &Channel, author: &Member) -> Result<()> {
+    must_take_part(channel, author)?;
     if channel.is_led_by(author) {
         return Ok(());
     }

@@ -3,8 +3,9 @@
 use guildhall_auth::CallerExt;
 use guildhall_proto::messaging::v1::{
     GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
-    ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
-    WatchMessagesRequest, message_service_server::MessageService,
+    PostWebhookMessageRequest, PostWebhookMessageResponse, ReplyMessageRequest,
+    ReplyMessageResponse, SendMessageRequest, SendMessageResponse, WatchMessagesRequest,
+    message_service_server::MessageService,
 };
 use guildhall_runtime::Result;
 use tonic::{Request, Response, Status};
@@ -21,6 +22,13 @@ impl MessageService for Messaging {
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
         Ok(self.send(request).await?)
+    }
+
+    async fn post_webhook_message(
+        &self,
+        request: Request<PostWebhookMessageRequest>,
+    ) -> Result<Response<PostWebhookMessageResponse>, Status> {
+        Ok(self.post_from_webhook(request.into_inner()).await?)
     }
 
     async fn reply_message(

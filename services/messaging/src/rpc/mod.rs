@@ -6,6 +6,7 @@ mod list_messages;
 mod locate;
 mod messages;
 mod post;
+mod post_webhook;
 mod reactions;
 mod show;
 mod topics;

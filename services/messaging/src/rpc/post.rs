@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, CallerExt, caller::answer};
-use guildhall_data::{Claim, MessageId, Ticket, TopicId, idempotency::Answer};
+use guildhall_data::{Claim, MessageId, Ticket, TopicId, WebhookId, idempotency::Answer};
 use guildhall_proto::messaging::v1::{
     Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
 };
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, Reason, Result, trace};
 use tonic::{Request, Response};
 
 use super::locate::{hide, require, require_sender};
@@ -25,12 +25,13 @@ const DEDUP_KEPT: Duration = Duration::from_secs(600);
 const MAX_DEDUP_ID: usize = 128;
 
 /// A message that may be stored.
-struct Post {
-    channel: Arc<Channel>,
-    topic: Option<TopicId>,
-    parent: Option<(MessageId, i64)>,
-    author: Option<Arc<Member>>,
-    content: Content,
+pub(super) struct Post {
+    pub(super) channel: Arc<Channel>,
+    pub(super) topic: Option<TopicId>,
+    pub(super) parent: Option<(MessageId, i64)>,
+    pub(super) author: Option<Arc<Member>>,
+    pub(super) content: Content,
+    pub(super) webhook: Option<WebhookId>,
 }
 
 impl Messaging {
@@ -107,6 +108,7 @@ impl Messaging {
             parent: None,
             author,
             content,
+            webhook: None,
         })
     }
 
@@ -131,11 +133,16 @@ impl Messaging {
             parent: Some(root),
             author,
             content,
+            webhook: None,
         })
     }
 
     /// The topic of a forum channel that the message belongs to; other channels have none.
-    async fn topic_to_send_to(&self, channel: &Channel, id: &str) -> Result<Option<TopicId>> {
+    pub(super) async fn topic_to_send_to(
+        &self,
+        channel: &Channel,
+        id: &str,
+    ) -> Result<Option<TopicId>> {
         match channel.kind {
             ChannelKind::Forum => {
                 let topic = self.0.rooms.topic(channel, id).await?;
@@ -168,7 +175,7 @@ impl Messaging {
         self.0.idempotency.claim_any(key, rpc, DEDUP_KEPT).await
     }
 
-    async fn store<A>(
+    pub(super) async fn store<A>(
         &self,
         post: Post,
         claim: Claim<A>,
@@ -185,6 +192,8 @@ impl Messaging {
             parent: post.parent,
             author: post.author,
             content: post.content,
+            webhook: post.webhook,
+            traceparent: trace::traceparent(),
             ticket,
         };
         Ok(answer(response(self.0.appends.submit(item).await?), false))

@@ -95,7 +95,7 @@ impl Messaging {
         let transaction = self.0.database.begin().await?;
         let added = reactions::add(&transaction, &reaction).await?;
         if let Some(time) = added {
-            let event = events::reaction_added(&reaction, channel.id, time);
+            let event = events::reaction_added(&reaction, &channel, time);
             outbox::append(&transaction, vec![event]).await?;
         }
         let all = before.after(&transaction, &reaction, true).await?;
@@ -125,7 +125,7 @@ impl Messaging {
             .await?
             .then(Timestamp::now);
         if let Some(time) = removed {
-            let event = events::reaction_removed(&reaction, channel.id, time);
+            let event = events::reaction_removed(&reaction, &channel, time);
             outbox::append(&transaction, vec![event]).await?;
         }
         let all = before.after(&transaction, &reaction, false).await?;

@@ -1,5 +1,7 @@
 //! The part that a request has in a process.
 
+use std::collections::HashMap;
+
 use http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue,
@@ -9,7 +11,7 @@ use opentelemetry::{
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::{run_in, tracer};
+use super::{is_sampled, run_in, tracer};
 use crate::RequestId;
 
 /// The W3C header that names a request's trace.
@@ -68,6 +70,17 @@ impl Hop {
         }
         span.end();
     }
+}
+
+/// The W3C context of what runs here, to be kept with what it causes; empty when it is not sampled.
+#[must_use]
+pub fn traceparent() -> String {
+    if !is_sampled() {
+        return String::new();
+    }
+    let mut fields = HashMap::new();
+    TraceContextPropagator::new().inject(&mut fields);
+    fields.remove(HEADER).unwrap_or_default()
 }
 
 /// Names the trace of what runs here in the headers of a call, unless they name one.

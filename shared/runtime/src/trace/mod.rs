@@ -24,7 +24,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Span, field::display};
 
 pub use child_span::ChildSpan;
-pub use hop::{Hop, inject};
+pub use hop::{Hop, inject, traceparent};
 pub use layer::TraceLayer;
 pub use origin::Origin;
 

@@ -81,7 +81,7 @@ impl Rows {
                 created_at: reserved.moment,
             });
             let message = item.shown(&row)?;
-            rows.events.push(events::message_posted(&row));
+            rows.events.push(events::message_posted(item, &row));
             rows.answers.extend(item.record(&message)?);
             rows.messages.push(row);
             shown.push(message);

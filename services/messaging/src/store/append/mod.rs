@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use guildhall_data::{
-    CommunityId, Database, MessageId, Ticket, TopicId,
+    CommunityId, Database, MessageId, Ticket, TopicId, WebhookId,
     group_commit::{Batch, Failure},
     idempotency,
 };
@@ -48,6 +48,10 @@ pub struct Item {
     pub author: Option<Arc<Member>>,
     /// What it says.
     pub content: Content,
+    /// The incoming webhook that it came by.
+    pub webhook: Option<WebhookId>,
+    /// W3C trace context of its request; empty when that is not sampled.
+    pub traceparent: String,
     /// Records the answer for its Idempotency-Key.
     pub ticket: Ticket,
 }
@@ -93,7 +97,7 @@ impl Item {
         present::message(row, &self.channel.topic, author, Vec::new())
     }
 
-    /// The idempotency row of the answer.
+    /// The idempotency row of the answer; that of a webhook's message is the same on the wire.
     fn record(&self, message: &Message) -> Result<Option<idempotency::entity::ActiveModel>> {
         let message = Some(message.clone());
         match self.parent {

@@ -1,0 +1,5 @@
+//! Rules that need no I/O.
+
+pub mod encryption;
+
+pub use encryption::{AesKey, Mode};

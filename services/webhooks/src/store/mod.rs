@@ -1,0 +1,1 @@
+//! Entities and queries, a file per aggregate; every query takes the community.

@@ -1,0 +1,1 @@
+//! Letters: queued with their cause, sent over SMTP, retried.
