@@ -4,6 +4,7 @@
 //! * `rpc`: what callers ask, a file per gRPC service
 //! * `login`, `keys`, `directory`, `credentials`: what is done for them
 //! * `passwords`, `signing`: the two expensive secrets
+//! * `events`: what the rest of the platform is told
 //! * `domain`: rules that need no I/O
 //! * `store`: entities and queries
 //! * `migration`: the tables
@@ -11,6 +12,7 @@
 mod credentials;
 mod directory;
 mod domain;
+mod events;
 mod keys;
 mod login;
 mod migration;
@@ -27,7 +29,7 @@ use guildhall_auth::source::CredentialSource;
 use guildhall_data::{
     CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
 };
-use guildhall_events::{Cache, Signal, Signals, coverage::UNCOVERED_LIFE};
+use guildhall_events::{Cache, Outbox, Signal, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_proto::identity::v1::{
     ApiKey, api_key_service_server, authentication_service_server, credential_service_server,
     user_directory_service_server,
@@ -51,6 +53,7 @@ struct Inner {
     database: Database,
     idempotency: Idempotency,
     signals: Signals,
+    outbox: Outbox,
     /// Keys as their holders are shown them. An operator who revokes one from another process sends
     /// no signal without a bus, so they live no longer than the guard lets a revoked key in.
     shown_keys: Cache<(CommunityId, KeyId), ApiKey>,
@@ -94,6 +97,7 @@ impl Identity {
             idempotency: Idempotency::new(database.clone()),
             shown_keys: Cache::new("shown_keys", &signals, UNCOVERED_LIFE),
             signals,
+            outbox: Outbox::open(&database, "identity", shutdown),
             passwords: Passwords::start().await?,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
             attempts_key: hmac::Key::new(hmac::HMAC_SHA256, attempts_key.as_ref()),
@@ -148,6 +152,12 @@ impl Identity {
     /// front of them.
     pub fn add_services(&self, routes: &mut RoutesBuilder) {
         rpc::add_services(self, routes);
+    }
+
+    /// What it tells the rest of the platform.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 
     /// Where an access layer in this process looks credentials up.

@@ -41,6 +41,7 @@ async fn run(settings: &Settings) -> Result<()> {
     let storage = settings.database.storage()?;
     let identity = Identity::open(&storage, &process.secret, signals, shutdown);
     let identity = process.open(identity).await?;
+    process.publish(identity.outbox());
     let guard = process.guard(identity.credential_source());
     process
         .serve_grpc(guard, Identity::SERVICES, |routes| {

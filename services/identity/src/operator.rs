@@ -3,6 +3,7 @@
 
 use guildhall_auth::Role as AccessRole;
 use guildhall_data::{CommunityId, Database, KeyId, UserId};
+use guildhall_events::outbox;
 use guildhall_proto::identity::v1::User;
 use guildhall_runtime::{Error, Result};
 use sea_orm::ConnectionTrait;
@@ -18,6 +19,7 @@ use crate::{
         slug::slug,
         text::line,
     },
+    events,
     store::{
         api_keys::{self, Kind, NewKey},
         communities,
@@ -153,8 +155,11 @@ impl Identity {
 
         let transaction = self.0.database.begin().await?;
         let new = (profile, password_hash, role);
-        let user = insert_user(&transaction, community, UserId::generate(), new).await?;
+        let id = UserId::generate();
+        let user = insert_user(&transaction, community, id, new).await?;
+        outbox::append(&transaction, vec![events::member_joined(community, id)]).await?;
         Database::commit(transaction).await?;
+        self.0.outbox.announce();
         Ok((user, password))
     }
 

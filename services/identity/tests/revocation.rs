@@ -79,6 +79,7 @@ impl Town {
             let settings = BusSettings {
                 urls: vec![url],
                 tls_ca: None,
+                stream_replicas: 1,
                 service,
                 hears: &["identity"],
             };

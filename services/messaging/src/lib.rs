@@ -25,14 +25,14 @@ pub mod turns;
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
-use guildhall_events::{Signals, backlog, outbox};
+use guildhall_events::{Outbox, Signals};
 use guildhall_proto::messaging::v1::{
     channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
     message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
     reaction_service_server::{ReactionServiceServer, SERVICE_NAME as REACTIONS},
     topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
 };
-use guildhall_runtime::{Peer, Result, Shutdown, metrics::Sampler};
+use guildhall_runtime::{Peer, Result, Shutdown};
 use tonic::service::RoutesBuilder;
 
 use crate::{
@@ -55,8 +55,7 @@ struct Inner {
     turns: Turns,
     places: Places,
     shutdown: Shutdown,
-    /// Held, not used: it looks at the outbox as long as it is there.
-    _backlog: Sampler,
+    outbox: Outbox,
 }
 
 impl Messaging {
@@ -74,21 +73,34 @@ impl Messaging {
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, "messaging").await?;
-        sweep_expired(&database, shutdown);
+        sweep::start::<idempotency::entity::Entity>(
+            database.clone(),
+            idempotency::entity::Column::ExpiresAt,
+            Duration::ZERO,
+            shutdown.clone(),
+        );
+        let outbox = Outbox::open(&database, "messaging", shutdown);
+        let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         let inner = Arc::new(Inner {
             directory: Directory::new(identity, &signals),
             rooms: Rooms::new(database.clone(), &signals),
             idempotency: Idempotency::new(database.clone()),
             arrivals: Arrivals::listen(&signals),
-            appends: GroupCommit::start(Append::new(database.clone(), signals.clone())).await?,
+            appends: GroupCommit::start(append).await?,
             turns: Turns::default(),
             places: Places::default(),
             shutdown: shutdown.clone(),
-            _backlog: backlog::measured(&database, "messaging"),
+            outbox,
             database,
         });
         forget_on_signals(&inner, &signals);
         Ok(Self(inner))
+    }
+
+    /// What it tells the rest of the platform.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 
     /// Adds its gRPC services.
@@ -99,21 +111,6 @@ impl Messaging {
             .add_service(MessageServiceServer::new(self.clone()))
             .add_service(ReactionServiceServer::new(self.clone()));
     }
-}
-
-fn sweep_expired(database: &Database, shutdown: &Shutdown) {
-    sweep::start::<idempotency::entity::Entity>(
-        database.clone(),
-        idempotency::entity::Column::ExpiresAt,
-        Duration::ZERO,
-        shutdown.clone(),
-    );
-    sweep::start::<outbox::entity::Entity>(
-        database.clone(),
-        outbox::entity::Column::CreatedAt,
-        outbox::RETENTION,
-        shutdown.clone(),
-    );
 }
 
 fn forget_on_signals(inner: &Arc<Inner>, signals: &Signals) {

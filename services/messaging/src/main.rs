@@ -55,6 +55,7 @@ async fn run(settings: &Settings) -> Result<()> {
     process.open(source.introduce()).await?;
     let messaging = Messaging::open(&storage, identity, signals, shutdown);
     let messaging = process.open(messaging).await?;
+    process.publish(messaging.outbox());
     let guard = process.guard(Arc::new(source));
     process
         .serve_grpc(guard, Messaging::SERVICES, |routes| {

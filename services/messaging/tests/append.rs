@@ -224,7 +224,8 @@ async fn a_failed_send_frees_its_key() {
 async fn an_unknown_outcome_can_be_looked_up() {
     let community = Community::new().await;
     let channel = community.channel(ChannelKind::Open).await;
-    let append = Append::new(community.database.clone(), community.signals.clone());
+    let (signals, outbox) = (community.signals.clone(), community.outbox.clone());
+    let append = Append::new(community.database.clone(), signals, outbox);
     let stored = item(&channel, "stored");
     let answers = append.commit(std::slice::from_ref(&stored)).await.unwrap();
     let asked = [item(&channel, "never sent"), stored];

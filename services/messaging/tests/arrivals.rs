@@ -22,6 +22,7 @@ fn replica(nats: &Nats) -> Signals {
     let settings = BusSettings {
         urls: vec![nats.url()],
         tls_ca: None,
+        stream_replicas: 1,
         service: "messaging",
         hears: &["messaging"],
     };

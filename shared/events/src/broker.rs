@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::{Ready, ready},
     path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const WARN_EVERY: Duration = Duration::from_secs(10);
 /// The first pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The pause after a connection that is made once: longer than anybody goes on with it.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Commands to the connection, and messages from it, that may wait: more are dropped and missed.
@@ -36,6 +39,8 @@ pub struct BusSettings {
     pub tls_ca: Option<PathBuf>,
     /// What this process speaks as: lowercase letters and dashes.
     pub service: &'static str,
+    /// On how many servers of the broker each stream of events is kept.
+    pub stream_replicas: usize,
     /// The services whose signals this process acts on. Of each one that it is not itself,
     /// somebody must be heard.
     pub hears: &'static [&'static str],
@@ -59,19 +64,45 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Reads the settings of a process with this random `name`; `connects` counts connections.
+    /// Reads the settings of a process with this random `name`, for a connection that is made again
+    /// and again; `connects` counts them.
     ///
     /// # Errors
     /// INVALID_VALUE, which does not repeat the address.
     pub(crate) fn new(settings: &BusSettings, name: &str, connects: Counter) -> Result<Self> {
+        let mut broker = Self::of(settings, connects)?;
+        broker.options = broker
+            .options
+            .retry_on_initial_connect()
+            .reconnect_delay_callback(pauses(name));
+        Ok(broker)
+    }
+
+    /// The same for a connection that is made once. When it ends, whoever has it makes another.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn once(settings: &BusSettings) -> Result<Self> {
+        let mut broker = Self::of(settings, Counter::default())?;
+        let attempts = broker.servers.len();
+        let made = AtomicUsize::new(0);
+        broker.options = broker.options.reconnect_delay_callback(move |_| {
+            // Each server is tried at once; by the end of the pause nobody has the connection.
+            match made.fetch_add(1, Ordering::Relaxed) < attempts {
+                true => Duration::ZERO,
+                false => GIVEN_UP,
+            }
+        });
+        Ok(broker)
+    }
+
+    fn of(settings: &BusSettings, connects: Counter) -> Result<Self> {
         let mut options = ConnectOptions::new()
             .name(format!("guildhall {}", settings.service))
-            .retry_on_initial_connect()
             .connection_timeout(CONNECT)
             .ping_interval(PING)
             .client_capacity(WAITING)
             .subscription_capacity(WAITING)
-            .reconnect_delay_callback(pauses(name))
             .event_callback(narrator(connects));
         if let Some(authority) = &settings.tls_ca {
             options = options.add_root_certificates(authority.clone());
@@ -190,6 +221,7 @@ mod tests {
             urls: urls.iter().map(|url| (*url).to_owned()).collect(),
             tls_ca: None,
             service: "identity",
+            stream_replicas: 1,
             hears: &["identity"],
         }
     }

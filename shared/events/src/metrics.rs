@@ -3,9 +3,12 @@
 use std::sync::LazyLock;
 
 use futures::FutureExt;
-use guildhall_runtime::metrics::{self, Counter, Counters, Gauge, Gauges, Sampler};
+use guildhall_data::Database;
+use guildhall_runtime::metrics::{
+    self, Counter, Counters, Gauge, Gauges, Histogram, Histograms, Sampler,
+};
 
-use crate::coverage::Coverage;
+use crate::{consumer::parked, coverage::Coverage};
 
 static LOOK_UPS: LazyLock<Counters> = LazyLock::new(|| {
     metrics::counters(
@@ -39,6 +42,55 @@ static MISSED: LazyLock<Counter> = LazyLock::new(|| {
     metrics::counter(
         "guildhall_bus_misses",
         "Times that signals may have been missed, and caches were emptied",
+    )
+});
+
+static PUBLISHED: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_published",
+        "Events passed on from an outbox; after a crash some are passed on again",
+    )
+});
+static PUBLISH_FAILURES: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_publish_failures",
+        "Times that events could not be passed on",
+    )
+});
+static REFILLS: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_refills",
+        "Times that a stream had lost events and got everything of the retention again",
+    )
+});
+static PUBLISH_AGE: LazyLock<Histograms> = LazyLock::new(|| {
+    metrics::durations(
+        "guildhall_events_publish_age_seconds",
+        "How old the oldest event of a batch was when it was passed on",
+    )
+});
+static CONSUMED: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_consumed",
+        "Events that reached a consumer: handled, passed over, come again, or parked",
+    )
+});
+static PENDING: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_events_pending",
+        "Events in a stream that have not reached a consumer",
+    )
+});
+static UNREADABLE: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_unreadable",
+        "Messages in a stream that are no events: somebody else writes to it",
+    )
+});
+static PARKED: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_events_parked",
+        "Events that wait for an operator, and those behind them; counted up to 1,000",
     )
 });
 
@@ -120,5 +172,101 @@ fn name(coverage: Coverage) -> &'static str {
         Coverage::Everywhere => "everywhere",
         Coverage::Partial => "partial",
         Coverage::Broken => "broken",
+    }
+}
+
+/// What a relay counts.
+#[derive(Debug)]
+pub(crate) struct RelayFigures {
+    /// Events that were passed on.
+    pub delivered: Counter,
+    /// Times that they could not be.
+    pub failures: Counter,
+    /// Times that everything was passed on again.
+    pub refills: Counter,
+    /// How old the oldest event of a batch was when it was passed on.
+    pub age: Histogram,
+}
+
+impl RelayFigures {
+    /// The figures of what carries the events of `service` to `reader`.
+    pub fn of(service: &str, reader: &str) -> Self {
+        let labels = vec![
+            ("service", service.to_owned()),
+            ("reader", reader.to_owned()),
+        ];
+        Self {
+            delivered: PUBLISHED.get_or_create_owned(&labels),
+            failures: PUBLISH_FAILURES.get_or_create_owned(&labels),
+            refills: REFILLS.get_or_create_owned(&labels),
+            age: PUBLISH_AGE.get_or_create_owned(&labels),
+        }
+    }
+}
+
+/// What a consumer counts.
+#[derive(Debug)]
+pub(crate) struct ConsumerFigures {
+    /// Events that led to something.
+    pub handled: Counter,
+    /// Events that led to nothing.
+    pub passed: Counter,
+    /// Events that had been handled before, or wait for one that is parked.
+    pub repeated: Counter,
+    /// Events that were parked.
+    pub parked: Counter,
+    _waiting: Sampler,
+}
+
+impl ConsumerFigures {
+    /// The figures of the consumer called `name`, whose parked events lie in `database`.
+    pub fn of(name: &'static str, database: &Database) -> Self {
+        let consumer = ("consumer", name.to_owned());
+        let of = |outcome: &str| {
+            let labels = vec![consumer.clone(), ("outcome", outcome.to_owned())];
+            CONSUMED.get_or_create_owned(&labels)
+        };
+        let waiting = PARKED.get_or_create_owned(&vec![consumer.clone()]);
+        let database = database.clone();
+        let look = move || {
+            let (database, waiting) = (database.clone(), waiting.clone());
+            async move {
+                // While the database is away, the figure stays as it was.
+                if let Ok(count) = parked::count(&database, name).await {
+                    waiting.set(count);
+                }
+            }
+            .boxed()
+        };
+        Self {
+            handled: of("handled"),
+            passed: of("passed"),
+            repeated: of("repeated"),
+            parked: of("parked"),
+            _waiting: metrics::sampled(look),
+        }
+    }
+}
+
+/// What is counted of a stream that a consumer is fed from.
+#[derive(Debug)]
+pub(crate) struct StreamFigures {
+    /// Events in it that have not reached the consumer.
+    pub pending: Gauge,
+    /// Messages in it that are no events.
+    pub unreadable: Counter,
+}
+
+impl StreamFigures {
+    /// The figures of the stream of `service` for `consumer`.
+    pub fn of(consumer: &str, service: &str) -> Self {
+        let labels = vec![
+            ("consumer", consumer.to_owned()),
+            ("service", service.to_owned()),
+        ];
+        Self {
+            pending: PENDING.get_or_create_owned(&labels),
+            unreadable: UNREADABLE.get_or_create_owned(&labels),
+        }
     }
 }

@@ -20,6 +20,7 @@ fn join(url: String, service: &'static str, hears: &'static [&'static str]) -> (
     let settings = BusSettings {
         urls: vec![url],
         tls_ca: None,
+        stream_replicas: 1,
         service,
         hears,
     };

@@ -4,7 +4,10 @@ use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, process::ExitCode
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
 use guildhall_data::seal;
-use guildhall_events::{BusSettings, Signals};
+use guildhall_events::{
+    BusSettings, Outbox, Signals,
+    jetstream::{self, JetStream},
+};
 use guildhall_runtime::{
     Error, Peer, Result, Shutdown, grpc,
     peer::{Address, Remote},
@@ -80,6 +83,7 @@ pub struct Process<'a> {
     tls: Option<Arc<ServerConfig>>,
     tokens: PeerTokens,
     rules: RpcTable,
+    streams: JetStream,
     settings: &'a ProcessSettings,
 }
 
@@ -108,6 +112,7 @@ impl<'a> Process<'a> {
             tls,
             tokens: PeerTokens::new(&secret),
             rules: RpcTable::load()?,
+            streams: JetStream::new(bus),
             shutdown,
             secret,
             settings,
@@ -129,6 +134,17 @@ impl<'a> Process<'a> {
     pub fn peer(&self, replicas: &[Address]) -> Result<Peer> {
         let peer = remote(replicas, &self.settings.serve, &self.rules)?;
         Ok(self.tokens.vouch(peer))
+    }
+
+    /// Where events are carried.
+    #[must_use]
+    pub fn streams(&self) -> &JetStream {
+        &self.streams
+    }
+
+    /// Has the events of a service carried to the others.
+    pub fn publish(&self, outbox: &Outbox) {
+        jetstream::publish(outbox, &self.streams, &self.shutdown);
     }
 
     /// Lets callers in whom `source` knows.
@@ -229,6 +245,7 @@ pub fn bus(part: Part, urls: &[String], serve: &ServeSettings) -> BusSettings {
     BusSettings {
         urls: urls.to_vec(),
         tls_ca: serve.tls_ca.clone(),
+        stream_replicas: serve.nats_replicas,
         service: part.service,
         hears: part.hears,
     }

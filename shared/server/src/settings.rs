@@ -93,6 +93,15 @@ pub struct ServeSettings {
     #[arg(long, env = "GUILDHALL_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
 
+    /// On how many servers of NATS each stream of events is kept: 1, 3 or 5.
+    #[arg(
+        long,
+        env = "GUILDHALL_NATS_REPLICAS",
+        default_value_t = 1,
+        value_name = "N"
+    )]
+    pub nats_replicas: usize,
+
     /// PEM file with this process's certificate, and those that lead to its authority.
     #[arg(long, env = "GUILDHALL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

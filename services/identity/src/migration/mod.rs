@@ -9,6 +9,7 @@ mod m0005_create_signing_keys;
 mod m0006_create_login_attempts;
 
 use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
+use guildhall_events::{cursor::migration::CreateEventCursors, outbox::migration::CreateOutbox};
 use sea_orm_migration::prelude::*;
 
 /// All changes, in their order.
@@ -25,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_create_api_keys::Migration),
             Box::new(m0005_create_signing_keys::Migration),
             Box::new(m0006_create_login_attempts::Migration),
+            Box::new(CreateOutbox),
+            Box::new(CreateEventCursors),
         ]
     }
 }

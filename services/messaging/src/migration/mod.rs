@@ -1,7 +1,7 @@
 //! The tables of messaging, a file per change.
 
 use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
-use guildhall_events::outbox::migration::CreateOutbox;
+use guildhall_events::{cursor::migration::CreateEventCursors, outbox::migration::CreateOutbox};
 use sea_orm_migration::{
     prelude::*,
     schema::{string_len, string_len_null},
@@ -38,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_create_messages::Migration),
             Box::new(m0006_create_reactions::Migration),
             Box::new(m0007_mark_reacted_messages::Migration),
+            Box::new(CreateEventCursors),
         ]
     }
 }

@@ -106,6 +106,7 @@ impl Messaging {
         };
         ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
+        self.0.outbox.announce();
         Ok(answer(response, false))
     }
 
@@ -130,6 +131,7 @@ impl Messaging {
         }
         let all = before.after(&transaction, &reaction, false).await?;
         Database::commit(transaction).await?;
+        self.0.outbox.announce();
         Ok(RemoveReactionResponse {
             removed: removed.is_some(),
             reactions: shown(all, &members),

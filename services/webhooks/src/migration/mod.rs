@@ -1,7 +1,10 @@
 //! The tables of webhooks, a file per change.
 
 use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
-use guildhall_events::outbox::migration::CreateOutbox;
+use guildhall_events::{
+    consumer::migration::CreateInbox, cursor::migration::CreateEventCursors,
+    outbox::migration::CreateOutbox,
+};
 use sea_orm_migration::prelude::*;
 
 /// All migrations, in their order.
@@ -11,6 +14,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(CreateIdempotencyKeys), Box::new(CreateOutbox)]
+        vec![
+            Box::new(CreateIdempotencyKeys),
+            Box::new(CreateOutbox),
+            Box::new(CreateEventCursors),
+            Box::new(CreateInbox),
+        ]
     }
 }

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue,
     propagation::TextMapPropagator,
-    trace::{SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
+    trace::{SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -81,6 +81,17 @@ pub fn traceparent() -> String {
     let mut fields = HashMap::new();
     TraceContextPropagator::new().inject(&mut fields);
     fields.remove(HEADER).unwrap_or_default()
+}
+
+/// What a kept [`traceparent`] names; nothing where no traces are exported.
+pub(super) fn remote(traceparent: &str) -> Option<SpanContext> {
+    if tracer().is_none() || traceparent.is_empty() {
+        return None;
+    }
+    let fields = HashMap::from([(HEADER.to_owned(), traceparent.to_owned())]);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
+    let context = context.span().span_context().clone();
+    context.is_sampled().then_some(context)
 }
 
 /// Names the trace of what runs here in the headers of a call, unless they name one.

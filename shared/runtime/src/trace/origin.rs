@@ -22,6 +22,15 @@ impl Origin {
         }
     }
 
+    /// The request whose [`traceparent`](super::traceparent) was kept; nothing for an empty one.
+    #[must_use]
+    pub fn remote(traceparent: &str) -> Self {
+        Self {
+            log: Span::none(),
+            sampled: super::hop::remote(traceparent),
+        }
+    }
+
     /// The span that the log lines of the request are in.
     #[must_use]
     pub fn log(&self) -> Span {

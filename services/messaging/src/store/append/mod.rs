@@ -18,7 +18,7 @@ use guildhall_data::{
     group_commit::{Batch, Failure},
     idempotency,
 };
-use guildhall_events::{Signal, Signals};
+use guildhall_events::{Outbox, Signal, Signals};
 use guildhall_proto::messaging::v1::{Message, ReplyMessageResponse, SendMessageResponse};
 use guildhall_runtime::{Error, Reason, Result};
 use prost::Message as _;
@@ -112,13 +112,18 @@ impl Item {
 pub struct Append {
     database: Database,
     signals: Signals,
+    outbox: Outbox,
 }
 
 impl Append {
-    /// Stores into `database` and tells `signals`.
+    /// Stores into `database`, and tells `signals` and whoever reads the `outbox`.
     #[must_use]
-    pub fn new(database: Database, signals: Signals) -> Self {
-        Self { database, signals }
+    pub fn new(database: Database, signals: Signals, outbox: Outbox) -> Self {
+        Self {
+            database,
+            signals,
+            outbox,
+        }
     }
 
     /// Those of the items that are stored. Whoever still commits one holds the sequence: waiting
@@ -146,6 +151,7 @@ impl Append {
         for channel in channels {
             self.signals.send(Signal::MessagesStored { channel });
         }
+        self.outbox.announce();
     }
 }
 

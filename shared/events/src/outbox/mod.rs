@@ -2,19 +2,67 @@
 //!
 //! The table is the truth and stays for a retention; whatever carries events on reads it here.
 
-use std::time::Duration;
+pub mod sweep;
 
-use guildhall_data::{CommunityId, EventId, FileTransaction, Tenant, failed};
+use std::{sync::Arc, time::Duration};
+
+use guildhall_data::{CommunityId, Database, EventId, FileTransaction, Tenant, failed};
 use guildhall_proto::events::v1::{Event, event::Payload};
-use guildhall_runtime::{Result, Timestamp};
+use guildhall_runtime::{Result, Shutdown, Timestamp, metrics::Sampler};
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
+use tokio::sync::watch;
 
-/// How long rows stay.
+use crate::backlog;
+
+/// How long rows stay at least: a stream that was made anew gets all of them.
 pub const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// Order holds inside a partition.
-const PARTITIONS: u32 = 16;
+pub(crate) const PARTITIONS: i16 = 16;
+
+/// The outbox of a service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    database: Database,
+    service: &'static str,
+    news: watch::Sender<()>,
+    /// Held, not used: it looks at the outbox as long as it is there.
+    _backlog: Arc<Sampler>,
+}
+
+impl Outbox {
+    /// The outbox in the `database` of `service`, swept and measured until `shutdown`. The database
+    /// has the tables of [`migration`] and of [`crate::cursor`].
+    #[must_use]
+    pub fn open(database: &Database, service: &'static str, shutdown: &Shutdown) -> Self {
+        sweep::start(database.clone(), shutdown.clone());
+        Self {
+            database: database.clone(),
+            service,
+            news: watch::Sender::new(()),
+            _backlog: Arc::new(backlog::measured(database, service)),
+        }
+    }
+
+    /// Says that events were committed. Whoever forgets it only makes them wait for half a second.
+    pub fn announce(&self) {
+        self.news.send_replace(());
+    }
+
+    /// Hears of events that this process commits.
+    pub(crate) fn listen(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+}
 
 /// The table `outbox`, which each service that publishes has (see [`migration`]).
 pub mod entity {
@@ -147,7 +195,7 @@ fn partition_of(key: &str) -> i16 {
     let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    i16::try_from(hash % PARTITIONS).unwrap_or(0)
+    i16::try_from(hash % u32::from(PARTITIONS.unsigned_abs())).unwrap_or(0)
 }
 
 /// Writes events in the transaction of their cause, in one statement.

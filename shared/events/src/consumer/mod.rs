@@ -1,0 +1,287 @@
+//! Handles events: each once, those of a key in their order.
+//!
+//! * `inbox`: what was handled, written with its effect
+//! * [`parked`]: what could not be, and what waits behind it
+//! * [`migration`]: the tables of both
+//!
+//! An event that fails for a reason of its own is tried a few times and then parked; the events of
+//! its key wait behind it, all others go on. What fails because something else is away is tried
+//! until it is back.
+
+mod inbox;
+pub mod migration;
+pub mod parked;
+
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use guildhall_data::{Database, EventId, Transaction, sweep};
+use guildhall_proto::events::v1::Event;
+use guildhall_runtime::{Error, ErrorKind, Result, Shutdown, trace::Origin};
+use prost::Message;
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use crate::{backoff::Backoff, metrics::ConsumerFigures, outbox::RETENTION};
+
+/// How often an event is tried that fails for a reason of its own.
+const TRIES: i32 = 5;
+/// How often parked events are looked for that shall be tried again.
+const REPLAY: Duration = Duration::from_secs(1);
+
+/// What a service does on the events of others.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// What an event leads to, ready to be written.
+    type Effect: Send;
+    /// What is to be done once it is written.
+    type Done: Send;
+
+    /// Whether the event leads to anything; others are passed over without a trace.
+    fn wants(&self, event: &Event) -> bool;
+
+    /// Looks up what the effects of events need. Runs outside of the transaction.
+    ///
+    /// # Errors
+    /// For all of them, when something that is needed is away; for each, why it cannot be handled.
+    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Self::Effect>>>;
+
+    /// Writes effects, in the order of their events. It may run again when the transaction fails.
+    ///
+    /// # Errors
+    /// Why they cannot be written: the transaction is rolled back.
+    async fn apply(
+        &self,
+        transaction: &Transaction,
+        effects: Vec<Self::Effect>,
+    ) -> Result<Self::Done>;
+
+    /// The effects are committed.
+    fn applied(&self, done: Self::Done);
+}
+
+/// A handler, with the memory of what it has handled. Cheap to clone.
+pub struct Consumer<H>(Arc<Inner<H>>);
+
+struct Inner<H> {
+    name: &'static str,
+    database: Database,
+    handler: H,
+    figures: ConsumerFigures,
+}
+
+impl<H> Clone for Consumer<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<H> fmt::Debug for Consumer<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Consumer").field(&self.0.name).finish()
+    }
+}
+
+impl<H: Handler> Consumer<H> {
+    /// A consumer that remembers in `database`, which has the tables of [`migration`]. Begins to
+    /// sweep them, and to try parked events again when an operator says so.
+    #[must_use]
+    pub fn new(name: &'static str, database: Database, handler: H, shutdown: &Shutdown) -> Self {
+        sweep::start::<inbox::entity::Entity>(
+            database.clone(),
+            inbox::entity::Column::ReceivedAt,
+            // A stream that is filled again brings what the outbox still has.
+            RETENTION * 2,
+            shutdown.clone(),
+        );
+        let consumer = Self(Arc::new(Inner {
+            name,
+            figures: ConsumerFigures::of(name, &database),
+            database,
+            handler,
+        }));
+        tokio::spawn(consumer.clone().replay_until(shutdown.clone()));
+        consumer
+    }
+
+    /// The name under which it remembers.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// Handles events in their order.
+    ///
+    /// # Errors
+    /// When something is away that is needed: none, some or all are handled; try all again.
+    pub async fn handle(&self, events: &[Event]) -> Result<()> {
+        let wanted: Vec<_> = events
+            .iter()
+            .filter(|event| self.0.handler.wants(event))
+            .collect();
+        self.0
+            .figures
+            .passed
+            .inc_by((events.len() - wanted.len()) as u64);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let origins: Vec<_> = wanted
+            .iter()
+            .map(|event| Origin::remote(&event.traceparent))
+            .collect();
+        let span = Origin::join(&origins, "events.handle", []);
+        span.run(self.handle_wanted(&wanted)).await
+    }
+
+    async fn handle_wanted(&self, events: &[&Event]) -> Result<()> {
+        match self.together(events).await {
+            Ok(()) => return Ok(()),
+            Err(error) if is_elsewhere(&error) => return Err(error),
+            Err(_) if events.len() > 1 => {}
+            Err(error) => tracing::debug!(?error, "an event failed, trying it again"),
+        }
+        for event in events {
+            self.alone(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Handles events in one transaction.
+    async fn together(&self, events: &[&Event]) -> Result<()> {
+        let Inner {
+            name,
+            database,
+            handler,
+            figures,
+        } = &*self.0;
+        let effects = handler.prepare(events).await?;
+        let effects = effects.into_iter().collect::<Result<Vec<_>>>()?;
+        let ids = events.iter().map(|event| event.id.parse::<EventId>());
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let keys = events.iter().map(|event| event.partition_key.clone());
+
+        let transaction = database.begin().await?;
+        let blocked = parked::blocked(&transaction, name, keys.collect()).await?;
+        let free = |event: &Event| !blocked.contains(&event.partition_key);
+        let wanted = ids.iter().zip(events).filter(|(_, event)| free(event));
+        let wanted: Vec<_> = wanted.map(|(id, _)| *id).collect();
+        let new = match wanted.is_empty() {
+            true => HashSet::new(),
+            false => inbox::receive(&transaction, name, wanted).await?,
+        };
+        for event in events.iter().filter(|event| !free(event)) {
+            parked::park(&transaction, name, event, None).await?;
+        }
+        let effects = ids.iter().zip(effects).filter(|(id, _)| new.contains(*id));
+        let effects: Vec<_> = effects.map(|(_, effect)| effect).collect();
+        let done = match effects.is_empty() {
+            true => None,
+            false => Some(handler.apply(&transaction, effects).await?),
+        };
+        Database::commit(transaction).await?;
+        figures.handled.inc_by(new.len() as u64);
+        figures.repeated.inc_by((events.len() - new.len()) as u64);
+        if let Some(done) = done {
+            handler.applied(done);
+        }
+        Ok(())
+    }
+
+    /// Handles an event by itself, and parks it when it goes on failing.
+    async fn alone(&self, event: &Event) -> Result<()> {
+        let mut backoff = Backoff::default();
+        let mut tries = 0;
+        loop {
+            let error = match self.together(&[event]).await {
+                Ok(()) => return Ok(()),
+                Err(error) if is_elsewhere(&error) => return Err(error),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries >= TRIES {
+                return self.park(event, tries, &error).await;
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    async fn park(&self, event: &Event, tries: i32, error: &Error) -> Result<()> {
+        let Inner { name, database, .. } = &*self.0;
+        let transaction = database.begin().await?;
+        parked::park(&transaction, name, event, Some((tries, error))).await?;
+        Database::commit(transaction).await?;
+        self.0.figures.parked.inc();
+        tracing::error!(
+            consumer = name,
+            event = event.id,
+            community = event.community_id,
+            ?error,
+            "an event cannot be handled and is parked: see `guildhall events parked`"
+        );
+        Ok(())
+    }
+
+    async fn replay_until(self, shutdown: Shutdown) {
+        loop {
+            if let Err(error) = self.replay().await {
+                tracing::warn!(?error, "parked events cannot be looked at, trying again");
+            }
+            tokio::select! {
+                () = sleep(REPLAY) => {}
+                () = shutdown.started() => return,
+            }
+        }
+    }
+
+    /// Tries again what an operator wants to be tried, and what waited behind it.
+    async fn replay(&self) -> Result<()> {
+        let Inner { name, database, .. } = &*self.0;
+        loop {
+            let due = parked::due(database, name).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            for row in due {
+                match self.replay_one(&row).in_current_span().await {
+                    Ok(()) => {}
+                    Err(error) if is_elsewhere(&error) => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(consumer = name, event = %row.event_id, ?error, "a parked event failed again");
+                        parked::failed_again(database, &row, &error).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn replay_one(&self, row: &parked::entity::Model) -> Result<()> {
+        let Inner {
+            name,
+            database,
+            handler,
+            figures,
+        } = &*self.0;
+        let event = Event::decode(row.payload.as_slice()).map_err(Error::internal)?;
+        let effects = handler.prepare(&[&event]).await?;
+        let effects = effects.into_iter().collect::<Result<Vec<_>>>()?;
+        let transaction = database.begin().await?;
+        let new = inbox::receive(&transaction, name, [row.event_id]).await?;
+        let done = match new.is_empty() {
+            true => None,
+            false => Some(handler.apply(&transaction, effects).await?),
+        };
+        parked::release(&transaction, row).await?;
+        Database::commit(transaction).await?;
+        figures.handled.inc_by(new.len() as u64);
+        if let Some(done) = done {
+            handler.applied(done);
+        }
+        Ok(())
+    }
+}
+
+/// Whether something else is away: the event is not to blame.
+fn is_elsewhere(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable
+}

@@ -1,0 +1,207 @@
+//! A consumer is fed from the streams of others.
+//!
+//! One process at a time reads a stream for a consumer, so that order holds; the others stand by. A
+//! message is acknowledged once its effect is committed: what is not, comes again.
+
+use std::{pin::pin, time::Duration};
+
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull::Config},
+};
+use futures::{StreamExt, future::join_all};
+use guildhall_data::{Database, EventId};
+use guildhall_proto::events::v1::Event;
+use guildhall_runtime::{Result, Shutdown};
+use prost::Message as _;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{JetStream, PATIENCE, away, name_of};
+use crate::{
+    backoff::Backoff,
+    consumer::{Consumer, Handler},
+    cursor::Leases,
+    metrics::StreamFigures,
+};
+
+/// Messages that are handled together.
+const BATCH: usize = 512;
+/// Messages that may be under way to a consumer.
+const PENDING: i64 = 4096;
+/// When a message comes again that nobody has acknowledged.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How often the broker says that it is there though it has nothing to say.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long one request for messages stands.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How often the lease is renewed, and how often another process looks whether it is free.
+const KEEP: Duration = Duration::from_secs(2);
+
+/// Has `consumer` handle the events of `services` until `shutdown`; `database` is its own, and has
+/// the table of [`crate::cursor`].
+pub fn consume<H: Handler>(
+    consumer: &Consumer<H>,
+    database: &Database,
+    services: &[&'static str],
+    streams: &JetStream,
+    shutdown: &Shutdown,
+) {
+    for service in services {
+        let reader = format!("{} of {service}", consumer.name());
+        let feed = Feed {
+            consumer: consumer.clone(),
+            service,
+            streams: streams.clone(),
+            figures: StreamFigures::of(consumer.name(), service),
+            leases: Leases {
+                database: database.clone(),
+                reader,
+                partitions: 1,
+                owner: EventId::generate().to_string(),
+            },
+            kept_at: None,
+            shutdown: shutdown.clone(),
+        };
+        tokio::spawn(feed.run());
+    }
+}
+
+struct Feed<H> {
+    consumer: Consumer<H>,
+    service: &'static str,
+    streams: JetStream,
+    leases: Leases,
+    /// When the lease was last renewed; none while another process has it.
+    kept_at: Option<Instant>,
+    figures: StreamFigures,
+    shutdown: Shutdown,
+}
+
+impl<H: Handler> Feed<H> {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        let shutdown = self.shutdown.clone();
+        let mut is_prepared = false;
+        while !shutdown.is_started() {
+            let read = async {
+                if !is_prepared {
+                    self.leases.prepare().await?;
+                    is_prepared = true;
+                }
+                if !self.keep().await? {
+                    return Ok(KEEP);
+                }
+                self.read(&mut backoff).await.map(|()| Duration::ZERO)
+            };
+            let pause = match read.await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    backoff.warn(&error, "events cannot be read, trying again");
+                    backoff.next()
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = shutdown.started() => {}
+            }
+        }
+        if let Err(error) = self.leases.release().await {
+            tracing::debug!(?error, "the lease ends by itself");
+        }
+    }
+
+    /// Renews the lease when it is time; whether this process has it.
+    async fn keep(&mut self) -> Result<bool> {
+        if self.kept_at.is_some_and(|at| at.elapsed() < KEEP) {
+            return Ok(true);
+        }
+        let is_held = !self.leases.take().await?.is_empty();
+        self.kept_at = is_held.then(Instant::now);
+        Ok(is_held)
+    }
+
+    /// Reads over one connection until it ends, or the lease does.
+    async fn read(&mut self, backoff: &mut Backoff) -> Result<()> {
+        // Held: the connection lives as long as it.
+        let (_client, context) = self.streams.connect().await?;
+        self.streams.stream(&context, self.service).await?;
+        let config = Config {
+            durable_name: Some(self.consumer.name().to_owned()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_ack_pending: PENDING,
+            ..Config::default()
+        };
+        let made = context.create_consumer_on_stream(config, name_of(self.service));
+        let source: PullConsumer = timeout(PATIENCE, made).await.map_err(away)?.map_err(away)?;
+        let messages = source
+            .stream()
+            .max_messages_per_batch(BATCH)
+            .heartbeat(HEARTBEAT)
+            .expires(EXPIRES)
+            .messages();
+        let messages = timeout(PATIENCE, messages).await.map_err(away)?;
+        let mut messages = pin!(messages.map_err(away)?.ready_chunks(BATCH));
+        let shutdown = self.shutdown.clone();
+        while self.keep().await? {
+            let chunk = tokio::select! {
+                chunk = messages.next() => chunk,
+                () = sleep(KEEP) => continue,
+                () = shutdown.started() => return Ok(()),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            let mut arrived = Vec::with_capacity(chunk.len());
+            let mut failure = None;
+            for message in chunk {
+                match message {
+                    Ok(message) => arrived.push(message),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            self.handle(arrived).await?;
+            if let Some(error) = failure {
+                return Err(away(error));
+            }
+            backoff.reset();
+        }
+        Ok(())
+    }
+
+    /// Handles messages, and acknowledges them.
+    async fn handle(&mut self, messages: Vec<Message>) -> Result<()> {
+        let Some(last) = messages.last() else {
+            return Ok(());
+        };
+        if let Ok(info) = last.info() {
+            let pending = i64::try_from(info.pending).unwrap_or(i64::MAX);
+            self.figures.pending.set(pending);
+        }
+        let mut events = Vec::with_capacity(messages.len());
+        for message in &messages {
+            match Event::decode(message.payload.clone()) {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    tracing::error!(%error, service = self.service, "a message in the stream is no event");
+                    self.figures.unreadable.inc();
+                }
+            }
+        }
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.consumer.handle(&events).await {
+            backoff.warn(&error, "events cannot be handled now, trying again");
+            // They stay ours, and nothing else comes meanwhile.
+            join_all(messages.iter().map(|it| it.ack_with(AckKind::Progress))).await;
+            tokio::select! {
+                () = sleep(backoff.next()) => {}
+                () = self.shutdown.started() => return Ok(()),
+            }
+            if !self.keep().await? {
+                return Ok(());
+            }
+        }
+        // One that is lost comes again.
+        join_all(messages.iter().map(Message::ack)).await;
+        Ok(())
+    }
+}

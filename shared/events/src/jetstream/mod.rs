@@ -1,0 +1,94 @@
+//! Events on NATS JetStream: a stream per service that publishes, a durable consumer per service
+//! that handles.
+//!
+//! The stream is a copy: it acknowledges before it flushes, and may be deleted. The outbox fills it
+//! again ([`crate::cursor`] remembers how far it was filled).
+//!
+//! * [`publish`]: a relay fills the stream
+//! * [`consume`]: a consumer is fed from it
+
+mod consume;
+mod publish;
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{
+    Client,
+    jetstream::{
+        self, Context,
+        stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
+    },
+};
+use guildhall_runtime::{Error, Reason, Result};
+use tokio::time::timeout;
+
+pub use self::{consume::consume, publish::publish};
+use crate::{
+    broker::{Broker, BusSettings},
+    outbox::RETENTION,
+};
+
+/// How long the broker may take for anything.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an id is remembered by which an event that comes again is dropped: the broker's own
+/// default. What comes later is dropped by the inbox.
+const DUPLICATES: Duration = Duration::from_secs(120);
+
+/// Where the streams are. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct JetStream(Arc<BusSettings>);
+
+impl JetStream {
+    /// The streams of this broker.
+    #[must_use]
+    pub fn new(settings: BusSettings) -> Self {
+        Self(Arc::new(settings))
+    }
+
+    /// A connection of its own: it never reconnects by itself, because what waits in it would come
+    /// after what was lost with it.
+    async fn connect(&self) -> Result<(Client, Context)> {
+        let broker = Broker::once(&self.0)?;
+        let connecting = broker.options.connect(broker.servers);
+        let client = timeout(PATIENCE, connecting).await;
+        let client = client.map_err(away)?.map_err(away)?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(PATIENCE);
+        Ok((client, context))
+    }
+
+    /// Makes the stream of `service`, or brings it up to date.
+    async fn stream(&self, context: &Context, service: &str) -> Result<Info> {
+        let config = Config {
+            name: name_of(service),
+            subjects: vec![format!("{}*", subject_of(service))],
+            description: Some(format!("Events of {service}; made anew from its outbox")),
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::Old,
+            storage: StorageType::File,
+            max_age: RETENTION,
+            duplicate_window: DUPLICATES,
+            num_replicas: self.0.stream_replicas,
+            ..Config::default()
+        };
+        let made = timeout(PATIENCE, context.create_or_update_stream(config)).await;
+        made.map_err(away)?.map_err(away)
+    }
+}
+
+fn name_of(service: &str) -> String {
+    format!("guildhall_events_{service}")
+}
+
+/// The partition follows.
+fn subject_of(service: &str) -> String {
+    format!("guildhall.events.v1.{service}.")
+}
+
+fn away(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::unavailable(
+        Reason::Unreachable,
+        "The broker is unavailable, try again later",
+    )
+    .caused_by(error)
+}

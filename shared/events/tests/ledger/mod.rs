@@ -1,0 +1,275 @@
+//! A service that publishes, and one that writes down what it hears of.
+
+#![allow(dead_code, reason = "each test file uses its part of the fixture")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use guildhall_data::{CommunityId, Database, PostgresServer, Storage, Transaction};
+use guildhall_events::{
+    Consumer, Handler, Outbox,
+    consumer::migration::CreateInbox,
+    cursor::migration::CreateEventCursors,
+    outbox::{self, NewEvent, migration::CreateOutbox},
+};
+use guildhall_proto::events::v1::{Event, ReactionAdded, event::Payload};
+use guildhall_runtime::{Error, Reason, Result, Shutdown, Timestamp};
+use guildhall_testkit::Home;
+use sea_orm::{ConnectionTrait, Statement};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait as migration, prelude::*};
+use tokio::{sync::watch, time::timeout};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+/// What no handler can handle.
+pub const POISON: &str = "poison";
+
+struct Publisher;
+
+impl MigratorTrait for Publisher {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(CreateOutbox), Box::new(CreateEventCursors)]
+    }
+}
+
+struct Subscriber;
+
+impl MigratorTrait for Subscriber {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(CreateEventCursors),
+            Box::new(CreateInbox),
+            Box::new(CreateLedger),
+        ]
+    }
+}
+
+/// The effect: a row for each event, with nothing that keeps a second one out.
+struct CreateLedger;
+
+impl MigrationName for CreateLedger {
+    fn name(&self) -> &str {
+        "create_ledger"
+    }
+}
+
+#[migration::async_trait]
+impl MigrationTrait for CreateLedger {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table("ledger")
+            .col(sea_orm_migration::schema::big_pk_auto("position"))
+            .col(sea_orm_migration::schema::text("partition_key"))
+            .col(sea_orm_migration::schema::text("what"))
+            .to_owned();
+        manager.create_table(table).await
+    }
+}
+
+pub fn storage(home: &Home) -> Storage {
+    home.open(Storage::files, |url| {
+        Storage::Postgres(PostgresServer::parse(url).unwrap())
+    })
+}
+
+/// A service whose causes are nothing but their events.
+pub struct Source {
+    pub database: Database,
+    pub outbox: Outbox,
+    pub community: CommunityId,
+}
+
+impl Source {
+    pub async fn open(storage: &Storage) -> Self {
+        let database = Database::open::<Publisher>(storage, "source")
+            .await
+            .unwrap();
+        Self {
+            outbox: Outbox::open(&database, "source", &Shutdown::default()),
+            community: CommunityId::generate(),
+            database,
+        }
+    }
+
+    pub async fn begin(&self) -> Transaction {
+        self.database.begin().await.unwrap()
+    }
+
+    /// Writes events of a key in a transaction.
+    pub async fn write(&self, transaction: &Transaction, key: &str, what: &[&str]) {
+        let event = |what: &&str| NewEvent {
+            community: self.community,
+            actor: String::new(),
+            partition_key: key.to_owned(),
+            time: Timestamp::now(),
+            traceparent: String::new(),
+            payload: Payload::ReactionAdded(ReactionAdded {
+                emoji: (*what).to_owned(),
+                ..ReactionAdded::default()
+            }),
+        };
+        let events = what.iter().map(event).collect();
+        outbox::append(transaction, events).await.unwrap();
+    }
+
+    pub async fn commit(&self, transaction: Transaction) {
+        Database::commit(transaction).await.unwrap();
+        self.outbox.announce();
+    }
+
+    /// Events of a key, in one transaction.
+    pub async fn post(&self, key: &str, what: &[&str]) {
+        let transaction = self.begin().await;
+        self.write(&transaction, key, what).await;
+        self.commit(transaction).await;
+    }
+
+    /// Lets other processes take over at once, as if this one's leases had run out.
+    pub async fn end_leases(&self) {
+        run(&self.database, "UPDATE event_cursors SET leased_until = 0").await;
+    }
+}
+
+/// A service that writes down what it hears of.
+pub struct Ledger {
+    pub database: Database,
+    pub consumer: Consumer<Scribe>,
+    changes: watch::Receiver<()>,
+    is_away: Arc<AtomicBool>,
+    is_cured: Arc<AtomicBool>,
+}
+
+pub struct Scribe {
+    changes: watch::Sender<()>,
+    is_away: Arc<AtomicBool>,
+    is_cured: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Handler for Scribe {
+    type Effect = (String, String);
+    type Done = ();
+
+    fn wants(&self, event: &Event) -> bool {
+        event.payload.is_some()
+    }
+
+    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Self::Effect>>> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(Error::unavailable(Reason::Unreachable, "away"));
+        }
+        let effect = |event: &&Event| {
+            let Some(Payload::ReactionAdded(added)) = &event.payload else {
+                return Err(Error::bug("not one of ours"));
+            };
+            if added.emoji == POISON && !self.is_cured.load(Ordering::Relaxed) {
+                return Err(Error::bug("poison"));
+            }
+            Ok((event.partition_key.clone(), added.emoji.clone()))
+        };
+        Ok(events.iter().map(effect).collect())
+    }
+
+    async fn apply(&self, transaction: &Transaction, effects: Vec<Self::Effect>) -> Result<()> {
+        for (key, what) in effects {
+            let backend = transaction.get_database_backend();
+            let insert = "INSERT INTO ledger (partition_key, what) VALUES ($1, $2)";
+            let insert = Statement::from_sql_and_values(backend, insert, [key.into(), what.into()]);
+            let done = transaction.execute_raw(insert).await;
+            done.map_err(guildhall_data::failed)?;
+        }
+        Ok(())
+    }
+
+    fn applied(&self, (): ()) {
+        self.changes.send_replace(());
+    }
+}
+
+impl Ledger {
+    pub async fn open(storage: &Storage, shutdown: &Shutdown) -> Self {
+        let database = Database::open::<Subscriber>(storage, "ledger")
+            .await
+            .unwrap();
+        let (sender, changes) = watch::channel(());
+        let (is_away, is_cured) = (Arc::default(), Arc::default());
+        let scribe = Scribe {
+            changes: sender,
+            is_away: Arc::clone(&is_away),
+            is_cured: Arc::clone(&is_cured),
+        };
+        Self {
+            consumer: Consumer::new("ledger", database.clone(), scribe, shutdown),
+            database,
+            changes,
+            is_away,
+            is_cured,
+        }
+    }
+
+    /// What it needs is away, or back.
+    pub fn away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// From now on it can handle poison.
+    pub fn cure(&self) {
+        self.is_cured.store(true, Ordering::Relaxed);
+    }
+
+    /// All that it wrote down, by key.
+    pub async fn pages(&self) -> BTreeMap<String, Vec<String>> {
+        let rows = rows(
+            &self.database,
+            "SELECT partition_key, what FROM ledger ORDER BY position",
+        );
+        let mut pages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in rows.await {
+            let key: String = row.try_get_by_index(0).unwrap();
+            pages
+                .entry(key)
+                .or_default()
+                .push(row.try_get_by_index(1).unwrap());
+        }
+        pages
+    }
+
+    /// What it wrote down under a key.
+    pub async fn page(&self, key: &str) -> Vec<String> {
+        self.pages().await.remove(key).unwrap_or_default()
+    }
+
+    /// Waits until it has written down so many events, and answers them by key.
+    pub async fn pages_of(&mut self, count: usize) -> BTreeMap<String, Vec<String>> {
+        let reached = async {
+            loop {
+                let pages = self.pages().await;
+                if pages.values().map(Vec::len).sum::<usize>() >= count {
+                    return pages;
+                }
+                // Another process on the same database tells this one nothing.
+                let _ = timeout(Duration::from_millis(200), self.changes.changed()).await;
+            }
+        };
+        let reached = timeout(LONG, reached).await;
+        reached.expect("not everything has arrived")
+    }
+}
+
+pub async fn run(database: &Database, sql: &str) {
+    let transaction = database.begin().await.unwrap();
+    transaction.execute_unprepared(sql).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+}
+
+pub async fn rows(database: &Database, sql: &str) -> Vec<sea_orm::QueryResult> {
+    let statement = Statement::from_string(database.backend().into(), sql);
+    database.reader().query_all_raw(statement).await.unwrap()
+}
