@@ -1,11 +1,4 @@
-//! Letters on their way from the table to a real mail server, or into a directory.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a fixture that fails must fail its test"
-)]
-
-mod fixture;
+//! What becomes of a letter, in fair weather and foul.
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -19,7 +12,7 @@ use guildhall_testkit::{
     smtp::{Letter, Order, Security},
 };
 
-use fixture::{Office, over};
+use crate::fixture::{Office, over};
 
 /// Where no letter is written.
 const NOWHERE: &str = "/nonexistent";
@@ -94,7 +87,7 @@ async fn a_letter_waits_for_a_server_that_is_away_and_arrives_once() {
 async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     server.obey(Order::Refuse(451)).await;
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let running = office.start_impatient(&over(Some(&server.url())));
     office.queue(office.letter("Later")).await;
     running.mailer.wake();
     let given_up = office.row_when(|row| row.status == Status::GivenUp).await;
