@@ -239,3 +239,6 @@ fn this(mail: &Model) -> Condition {
         .add(Column::CommunityId.eq(mail.community_id))
         .add(Column::Id.eq(mail.id))
 }
+
+#[cfg(test)]
+mod tests;

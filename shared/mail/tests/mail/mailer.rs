@@ -66,21 +66,29 @@ async fn a_letter_that_nobody_told_of_is_found() {
 }
 
 #[tokio::test]
-async fn a_letter_waits_for_a_server_that_is_away_and_arrives_once() {
+async fn letters_wait_for_a_server_that_goes_away_and_comes_back() {
     let office = Office::new().await;
     let mut server = Smtp::away(Security::Plain).await;
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.letter("Patience")).await;
-    running.mailer.wake();
-    office.row_when(|row| row.last_error.is_some()).await;
-    server.start_again().await;
-
-    server.arrived(1).await;
+    for number in 1..=2 {
+        office.queue(office.letter("Patience")).await;
+        running.mailer.wake();
+        let waiting =
+            |row: &queue::Model| row.last_error.is_some() && row.status == Status::Waiting;
+        let waited = office.last_when(waiting).await;
+        assert!(waited.last_error.unwrap().starts_with("unreachable"));
+        server.start_again().await;
+        server.arrived(number).await;
+        if number == 1 {
+            server.kill9().await;
+        }
+    }
     running.end().await;
-    let row = office.rows().await.remove(0);
-    assert_eq!(row.status, Status::Sent);
-    assert!(row.attempts > 1);
-    assert_eq!(server.letters().await.len(), 1);
+    for row in office.rows().await {
+        assert_eq!(row.status, Status::Sent);
+        assert!(row.attempts > 1);
+    }
+    assert_eq!(server.letters().await.len(), 2, "one came twice");
 }
 
 #[tokio::test]
@@ -90,7 +98,7 @@ async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
     let running = office.start_impatient(&over(Some(&server.url())));
     office.queue(office.letter("Later")).await;
     running.mailer.wake();
-    let given_up = office.row_when(|row| row.status == Status::GivenUp).await;
+    let given_up = office.last_when(|row| row.status == Status::GivenUp).await;
     assert_eq!(server.refused(3).await, [451, 451, 451]);
     assert_eq!(given_up.attempts, 3);
     assert!(given_up.last_error.unwrap().starts_with("deferred"));
@@ -127,7 +135,7 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     running.mailer.wake();
     server.refused(1).await;
     server.obey(Order::Accept).await;
-    let row = office.row_when(|row| row.status == Status::Sent).await;
+    let row = office.last_when(|row| row.status == Status::Sent).await;
     assert_eq!(row.attempts, 2);
     assert!(row.last_error.unwrap().starts_with("timed out"));
     assert_eq!(server.letters().await.len(), 1);
@@ -189,7 +197,7 @@ async fn without_a_server_letters_are_files_for_their_owner_alone() {
     let running = office.start(&over(None), &directory);
     office.queue(office.letter("Grüße")).await;
     running.mailer.wake();
-    let row = office.row_when(|row| row.status == Status::Sent).await;
+    let row = office.last_when(|row| row.status == Status::Sent).await;
     running.end().await;
 
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;

@@ -39,7 +39,7 @@ async fn in_a_process_of_its_own() {
     office.queue(office.letter("Privately")).await;
     running.mailer.wake();
     let row = office
-        .row_when(|row| row.status != Status::Waiting || row.last_error.is_some())
+        .last_when(|row| row.status != Status::Waiting || row.last_error.is_some())
         .await;
     println!(
         "outcome: {:?} {}",
