@@ -1,7 +1,7 @@
 //! Letters: queued with their cause, sent over SMTP, retried.
 //!
 //! * [`letter`]: what a letter is made of; none of it can end a header early
-//! * [`queue`]: the table of letters, written in the transaction of their cause
+//! * [`mod@queue`]: the table of letters, written in the transaction of their cause
 //! * [`migration`]: that table, for the list of a service's migrations
 //! * [`mailer`]: the task that sends what is due; [`pace`]: when it is due again
 //! * [`settings`]: what an operator says about letters
