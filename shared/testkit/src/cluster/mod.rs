@@ -1,6 +1,6 @@
 //! The cluster shape: a process per service, PostgreSQL and NATS.
 
-mod certificates;
+pub(crate) mod certificates;
 mod plan;
 mod replica;
 

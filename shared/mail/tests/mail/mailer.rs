@@ -1,0 +1,229 @@
+//! What becomes of a letter, in fair weather and foul.
+
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use guildhall_data::{Database, sweep};
+use guildhall_mail::{
+    NewMail, Text, queue,
+    queue::{Column, Entity, Status},
+};
+use guildhall_testkit::{
+    Smtp,
+    smtp::{Letter, Order, Security},
+};
+
+use crate::fixture::{Office, over};
+
+/// Where no letter is written.
+const NOWHERE: &str = "/nonexistent";
+
+#[tokio::test]
+async fn a_letter_arrives_as_it_was_written() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let text =
+        "Liebe Ada,\n\n.\nthe webhook “Zürich” was disabled — 停用.\nFrom here on: nothing.\n";
+    let letter = NewMail {
+        text: Text::parse(text).unwrap(),
+        ..office.letter("Your webhook “Zürich” was disabled ✉")
+    };
+    office.queue(letter).await;
+    running.mailer.wake();
+
+    let letter = server.arrived(1).await.remove(0);
+    assert_eq!(
+        letter.header("subject"),
+        "Your webhook “Zürich” was disabled ✉"
+    );
+    assert_eq!(letter.header("to"), "ada@example.com");
+    assert_eq!(
+        letter.header("from"),
+        "Guildhall Zürich <guildhall@example.org>"
+    );
+    assert_eq!(letter.header("auto-submitted"), "auto-generated");
+    assert_eq!(
+        letter.text.replace("\r\n", "\n").trim_end(),
+        text.trim_end()
+    );
+    assert_eq!(letter.envelope_from, "guildhall@example.org");
+    assert_eq!(letter.envelope_to, ["ada@example.com"]);
+    assert_eq!(letter.defects, 0);
+
+    running.end().await;
+    let row = office.rows().await.remove(0);
+    assert_eq!((row.status, row.attempts), (Status::Sent, 1));
+    assert_eq!(row.text, "", "what was sent is kept");
+    let id = format!("<{}@example.org>", row.id);
+    assert_eq!(letter.header("message-id"), id);
+}
+
+#[tokio::test]
+async fn a_letter_that_nobody_told_of_is_found() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    let _running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    office.queue(office.letter("Nobody woke the mailer")).await;
+    server.arrived(1).await;
+}
+
+#[tokio::test]
+async fn letters_wait_for_a_server_that_goes_away_and_comes_back() {
+    let office = Office::new().await;
+    let mut server = Smtp::away(Security::Plain).await;
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    for number in 1..=2 {
+        office.queue(office.letter("Patience")).await;
+        running.mailer.wake();
+        let waiting =
+            |row: &queue::Model| row.last_error.is_some() && row.status == Status::Waiting;
+        let waited = office.last_when(waiting).await;
+        assert!(waited.last_error.unwrap().starts_with("unreachable"));
+        server.start_again().await;
+        server.arrived(number).await;
+        if number == 1 {
+            server.kill9().await;
+        }
+    }
+    running.end().await;
+    for row in office.rows().await {
+        assert_eq!(row.status, Status::Sent);
+        assert!(row.attempts > 1);
+    }
+    assert_eq!(server.letters().await.len(), 2, "one came twice");
+}
+
+#[tokio::test]
+async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    server.obey(Order::Refuse(451)).await;
+    let running = office.start_impatient(&over(Some(&server.url())));
+    office.queue(office.letter("Later")).await;
+    running.mailer.wake();
+    let given_up = office.last_when(|row| row.status == Status::GivenUp).await;
+    assert_eq!(server.refused(3).await, [451, 451, 451]);
+    assert_eq!(given_up.attempts, 3);
+    assert!(given_up.last_error.unwrap().starts_with("deferred"));
+
+    server.obey(Order::Accept).await;
+    office.queue(office.letter("Now")).await;
+    running.mailer.wake();
+    assert_eq!(server.arrived(1).await[0].header("subject"), "Now");
+    running.end().await;
+    assert_eq!(server.letters().await.len(), 1, "what was given up came");
+}
+
+#[tokio::test]
+async fn a_letter_that_is_refused_is_given_up_at_once() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    server.obey(Order::Refuse(550)).await;
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    office.queue(office.letter("Nobody lives here")).await;
+    running.mailer.wake();
+    server.refused(1).await;
+    running.end().await;
+    let row = office.rows().await.remove(0);
+    assert_eq!((row.status, row.attempts), (Status::GivenUp, 1));
+    assert_eq!((&*row.text, row.next_attempt_at), ("", None));
+    assert!(row.last_error.unwrap().contains("550"));
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left_in_time() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    server.obey(Order::Silence).await;
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    office.queue(office.letter("Hello?")).await;
+    running.mailer.wake();
+    server.refused(1).await;
+    server.obey(Order::Accept).await;
+    let row = office.last_when(|row| row.status == Status::Sent).await;
+    assert_eq!(row.attempts, 2);
+    assert!(row.last_error.unwrap().starts_with("timed out"));
+    assert_eq!(server.letters().await.len(), 1);
+}
+
+#[tokio::test]
+async fn mailers_of_several_processes_send_each_letter_once() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    let subjects: BTreeSet<_> = (0..40).map(|number| format!("Letter {number}")).collect();
+    for subject in &subjects {
+        office.queue(office.letter(subject)).await;
+    }
+    let settings = over(Some(&server.url()));
+    let one = office.start(&settings, Path::new(NOWHERE));
+    let other = office.start_another(&settings).await;
+    server.arrived(subjects.len()).await;
+    one.end().await;
+    other.end().await;
+
+    let letters = server.letters().await;
+    let arrived: BTreeSet<_> = letters
+        .iter()
+        .map(|it| it.header("subject").to_owned())
+        .collect();
+    assert_eq!(arrived, subjects);
+    assert_eq!(letters.len(), subjects.len(), "some came twice");
+    let rows = office.rows().await;
+    assert!(
+        rows.iter()
+            .all(|row| row.status == Status::Sent && row.attempts == 1)
+    );
+}
+
+#[tokio::test]
+async fn a_letter_goes_with_its_transaction() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let transaction = office.database.begin().await.unwrap();
+    queue(&transaction, office.letter("It never happened"))
+        .await
+        .unwrap();
+    running.mailer.wake();
+    Database::roll_back(transaction).await.unwrap();
+    office.queue(office.letter("It happened")).await;
+    running.mailer.wake();
+
+    server.arrived(1).await;
+    running.end().await;
+    let letters = server.letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].header("subject"), "It happened");
+}
+
+#[tokio::test]
+async fn without_a_server_letters_are_files_for_their_owner_alone() {
+    let office = Office::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("mail");
+    let running = office.start(&over(None), &directory);
+    office.queue(office.letter("Grüße")).await;
+    running.mailer.wake();
+    let row = office.last_when(|row| row.status == Status::Sent).await;
+    running.end().await;
+
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let file = directory.join(format!("{}.eml", row.id));
+    assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
+    assert_eq!(directory.read_dir().unwrap().count(), 1);
+    let letter = Letter::read(&file).await;
+    assert_eq!(letter.header("subject"), "Grüße");
+    assert_eq!(letter.header("to"), "ada@example.com");
+    assert_eq!(letter.text.trim_end(), "A webhook was disabled.");
+    assert_eq!(letter.defects, 0);
+}
+
+#[tokio::test]
+async fn the_sweeper_takes_what_is_done_and_leaves_what_waits() {
+    let (office, server) = (Office::new().await, Smtp::start().await);
+    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    office.queue(office.letter("Done")).await;
+    running.mailer.wake();
+    server.arrived(1).await;
+    running.end().await;
+    office.queue(office.letter("Waiting")).await;
+    sweep::step::<Entity>(&office.database, Column::DoneAt, Duration::ZERO)
+        .await
+        .unwrap();
+    let left = office.rows().await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].subject, "Waiting");
+}
