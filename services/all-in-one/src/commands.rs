@@ -132,6 +132,7 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
     let upstream = Upstream {
         identity: connect(&demo.identity_url)?,
         messaging: connect(&demo.messaging_url)?,
+        webhooks: connect(&demo.webhooks_url)?,
     };
     let addresses = Addresses {
         http: demo.http_url.to_string(),

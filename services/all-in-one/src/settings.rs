@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use guildhall_gateway::Cidr;
+use guildhall_gateway::{Cidr, PublicUrl};
 use guildhall_runtime::peer::Address;
 use guildhall_server::ServeSettings;
+use guildhall_webhooks::Settings as WebhookSettings;
 
 /// Guildhall: messaging for communities, behind REST and gRPC, in one process.
 ///
@@ -77,6 +78,15 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
 
+    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
+    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
+    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
+    /// What webhooks may do.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
+
     /// What is logged, e.g. `warn` or `info,guildhall_messaging=debug`.
     #[arg(
         long,
@@ -131,6 +141,9 @@ pub struct Demo {
     /// The messaging service.
     #[arg(long, default_value = "http://127.0.0.1:50051", value_name = "URL")]
     pub messaging_url: Address,
+    /// The webhooks service.
+    #[arg(long, default_value = "http://127.0.0.1:50053", value_name = "URL")]
+    pub webhooks_url: Address,
 }
 
 /// What can be done with signing keys.
