@@ -1,21 +1,31 @@
 //! Webhooks: events carried out to receivers, calls taken in.
 //!
 //! * `rpc`: a file per gRPC service
+//! * [`operator`]: what an operator does, past every access rule
 //! * [`domain`]: rules that need no I/O
 //! * [`store`]: entities and queries
+//! * `entrance`: webhooks by address, remembered for a second, and how often they are called
+//! * [`events`]: what the rest of the platform is told
+//! * [`present`]: how stored records are shown in answers
 //! * [`migration`]: the tables
 
 pub mod domain;
+mod entrance;
+pub mod events;
 pub mod migration;
+pub mod operator;
+pub mod present;
 mod rpc;
 pub mod store;
 
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{Database, Idempotency, Storage, idempotency, seal::Sealer, sweep};
-use guildhall_events::Signals;
-use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_events::{Signals, backlog, outbox};
+use guildhall_runtime::{Peer, Result, Shutdown, metrics::Sampler};
 use tonic::service::RoutesBuilder;
+
+use crate::{domain::workflow::Sessions, entrance::Entrance};
 
 /// The webhooks service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,9 +38,13 @@ struct Inner {
     signals: Signals,
     /// Seals the keys and secrets of webhooks.
     sealer: Sealer,
+    entrance: Entrance,
+    sessions: Sessions,
     peers: Peers,
     settings: Settings,
     shutdown: Shutdown,
+    /// Held, not used: it looks at the outbox as long as it is there.
+    _backlog: Sampler,
 }
 
 /// The services that webhooks call. Both must be vouched for.
@@ -78,9 +92,18 @@ impl Webhooks {
             Duration::ZERO,
             shutdown.clone(),
         );
+        sweep::start::<outbox::entity::Entity>(
+            database.clone(),
+            outbox::entity::Column::CreatedAt,
+            outbox::RETENTION,
+            shutdown.clone(),
+        );
         Ok(Self(Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
             sealer: Sealer::derive(secret, b"webhook secrets")?,
+            entrance: Entrance::default(),
+            sessions: Sessions::derive(secret),
+            _backlog: backlog::measured(&database, "webhooks"),
             database,
             signals,
             peers,

@@ -7,6 +7,6 @@ pub mod incoming;
 pub mod text;
 pub mod workflow;
 
-pub use address::Address;
+pub use address::{Address, NoAddress};
 pub use api_key::ApiKey;
 pub use encryption::{AesKey, Mode};
