@@ -106,7 +106,7 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let span = tracing::error_span!(
         "request",
         %method,
-        path,
+        path = prefix::logged(path),
         request_id = %id,
         community = Empty,
         trace_id = hop.trace_id().map(display),

@@ -7,12 +7,13 @@ use guildhall_gateway::Upstream;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
 use guildhall_server::process::remote;
+use guildhall_webhooks::operator::create_workflow;
 use serde_json::json;
 
 use crate::{
     demo::{self, Addresses},
     home::{self, Home},
-    settings::{Bootstrap, Demo, Keys, SendbirdToken, Settings},
+    settings::{Bootstrap, Demo, Keys, SendbirdToken, Settings, Workflow},
 };
 
 /// Identity alone, which is all that a command needs.
@@ -95,6 +96,23 @@ async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
         eprintln!("They could not be told: give --nats-url, and see that NATS is there.");
     }
     Ok(())
+}
+
+/// Makes a workflow.
+pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
+    match command {
+        Workflow::Create { community, name } => {
+            let identity = identity(settings, Signals::default()).await?;
+            let community = community_id(&identity, community).await?;
+            let storage = Home::of(settings)?.storage;
+            let (id, key) = create_workflow(&storage, community, name).await?;
+            let path = format!("/v1/webhooks/workflows/{id}");
+            let text = json!({ "id": id.to_string(), "path": path, "apiKey": *key });
+            println!("{text:#}");
+            eprintln!("The key is not shown again: keep it.");
+            Ok(())
+        }
+    }
 }
 
 /// Whether those who run hear of a command: with files they look again each second by themselves.

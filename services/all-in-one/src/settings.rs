@@ -112,6 +112,9 @@ pub enum Command {
     /// Tokens of the Sendbird facade.
     #[command(subcommand)]
     SendbirdToken(SendbirdToken),
+    /// Workflows, by which other systems tell of events.
+    #[command(subcommand)]
+    Workflow(Workflow),
     /// Make the demo community in a running cluster, as --demo does in one process.
     Demo(Demo),
     /// Print the OpenAPI document of the REST contract.
@@ -144,6 +147,20 @@ pub struct Demo {
     /// The webhooks service.
     #[arg(long, default_value = "http://127.0.0.1:50053", value_name = "URL")]
     pub webhooks_url: Address,
+}
+
+/// What can be done with workflows.
+#[derive(Debug, Subcommand)]
+pub enum Workflow {
+    /// Make a workflow, and print its path and its API key once.
+    Create {
+        /// The community's id or slug.
+        #[arg(long)]
+        community: String,
+        /// The workflow's name.
+        #[arg(long)]
+        name: String,
+    },
 }
 
 /// What can be done with signing keys.
