@@ -58,6 +58,7 @@ pub struct Peers {
 
 /// What an operator decides about webhooks.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "webhooks")]
 pub struct Settings {
     /// Deliver to private, loopback and link-local addresses, and over plain http: for development
     /// alone.
