@@ -51,10 +51,23 @@ pub struct Declaration {
     pub names: FieldNames,
     /// What it refuses beyond what every endpoint does; for the documentation.
     pub reasons: &'static [Reason],
+    /// What its callers present to the RPC itself, one of them; for the documentation.
+    pub presents: &'static [OwnCredential],
     /// Whether the contract's list of endpoints has a row for it.
     pub listed: bool,
     family: Family,
     system_key_family: Option<Family>,
+}
+
+/// A credential that opens one record alone, so that only its service can check it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnCredential {
+    /// The key of a webhook or workflow.
+    WebhookKey,
+    /// The token of a session with a workflow.
+    SessionToken,
+    /// None is needed, where the record says so.
+    Nothing,
 }
 
 impl Declaration {
@@ -103,6 +116,7 @@ impl Endpoint {
                 rpc: None,
                 names: &[],
                 reasons: &[],
+                presents: &[],
                 listed: true,
                 family,
                 system_key_family: None,
@@ -140,6 +154,12 @@ impl Endpoint {
     /// What it refuses beyond what every endpoint does.
     pub fn refusing(mut self, reasons: &'static [Reason]) -> Self {
         self.declaration.reasons = reasons;
+        self
+    }
+
+    /// What its callers present to the RPC itself, one of them: the route is open to all.
+    pub fn presenting(mut self, credentials: &'static [OwnCredential]) -> Self {
+        self.declaration.presents = credentials;
         self
     }
 

@@ -8,7 +8,7 @@
 //! * `admission`: rate limit, `credential`, permission, then `body` size and media type
 //! * `extract`: path, query and body, parsed into types
 //! * `rest` and `compat`: the handlers: validate, one `call` of a service, map
-//! * `listing`: lists of a wanted length
+//! * `listing`: lists of a wanted length; `public_url`: where clients reach us
 //! * `envelope`: the form of the answer, also when it is a `failure`
 //!
 //! `metrics` counts the requests and `trace` names them; `openapi` is made of the same endpoints; `docs` shows it.
@@ -28,6 +28,7 @@ mod listing;
 mod metrics;
 mod openapi;
 mod prefix;
+mod public_url;
 mod rest;
 mod service;
 mod surface;
@@ -38,6 +39,7 @@ pub use client_address::Cidr;
 pub use endpoint::EndpointInfo;
 pub use envelope::Family;
 pub use openapi::{openapi, openapi_json};
+pub use public_url::PublicUrl;
 pub use service::{Gateway, Settings, service};
 pub use surface::infos as endpoints;
 pub use upstream::Upstream;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use guildhall_auth::source::RemoteSource;
-use guildhall_gateway::{Cidr, Settings as GatewaySettings, Upstream};
+use guildhall_gateway::{Cidr, PublicUrl, Settings as GatewaySettings, Upstream};
 use guildhall_runtime::{Result, peer::Address};
 use guildhall_server::{Door, Part, Process, ProcessSettings, finish};
 
@@ -41,6 +41,21 @@ struct Settings {
     )]
     messaging_url: Vec<Address>,
 
+    /// The replicas of webhooks, as above.
+    #[arg(
+        long,
+        env = "GUILDHALL_WEBHOOKS_URL",
+        value_delimiter = ',',
+        required = true,
+        value_name = "URL"
+    )]
+    webhooks_url: Vec<Address>,
+
+    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
+    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
+    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<PublicUrl>,
+
     /// Networks (CIDR, separated by commas) of proxies whose X-Forwarded-For is believed.
     #[arg(
         long,
@@ -68,12 +83,14 @@ async fn run(settings: &Settings) -> Result<()> {
     let upstream = Upstream {
         identity: process.peer(&settings.identity_url)?,
         messaging: process.peer(&settings.messaging_url)?,
+        webhooks: process.peer(&settings.webhooks_url)?,
     };
     let source = RemoteSource::new(upstream.identity.clone());
     process.open(source.introduce()).await?;
     let guard = process.guard(Arc::new(source));
     let gateway_settings = GatewaySettings {
         trusted_proxies: settings.trusted_proxies.clone(),
+        public_url: settings.public_url.clone(),
     };
     let shutdown = process.shutdown.clone();
     let gateway = guildhall_gateway::service(upstream, guard, gateway_settings, shutdown);

@@ -22,7 +22,7 @@ use utoipa::{
 };
 
 use crate::{
-    endpoint::Declaration,
+    endpoint::{Declaration, OwnCredential},
     envelope::{
         Family, application::ApplicationError, integration::IntegrationError,
         mudbase::MudbaseError, sendbird::SendbirdError, system::SystemError,
@@ -101,7 +101,7 @@ fn documented(declaration: &Declaration, mut operation: Operation, nth: usize) -
         1 => format!("{}-alias", declaration.id),
         nth => format!("{}-alias-{nth}", declaration.id),
     });
-    operation.security = Some(security(&declaration.access));
+    operation.security = Some(security(declaration));
     let family = declaration.family(None);
     let field = sample_field(&operation).unwrap_or_default();
     for (status, reasons) in by_status(family, reasons(declaration, &operation)) {
@@ -114,9 +114,9 @@ fn documented(declaration: &Declaration, mut operation: Operation, nth: usize) -
 }
 
 /// The schemes that open an endpoint, each alone.
-fn security(access: &AccessRule) -> Vec<SecurityRequirement> {
-    let AccessRule::Credential { kinds, .. } = access else {
-        return Vec::new();
+fn security(declaration: &Declaration) -> Vec<SecurityRequirement> {
+    let AccessRule::Credential { kinds, .. } = &declaration.access else {
+        return declaration.presents.iter().map(own_security).collect();
     };
     let mut names: Vec<_> = kinds.iter().filter_map(|kind| scheme(*kind)).collect();
     names.dedup();
@@ -124,6 +124,15 @@ fn security(access: &AccessRule) -> Vec<SecurityRequirement> {
         .into_iter()
         .map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []))
         .collect()
+}
+
+fn own_security(credential: &OwnCredential) -> SecurityRequirement {
+    let only = |name: &str| SecurityRequirement::new::<_, [&str; 0], _>(name, []);
+    match credential {
+        OwnCredential::WebhookKey => only("WebhookKey"),
+        OwnCredential::SessionToken => only("SessionToken"),
+        OwnCredential::Nothing => SecurityRequirement::default(),
+    }
 }
 
 fn scheme(kind: CredentialKind) -> Option<&'static str> {
@@ -158,6 +167,14 @@ fn components() -> Components {
         (
             "SendbirdToken",
             header("Api-Token", "A token of the Sendbird facade"),
+        ),
+        (
+            "WebhookKey",
+            header("x-api-key", "The key of this webhook or workflow"),
+        ),
+        (
+            "SessionToken",
+            header("x-session-token", "From the workflow's handshake"),
         ),
     ] {
         components.add_security_scheme(name, scheme);

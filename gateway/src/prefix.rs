@@ -18,6 +18,9 @@ const FIXED: &[&str] = &[
     "/.well-known",
 ];
 
+/// Characters of an id, which is no secret.
+const ID_LEN: usize = 24;
+
 /// The path under which a request is routed.
 pub fn routed(path: &str) -> &str {
     if is_below(path, "/docs") {
@@ -39,6 +42,15 @@ pub fn routed(path: &str) -> &str {
     }
     // `/v1/healthz` is nothing: what is served at its own place has no prefixed twin.
     if is_fixed(rest) { path } else { rest }
+}
+
+/// The path as logs may show it: who knows the url of an incoming webhook may call it.
+pub fn logged(path: &str) -> &str {
+    const SECRET: &str = "/webhooks/incoming/";
+    match routed(path).strip_prefix(SECRET) {
+        Some(address) if address.len() > ID_LEN => "/webhooks/incoming/…",
+        Some(_) | None => path,
+    }
 }
 
 /// The path under which a route is documented.
@@ -119,6 +131,21 @@ mod tests {
         assert_eq!(routed("/v1/healthz"), "/v1/healthz");
         assert_eq!(routed("/apis/v1/v3/users"), "/apis/v1/v3/users");
         assert_eq!(routed("/docs/"), "/docs/");
+    }
+
+    #[test]
+    fn the_url_of_a_webhook_is_not_logged() {
+        let address = "q7w2e9r4t6y1u8i3o5p0a2s4d6f8g1h3";
+        for prefix in ["", "/v1", "/apis/v1"] {
+            let path = format!("{prefix}/webhooks/incoming/{address}");
+            assert_eq!(logged(&path), "/webhooks/incoming/…");
+        }
+        for shown in [
+            "/v1/webhooks/incoming/f10000000000000000000001",
+            "/v1/messages",
+        ] {
+            assert_eq!(logged(shown), shown);
+        }
     }
 
     #[test]

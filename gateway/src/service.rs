@@ -24,7 +24,9 @@ use crate::{
     docs, endpoint,
     envelope::Family,
     failure::Failure,
-    metrics, prefix, surface, trace,
+    metrics, prefix,
+    public_url::PublicUrl,
+    surface, trace,
     upstream::{Services, Upstream},
 };
 
@@ -33,6 +35,8 @@ use crate::{
 pub struct Settings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Where clients reach the gateway; the host that they ask for when none.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// The gateway: answers every request, in the caller's envelope.
@@ -56,7 +60,7 @@ pub fn service(
         room: Room::default(),
     };
     let router = endpoint::router(surface::endpoints(), &gate)
-        .with_state(Services::new(upstream, shutdown))
+        .with_state(Services::new(upstream, settings.public_url, shutdown))
         .merge(docs::page())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method);
@@ -102,7 +106,7 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let span = tracing::error_span!(
         "request",
         %method,
-        path,
+        path = prefix::logged(path),
         request_id = %id,
         community = Empty,
         trace_id = hop.trace_id().map(display),

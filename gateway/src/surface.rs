@@ -14,6 +14,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         rest::channels::endpoints(),
         rest::messages::endpoints(),
         rest::reactions::endpoints(),
+        rest::webhooks::endpoints(),
         sendbird::messages::endpoints(),
         sendbird::reactions::endpoints(),
         mudbase::messages::endpoints(),

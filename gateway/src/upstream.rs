@@ -12,9 +12,16 @@ use guildhall_proto::{
         channel_service_client::ChannelServiceClient, message_service_client::MessageServiceClient,
         reaction_service_client::ReactionServiceClient,
     },
+    webhooks::v1::{
+        incoming_webhook_service_client::IncomingWebhookServiceClient,
+        outgoing_webhook_service_client::OutgoingWebhookServiceClient,
+        workflow_service_client::WorkflowServiceClient,
+    },
 };
 use guildhall_runtime::{Peer, Shutdown};
 use tonic_health::pb::health_client::HealthClient;
+
+use crate::public_url::PublicUrl;
 
 /// The largest answer of a service: 200 messages of 10,000 characters with all their details.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
@@ -26,6 +33,8 @@ pub struct Upstream {
     pub identity: Peer,
     /// Channels, messages, reactions.
     pub messaging: Peer,
+    /// Webhooks and workflows.
+    pub webhooks: Peer,
 }
 
 /// Clients of the services, and what else handlers need. Cheap to clone.
@@ -35,12 +44,22 @@ pub struct Services(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     upstream: Upstream,
+    public_url: Option<PublicUrl>,
     shutdown: Shutdown,
 }
 
 impl Services {
-    pub fn new(upstream: Upstream, shutdown: Shutdown) -> Self {
-        Self(Arc::new(Inner { upstream, shutdown }))
+    pub fn new(upstream: Upstream, public_url: Option<PublicUrl>, shutdown: Shutdown) -> Self {
+        Self(Arc::new(Inner {
+            upstream,
+            public_url,
+            shutdown,
+        }))
+    }
+
+    /// Where clients reach us, when the operator has said so.
+    pub fn public_url(&self) -> Option<&PublicUrl> {
+        self.0.public_url.as_ref()
     }
 
     pub fn authentication(&self) -> AuthenticationServiceClient<Peer> {
@@ -69,18 +88,27 @@ impl Services {
         ReactionServiceClient::new(self.0.upstream.messaging.clone())
     }
 
+    pub fn outgoing_webhooks(&self) -> OutgoingWebhookServiceClient<Peer> {
+        OutgoingWebhookServiceClient::new(self.0.upstream.webhooks.clone())
+    }
+
+    pub fn incoming_webhooks(&self) -> IncomingWebhookServiceClient<Peer> {
+        IncomingWebhookServiceClient::new(self.0.upstream.webhooks.clone())
+    }
+
+    pub fn workflows(&self) -> WorkflowServiceClient<Peer> {
+        WorkflowServiceClient::new(self.0.upstream.webhooks.clone())
+    }
+
     /// The health of each service, by the service's name.
-    pub fn health(&self) -> [(&'static str, HealthClient<Peer>); 2] {
+    pub fn health(&self) -> [(&'static str, HealthClient<Peer>); 3] {
+        let upstream = &self.0.upstream;
         [
-            (
-                "identity",
-                HealthClient::new(self.0.upstream.identity.clone()),
-            ),
-            (
-                "messaging",
-                HealthClient::new(self.0.upstream.messaging.clone()),
-            ),
+            ("identity", &upstream.identity),
+            ("messaging", &upstream.messaging),
+            ("webhooks", &upstream.webhooks),
         ]
+        .map(|(name, peer)| (name, HealthClient::new(peer.clone())))
     }
 
     /// Whether the process is stopping.

@@ -75,7 +75,8 @@ fn gateway(per_second: u32, shutdown: Shutdown) -> Gateway {
     }));
     let upstream = Upstream {
         identity: nobody.clone(),
-        messaging: nobody,
+        messaging: nobody.clone(),
+        webhooks: nobody,
     };
     service(upstream, guard, Settings::default(), shutdown)
 }

@@ -89,7 +89,10 @@ impl Ledger {
             let event = Event::decode(payload.as_slice()).expect("an event");
             match event.payload.expect("what happened") {
                 Payload::MessagePosted(posted) => Some(posted),
-                Payload::ReactionAdded(_) | Payload::ReactionRemoved(_) => None,
+                Payload::ReactionAdded(_)
+                | Payload::ReactionRemoved(_)
+                | Payload::MemberJoined(_)
+                | Payload::WorkflowEventReceived(_) => None,
             }
         });
         Self {

@@ -68,6 +68,12 @@ impl Operation {
             .filter(|operation| operation.method == Method::POST)
     }
 
+    /// Whether an answer says that what the operation removes was removed before.
+    #[must_use]
+    pub fn finds_it_gone(&self, answer: &Answer) -> bool {
+        ["reactions-remove", "webhooks-in-delete"].contains(&self.id) && answer.status == 404
+    }
+
     /// The call without credential and body.
     #[must_use]
     pub fn bare(&self, rest: &Rest, place: &Place) -> Call {
@@ -99,6 +105,7 @@ impl Operation {
 const BEARER_KEYS: &[Kind] = &[Kind::CommunityKey, Kind::UserKey];
 const SENDBIRD: &[Kind] = &[Kind::SendbirdToken];
 const JWT: &[Kind] = &[Kind::Jwt];
+const ADMINS: &[Kind] = &[Kind::CommunityKey, Kind::Jwt];
 
 /// The table. What comes later may build on what came before: a reaction is added, then removed.
 pub const OPERATIONS: &[Operation] = &[
@@ -328,6 +335,61 @@ pub const OPERATIONS: &[Operation] = &[
         family: Family::Mudbase,
         kinds: JWT,
         permission: None,
+        success: 200,
+    },
+    Operation {
+        id: "webhooks-in-list",
+        method: Method::GET,
+        path: "/v1/webhooks/incoming",
+        body: None,
+        family: Family::E2,
+        kinds: ADMINS,
+        permission: Some("webhooks"),
+        success: 200,
+    },
+    Operation {
+        id: "webhooks-in-create",
+        method: Method::POST,
+        path: "/v1/webhooks/incoming",
+        body: Some(|place| {
+            json!({
+                "name": "News", "kind": "send_message",
+                "settings": { "channelId": place.channel, "sender": "newsbot" }
+            })
+        }),
+        family: Family::E2,
+        kinds: ADMINS,
+        permission: Some("webhooks"),
+        success: 201,
+    },
+    Operation {
+        id: "webhooks-in-get",
+        method: Method::GET,
+        path: "/v1/webhooks/incoming/{incoming}",
+        body: None,
+        family: Family::E2,
+        kinds: ADMINS,
+        permission: Some("webhooks"),
+        success: 200,
+    },
+    Operation {
+        id: "webhooks-in-update",
+        method: Method::PATCH,
+        path: "/v1/webhooks/incoming/{incoming}",
+        body: Some(|_| json!({ "name": "Newer news" })),
+        family: Family::E2,
+        kinds: ADMINS,
+        permission: Some("webhooks"),
+        success: 200,
+    },
+    Operation {
+        id: "webhooks-in-delete",
+        method: Method::DELETE,
+        path: "/v1/webhooks/incoming/{incoming}",
+        body: None,
+        family: Family::E2,
+        kinds: ADMINS,
+        permission: Some("webhooks"),
         success: 200,
     },
 ];

@@ -48,6 +48,8 @@ pub struct Place {
     pub chat: String,
     /// A message in it.
     pub chat_message: String,
+    /// An incoming webhook by id.
+    pub incoming: String,
 }
 
 impl Place {
@@ -63,6 +65,7 @@ impl Place {
             .replace("{project}", &self.project)
             .replace("{chat}", &self.chat)
             .replace("{chat_message}", &self.chat_message)
+            .replace("{incoming}", &self.incoming)
     }
 }
 
@@ -103,6 +106,7 @@ impl Town {
             project: self.demo.mudbase.project_id.clone(),
             chat: self.demo.mudbase.chat_id.clone(),
             chat_message: self.demo.mudbase.message_id.clone(),
+            incoming: self.demo.incoming_webhook._id.clone(),
         }
     }
 
@@ -255,6 +259,10 @@ impl Neighbour {
         let sent = integrator.post("/v1/messages/send", &hello).await;
         let id = id_of(&sent.expect(200)["data"]["messageId"]);
         let number = message(services, &community.api_key, &id).await.number;
+        let settings = json!({ "channelId": channel, "sender": owner.username });
+        let news = json!({ "name": "Theirs", "kind": "send_message", "settings": settings });
+        let made = integrator.post("/v1/webhooks/incoming", &news).await;
+        let incoming = id_of(&made.expect(201)["data"]["_id"]);
         let place = Place {
             channel: channel.clone(),
             message: id.clone(),
@@ -266,6 +274,7 @@ impl Neighbour {
             project: community.community_id.clone(),
             chat: channel,
             chat_message: id,
+            incoming,
         };
         Self {
             community,

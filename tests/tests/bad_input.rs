@@ -267,6 +267,7 @@ async fn an_id_is_24_hex_or_a_mistake() {
             message: id.to_owned(),
             chat: id.to_owned(),
             chat_message: id.to_owned(),
+            incoming: id.to_owned(),
             ..town.place()
         };
         for operation in OPERATIONS.iter().filter(|operation| names_an_id(operation)) {
@@ -295,8 +296,9 @@ fn names_an_id(operation: &Operation) -> bool {
         Family::E1 => {
             operation.id.starts_with("messages-") || operation.id.starts_with("reactions-")
         }
+        Family::E2 => operation.path.contains("{incoming}"),
         Family::Mudbase => true,
-        Family::E2 | Family::E3 | Family::Sendbird => false,
+        Family::E3 | Family::Sendbird => false,
     }
 }
 
@@ -310,6 +312,7 @@ async fn an_unknown_record_is_not_found() {
         number: 9_007_199_254_740_000,
         chat: UNKNOWN.to_owned(),
         chat_message: UNKNOWN.to_owned(),
+        incoming: UNKNOWN.to_owned(),
         ..town.place()
     };
     let nobody = Place {

@@ -52,7 +52,7 @@ async fn every_post_answers_the_same_again() {
 fn another_body(operation: &Operation, place: &Place) -> Value {
     let mut body = operation.body.unwrap()(place);
     let field = [
-        "password", "topic", "message", "content", "emoji", "reaction",
+        "password", "topic", "name", "message", "content", "emoji", "reaction",
     ];
     let field = field
         .into_iter()

@@ -32,12 +32,15 @@ async fn who_has_another_secret_ends_at_once() {
     let (nats, identity) = (cluster.nats.url(), cluster.identity_url());
     let common = ["--nats-url", &nats, "--secret-key-file", &secret];
     let peer = ["--identity-url", identity];
-    let gateway = ["--http", "127.0.0.1:0", "--messaging-url", identity];
+    let others = ["--messaging-url", identity, "--webhooks-url", identity];
+    let gateway = [&["--http", "127.0.0.1:0"][..], &others].concat();
     let database = cluster.postgres.url("guildhall");
     let messaging = ["--grpc", "127.0.0.1:0"];
+    let webhooks = [&messaging[..], &others[..2]].concat();
     for (binary, own) in [
         ("guildhall-gateway", &gateway[..]),
         ("guildhall-messaging", &messaging),
+        ("guildhall-webhooks", &webhooks),
     ] {
         let mut process = process_of(binary, &[&common[..], &peer, own].concat());
         process.env("GUILDHALL_DATABASE_URL", &database);

@@ -118,11 +118,16 @@ async fn every_flag_of_the_operators_guide_exists() {
         "guildhall-gateway",
         "guildhall-identity",
         "guildhall-messaging",
+        "guildhall-webhooks",
         "guildhall-cluster",
     ] {
         help += &guildhall_testkit::help(binary, &[]).await;
     }
-    for command in [&["bootstrap"][..], &["sendbird-token", "create"]] {
+    for command in [
+        &["bootstrap"][..],
+        &["sendbird-token", "create"],
+        &["workflow", "create"],
+    ] {
         help += &guildhall_testkit::help("guildhall", command).await;
     }
     let words = guide.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));

@@ -38,6 +38,7 @@ fn plan(replicas: usize) -> Plan {
     Plan {
         identity: replicas,
         messaging: replicas,
+        webhooks: replicas,
         gateway: replicas,
         gateway_args: vec!["--drain-delay".into(), DRAIN.as_secs().to_string()],
         ..Plan::default()
@@ -212,6 +213,7 @@ async fn no_accepted_request_fails() {
     let mut restarts = 0;
     let replicas = [
         &mut cluster.gateway,
+        &mut cluster.webhooks,
         &mut cluster.messaging,
         &mut cluster.identity,
     ];

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{FieldError, Refusal};
+use super::{FieldError, Refusal, page::Paging};
 
 /// A success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,11 +31,60 @@ pub struct ApplicationMeta {
 
 impl<T> Application<T> {
     pub fn new(message: &'static str, data: T) -> Self {
+        Self::with_status(StatusCode::OK, message, data)
+    }
+
+    /// Something was made.
+    pub fn created(message: &'static str, data: T) -> Self {
+        Self::with_status(StatusCode::CREATED, message, data)
+    }
+
+    /// Something will be done.
+    pub fn accepted(message: &'static str, data: T) -> Self {
+        Self::with_status(StatusCode::ACCEPTED, message, data)
+    }
+
+    fn with_status(status: StatusCode, message: &'static str, data: T) -> Self {
         Self {
             meta: ApplicationMeta {
                 status: "success",
-                status_code: StatusCode::OK.as_u16(),
+                status_code: status.as_u16(),
                 validation: Vec::new(),
+            },
+            message,
+            data,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplicationPage<T> {
+    meta: PageMeta,
+    #[schema(value_type = String)]
+    message: &'static str,
+    data: Vec<T>,
+}
+
+/// How it went, and where the page stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageMeta {
+    #[schema(value_type = String, example = "success")]
+    status: &'static str,
+    #[schema(example = 200)]
+    status_code: u16,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
+impl<T> ApplicationPage<T> {
+    pub fn new(message: &'static str, paging: Paging, data: Vec<T>) -> Self {
+        Self {
+            meta: PageMeta {
+                status: "success",
+                status_code: StatusCode::OK.as_u16(),
+                paging,
             },
             message,
             data,

@@ -7,6 +7,7 @@
 pub mod application;
 pub mod integration;
 pub mod mudbase;
+pub mod page;
 pub mod sendbird;
 pub mod system;
 

@@ -2,14 +2,17 @@
 
 mod input;
 mod query;
+mod raw;
 mod segments;
 
 use std::str::FromStr;
 
 use guildhall_runtime::{Error, Reason};
+use http::HeaderMap;
 
 pub use input::Input;
 pub use query::Query;
+pub use raw::Raw;
 pub use segments::Segments;
 
 use crate::failure::{Failure, JsonType, Result};
@@ -23,6 +26,18 @@ pub fn id<T: FromStr>(field: &str, text: &str) -> Result<T> {
         let message = format!("{field} must be 24 hexadecimal characters");
         Error::violation(Reason::MalformedId, field, message).into()
     })
+}
+
+/// The text of a header; empty when it is absent.
+///
+/// # Errors
+/// INVALID_VALUE for one that is not printable.
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
+    let Some(value) = headers.get(name) else {
+        return Ok("");
+    };
+    let text = value.to_str().map(str::trim);
+    text.map_err(|_| Error::invalid(name, format!("{name} must be printable ASCII")).into())
 }
 
 /// The failure of a field, from what serde says about it.

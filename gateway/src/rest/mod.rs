@@ -8,3 +8,4 @@ mod message_list;
 pub mod messages;
 pub mod operations;
 pub mod reactions;
+pub mod webhooks;

@@ -2,17 +2,18 @@
 
 use guildhall_auth::{PeerTokens, RpcTable};
 use guildhall_data::CommunityId;
-use guildhall_events::Signals;
+use guildhall_events::{Signals, consumer::parked::Parked};
 use guildhall_gateway::Upstream;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
 use guildhall_server::process::remote;
+use guildhall_webhooks::operator;
 use serde_json::json;
 
 use crate::{
     demo::{self, Addresses},
     home::{self, Home},
-    settings::{Bootstrap, Demo, Keys, SendbirdToken, Settings},
+    settings::{Bootstrap, Demo, Events, Keys, SendbirdToken, Settings, Workflow},
 };
 
 /// Identity alone, which is all that a command needs.
@@ -97,6 +98,53 @@ async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Shows the events that a service could not handle, or has them tried again.
+pub async fn events(settings: &Settings, command: &Events) -> Result<()> {
+    let Home { storage, .. } = Home::of(settings)?;
+    match command {
+        Events::Parked { limit } => {
+            for event in operator::parked_events(&storage, *limit).await? {
+                println!("{}", line_of(&event));
+            }
+        }
+        Events::Replay { event } => {
+            let count = operator::replay_events(&storage, *event).await?;
+            println!("{count} parked events are tried again within a second or two");
+        }
+    }
+    Ok(())
+}
+
+fn line_of(event: &Parked) -> String {
+    let line = json!({
+        "event": event.event.to_string(),
+        "consumer": event.consumer,
+        "communityID": event.community.to_string(),
+        "key": event.key,
+        "tries": event.tries,
+        "error": event.error,
+        "parkedAt": event.parked_at.to_iso(),
+    });
+    line.to_string()
+}
+
+/// Makes a workflow.
+pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
+    match command {
+        Workflow::Create { community, name } => {
+            let identity = identity(settings, Signals::default()).await?;
+            let community = community_id(&identity, community).await?;
+            let storage = Home::of(settings)?.storage;
+            let (id, key) = operator::create_workflow(&storage, community, name).await?;
+            let path = format!("/v1/webhooks/workflows/{id}");
+            let text = json!({ "id": id.to_string(), "path": path, "apiKey": *key });
+            println!("{text:#}");
+            eprintln!("The key is not shown again: keep it.");
+            Ok(())
+        }
+    }
+}
+
 /// Whether those who run hear of a command: with files they look again each second by themselves.
 fn is_told(settings: &Settings) -> bool {
     settings.database_url.is_none() || !settings.nats_url.is_empty()
@@ -132,6 +180,7 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
     let upstream = Upstream {
         identity: connect(&demo.identity_url)?,
         messaging: connect(&demo.messaging_url)?,
+        webhooks: connect(&demo.webhooks_url)?,
     };
     let addresses = Addresses {
         http: demo.http_url.to_string(),

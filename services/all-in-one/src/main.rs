@@ -25,6 +25,8 @@ async fn run(settings: &Settings) -> Result<()> {
         Some(Command::Bootstrap(new)) => commands::bootstrap(settings, new).await,
         Some(Command::Keys(command)) => commands::keys(settings, command).await,
         Some(Command::SendbirdToken(command)) => commands::sendbird_token(settings, command).await,
+        Some(Command::Events(command)) => commands::events(settings, command).await,
+        Some(Command::Workflow(command)) => commands::workflow(settings, command).await,
         Some(Command::Demo(demo)) => commands::demo(settings, demo).await,
         Some(Command::Openapi) => commands::openapi(),
     }

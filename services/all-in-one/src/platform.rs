@@ -13,6 +13,7 @@ use guildhall_server::{
     process::{announce, leave, listen, open, url_of},
     stack,
 };
+use guildhall_webhooks::{Peers, Webhooks};
 use http::Request;
 use hyper::body::Incoming;
 use tonic::{body::Body, service::Routes};
@@ -47,10 +48,23 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let messaging = Messaging::open(&storage, identity_peer, signals.clone(), &shutdown);
     let messaging = open(&shutdown, &signals, messaging).await?;
 
+    let mut domains = Routes::builder();
+    identity.add_services(&mut domains);
+    messaging.add_services(&mut domains);
+    let domains = tokens.vouch(Peer::in_process(stack(domains.routes(), access.clone())));
+    let peers = Peers {
+        identity: domains.clone(),
+        messaging: domains,
+    };
+    let own = settings.webhooks.clone();
+    let webhooks = Webhooks::open(&storage, &secret, peers, own, signals.clone(), &shutdown);
+    let webhooks = open(&shutdown, &signals, webhooks).await?;
+
     let mut routes = Routes::builder();
     identity.add_services(&mut routes);
     messaging.add_services(&mut routes);
-    let services = [Identity::SERVICES, Messaging::SERVICES].concat();
+    webhooks.add_services(&mut routes);
+    let services = [Identity::SERVICES, Messaging::SERVICES, Webhooks::SERVICES].concat();
     let routes = grpc::with_standard_services(routes, &services, &shutdown)
         .await
         .map_err(Error::internal)?;
@@ -58,7 +72,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let peer = tokens.vouch(Peer::in_process(everything.clone()));
     let upstream = Upstream {
         identity: peer.clone(),
-        messaging: peer,
+        messaging: peer.clone(),
+        webhooks: peer,
     };
 
     let rpc_serving = Serving {
@@ -76,6 +91,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     }
     let gateway_settings = GatewaySettings {
         trusted_proxies: settings.trusted_proxies.clone(),
+        public_url: settings.public_url.clone(),
     };
     let gateway = guildhall_gateway::service(upstream, guard, gateway_settings, shutdown.clone());
     let rpc = everything.map_request(|request: Request<Incoming>| request.map(Body::new));

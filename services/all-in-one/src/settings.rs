@@ -3,9 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use guildhall_gateway::Cidr;
+use guildhall_data::EventId;
+use guildhall_gateway::{Cidr, PublicUrl};
 use guildhall_runtime::peer::Address;
 use guildhall_server::ServeSettings;
+use guildhall_webhooks::Settings as WebhookSettings;
 
 /// Guildhall: messaging for communities, behind REST and gRPC, in one process.
 ///
@@ -77,6 +79,15 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
 
+    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
+    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
+    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
+    /// What webhooks may do.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
+
     /// What is logged, e.g. `warn` or `info,guildhall_messaging=debug`.
     #[arg(
         long,
@@ -102,6 +113,12 @@ pub enum Command {
     /// Tokens of the Sendbird facade.
     #[command(subcommand)]
     SendbirdToken(SendbirdToken),
+    /// Events that a service could not handle.
+    #[command(subcommand)]
+    Events(Events),
+    /// Workflows, by which other systems tell of events.
+    #[command(subcommand)]
+    Workflow(Workflow),
     /// Make the demo community in a running cluster, as --demo does in one process.
     Demo(Demo),
     /// Print the OpenAPI document of the REST contract.
@@ -131,6 +148,39 @@ pub struct Demo {
     /// The messaging service.
     #[arg(long, default_value = "http://127.0.0.1:50051", value_name = "URL")]
     pub messaging_url: Address,
+    /// The webhooks service.
+    #[arg(long, default_value = "http://127.0.0.1:50053", value_name = "URL")]
+    pub webhooks_url: Address,
+}
+
+/// What can be done with workflows.
+#[derive(Debug, Subcommand)]
+pub enum Workflow {
+    /// Make a workflow, and print its path and its API key once.
+    Create {
+        /// The community's id or slug.
+        #[arg(long)]
+        community: String,
+        /// The workflow's name.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// What can be done with events that a service could not handle.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// List the events that are parked, oldest first, with those that wait behind them.
+    Parked {
+        /// How many are shown at most.
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u64,
+    },
+    /// Have parked events tried again by the running service, and what waits behind them.
+    Replay {
+        /// Only this one; all without it.
+        event: Option<EventId>,
+    },
 }
 
 /// What can be done with signing keys.

@@ -34,6 +34,20 @@ pub struct Demo {
     pub mudbase: Mudbase,
     /// A message in `general`.
     pub message_id: String,
+    /// A webhook that sends messages into `general`.
+    pub incoming_webhook: IncomingWebhook,
+}
+
+/// A webhook that is called from outside.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncomingWebhook {
+    /// 24 hex.
+    pub _id: String,
+    /// Where it is called.
+    pub path: String,
+    /// `x-api-key`
+    pub api_key: String,
 }
 
 /// A user with what he needs to log in.

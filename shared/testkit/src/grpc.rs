@@ -33,6 +33,8 @@ pub fn signed<T>(message: T, credential: &str) -> Request<T> {
 pub struct Services {
     /// Who serves `guildhall.identity.…`.
     pub identity: Channel,
+    /// Who serves `guildhall.webhooks.…`.
+    pub webhooks: Channel,
     /// Who serves all else.
     pub messaging: Channel,
 }
@@ -43,6 +45,7 @@ impl Services {
     pub fn at(place: Channel) -> Self {
         Self {
             identity: place.clone(),
+            webhooks: place.clone(),
             messaging: place,
         }
     }
@@ -52,6 +55,8 @@ impl Services {
     pub fn of(&self, service: &str) -> Channel {
         if service.starts_with("guildhall.identity.") {
             self.identity.clone()
+        } else if service.starts_with("guildhall.webhooks.") {
+            self.webhooks.clone()
         } else {
             self.messaging.clone()
         }
@@ -64,14 +69,17 @@ impl Service<http::Request<Body>> for Services {
     type Future = ResponseFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // The request is not known yet: either must be able to take it.
+        // The request is not known yet: each must be able to take it.
         ready!(self.identity.poll_ready(context))?;
+        ready!(self.webhooks.poll_ready(context))?;
         self.messaging.poll_ready(context)
     }
 
     fn call(&mut self, request: http::Request<Body>) -> ResponseFuture {
         if request.uri().path().starts_with("/guildhall.identity.") {
             self.identity.call(request)
+        } else if request.uri().path().starts_with("/guildhall.webhooks.") {
+            self.webhooks.call(request)
         } else {
             self.messaging.call(request)
         }

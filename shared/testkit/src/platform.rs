@@ -21,6 +21,8 @@ pub struct Options {
     pub demo: bool,
     /// Requests per second and credential; 0 is off.
     pub rate_limit: u32,
+    /// Whether webhooks reach receivers on this machine.
+    pub private_receivers: bool,
     /// Further flags; everybody on the machine can read them.
     pub args: Vec<String>,
     /// Further variables, e.g. for a URL with a password.
@@ -32,6 +34,7 @@ impl Default for Options {
         Self {
             demo: true,
             rate_limit: 0,
+            private_receivers: false,
             args: Vec::new(),
             variables: Vec::new(),
         }
@@ -199,6 +202,9 @@ fn arguments(folder: &Folder, options: &Options) -> Vec<OsString> {
     let addresses = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
     args.extend(addresses.map(OsString::from));
     args.extend(["--rate-limit".into(), options.rate_limit.to_string().into()]);
+    if options.private_receivers {
+        args.push("--webhooks-allow-private".into());
+    }
     args.extend(options.args.iter().map(OsString::from));
     if options.demo {
         args.push("--demo".into());

@@ -89,6 +89,7 @@ impl Stack {
             Self::Cluster(cluster) => Services {
                 identity: connect(cluster.identity_url()).await,
                 messaging: connect(cluster.messaging_url()).await,
+                webhooks: connect(cluster.webhooks_url()).await,
             },
         }
     }

@@ -29,6 +29,7 @@ fn plan(replicas: usize) -> Plan {
     Plan {
         identity: replicas,
         messaging: replicas,
+        webhooks: replicas,
         gateway: replicas,
         ..Plan::default()
     }

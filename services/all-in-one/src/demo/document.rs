@@ -31,6 +31,19 @@ pub struct Demo {
     pub mudbase: Mudbase,
     /// A message in `general`, to reply and react to.
     pub message_id: String,
+    /// Absent in files of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incoming_webhook: Option<IncomingWebhook>,
+}
+
+/// A webhook that sends messages into `general`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncomingWebhook {
+    pub _id: String,
+    /// Behind `baseUrl`.
+    pub path: String,
+    pub api_key: String,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -27,12 +27,16 @@ use guildhall_proto::{
         channel_service_client::ChannelServiceClient, message_service_client::MessageServiceClient,
         topic_service_client::TopicServiceClient,
     },
+    webhooks::v1::{
+        CreateIncomingWebhookRequest, IncomingKind, IncomingSettings, IncomingWebhookSpec,
+        incoming_webhook_service_client::IncomingWebhookServiceClient,
+    },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
 use tonic::Request;
 
 pub use document::Addresses;
-use document::{Channels, Demo, DemoUser, Mudbase, Sendbird};
+use document::{Channels, Demo, DemoUser, IncomingWebhook, Mudbase, Sendbird};
 
 use crate::home;
 
@@ -74,7 +78,7 @@ pub async fn prepare(
                 file.display()
             )));
         }
-        Err(_) => make(identity, &services.messaging).await?,
+        Err(_) => make(identity, services).await?,
     };
     demo.base_url.clone_from(&addresses.http);
     demo.grpc_url.clone_from(&addresses.grpc);
@@ -99,7 +103,7 @@ pub async fn prepare(
     Ok(())
 }
 
-async fn make(identity: &Identity, messaging: &Peer) -> Result<Demo> {
+async fn make(identity: &Identity, services: &Upstream) -> Result<Demo> {
     let owner_email = format!("{OWNER}@example.com");
     let new = NewCommunity {
         name: COMMUNITY.into(),
@@ -120,7 +124,7 @@ async fn make(identity: &Identity, messaging: &Peer) -> Result<Demo> {
         let (user, password) = identity.add_member(made.community_id, member).await?;
         users.push(demo_user(&user, &password));
     }
-    furnish(messaging, &made, users).await
+    furnish(services, &made, users).await
 }
 
 fn demo_user(user: &User, password: &str) -> DemoUser {
@@ -134,8 +138,9 @@ fn demo_user(user: &User, password: &str) -> DemoUser {
     }
 }
 
-/// Channels, a topic and the first messages.
-async fn furnish(peer: &Peer, made: &Bootstrapped, users: Vec<DemoUser>) -> Result<Demo> {
+/// Channels, a topic, the first messages and a webhook.
+async fn furnish(services: &Upstream, made: &Bootstrapped, users: Vec<DemoUser>) -> Result<Demo> {
+    let peer = &services.messaging;
     let room = Furnisher { peer, made };
     let sendbird = Credential::new(Scheme::SendbirdToken, &made.sendbird_token);
     let dm = room
@@ -169,6 +174,7 @@ async fn furnish(peer: &Peer, made: &Bootstrapped, users: Vec<DemoUser>) -> Resu
     let first = room.message(&dm, "Welcome, team").await?;
     let welcome = room.message(&general, "Welcome to Guildhall").await?;
     let forum_topic_id = room.topic(&forum).await?;
+    let webhook = room.incoming_webhook(&services.webhooks, &general).await?;
     Ok(Demo {
         base_url: String::new(),
         grpc_url: String::new(),
@@ -197,6 +203,7 @@ async fn furnish(peer: &Peer, made: &Bootstrapped, users: Vec<DemoUser>) -> Resu
         },
         forum_topic_id,
         message_id: welcome.id,
+        incoming_webhook: Some(webhook),
         users,
     })
 }
@@ -233,6 +240,30 @@ impl Furnisher<'_> {
             .create_topic(self.by_key(request))
             .await?;
         Ok(answer.into_inner().topic.unwrap_or_default().id)
+    }
+
+    async fn incoming_webhook(&self, peer: &Peer, channel: &str) -> Result<IncomingWebhook> {
+        let spec = IncomingWebhookSpec {
+            name: "News".into(),
+            kind: IncomingKind::SendMessage.into(),
+            settings: Some(IncomingSettings {
+                channel_id: channel.into(),
+                sender: OWNER.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let request = self.by_key(CreateIncomingWebhookRequest { spec: Some(spec) });
+        let answer = IncomingWebhookServiceClient::new(peer.clone())
+            .create_incoming_webhook(request)
+            .await?
+            .into_inner();
+        let webhook = answer.webhook.unwrap_or_default();
+        Ok(IncomingWebhook {
+            _id: webhook.id,
+            path: format!("/v1/webhooks/incoming/{}", webhook.address),
+            api_key: answer.api_key,
+        })
     }
 
     async fn message(&self, channel: &str, text: &str) -> Result<Message> {

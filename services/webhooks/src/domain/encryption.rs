@@ -13,6 +13,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use guildhall_proto::webhooks::v1::EncryptionMode;
 use guildhall_runtime::{Error, Result};
+use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -21,11 +22,14 @@ const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 
 /// How AES-256 is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Mode {
     /// Authentic by itself.
+    #[sea_orm(num_value = 1)]
     Gcm,
     /// Not authentic by itself.
+    #[sea_orm(num_value = 2)]
     Cbc,
 }
 

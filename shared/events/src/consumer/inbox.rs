@@ -41,8 +41,11 @@ pub mod entity {
 pub(super) async fn receive(
     transaction: &Transaction,
     consumer: &str,
-    events: impl IntoIterator<Item = EventId>,
+    events: Vec<EventId>,
 ) -> Result<HashSet<EventId>> {
+    if events.is_empty() {
+        return Ok(HashSet::new());
+    }
     let now = Timestamp::now().as_millis();
     let rows = events.into_iter().map(|event| entity::ActiveModel {
         consumer: Set(consumer.to_owned()),

@@ -12,9 +12,10 @@ mod inbox;
 pub mod migration;
 pub mod parked;
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use guildhall_data::{Database, EventId, Transaction, sweep};
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Error, ErrorKind, Result, Shutdown, trace::Origin};
@@ -37,14 +38,12 @@ pub trait Handler: Send + Sync + 'static {
     /// What is to be done once it is written.
     type Done: Send;
 
-    /// Whether the event leads to anything; others are passed over without a trace.
-    fn wants(&self, event: &Event) -> bool;
-
-    /// Looks up what the effects of events need. Runs outside of the transaction.
+    /// What each event leads to, in their order; those that lead to nothing are passed over without
+    /// a trace. Runs outside of the transaction, and may look up what it needs.
     ///
     /// # Errors
     /// For all of them, when something that is needed is away; for each, why it cannot be handled.
-    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Self::Effect>>>;
+    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Option<Self::Effect>>>>;
 
     /// Writes effects, in the order of their events. It may run again when the transaction fails.
     ///
@@ -115,26 +114,16 @@ impl<H: Handler> Consumer<H> {
     /// # Errors
     /// When something is away that is needed: none, some or all are handled; try all again.
     pub async fn handle(&self, events: &[Event]) -> Result<()> {
-        let wanted: Vec<_> = events
+        let origins = events
             .iter()
-            .filter(|event| self.0.handler.wants(event))
-            .collect();
-        self.0
-            .figures
-            .passed
-            .inc_by((events.len() - wanted.len()) as u64);
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let origins: Vec<_> = wanted
-            .iter()
-            .map(|event| Origin::remote(&event.traceparent))
-            .collect();
+            .map(|event| Origin::remote(&event.traceparent));
+        let origins: Vec<_> = origins.collect();
         let span = Origin::join(&origins, "events.handle", []);
-        span.run(self.handle_wanted(&wanted)).await
+        let events: Vec<_> = events.iter().collect();
+        span.run(self.handle_all(&events)).await
     }
 
-    async fn handle_wanted(&self, events: &[&Event]) -> Result<()> {
+    async fn handle_all(&self, events: &[&Event]) -> Result<()> {
         match self.together(events).await {
             Ok(()) => return Ok(()),
             Err(error) if is_elsewhere(&error) => return Err(error),
@@ -155,33 +144,35 @@ impl<H: Handler> Consumer<H> {
             handler,
             figures,
         } = &*self.0;
-        let effects = handler.prepare(events).await?;
-        let effects = effects.into_iter().collect::<Result<Vec<_>>>()?;
-        let ids = events.iter().map(|event| event.id.parse::<EventId>());
-        let ids = ids.collect::<Result<Vec<_>>>()?;
-        let keys = events.iter().map(|event| event.partition_key.clone());
+        let effects = self.0.effects(events).await?;
+        figures.passed.inc_by((events.len() - effects.len()) as u64);
+        if effects.is_empty() {
+            return Ok(());
+        }
+        let keys = effects.iter().map(|(_, event, _)| &event.partition_key);
+        let keys: HashSet<_> = keys.cloned().collect();
 
         let transaction = database.begin().await?;
-        let blocked = parked::blocked(&transaction, name, keys.collect()).await?;
-        let free = |event: &Event| !blocked.contains(&event.partition_key);
-        let wanted = ids.iter().zip(events).filter(|(_, event)| free(event));
-        let wanted: Vec<_> = wanted.map(|(id, _)| *id).collect();
-        let new = match wanted.is_empty() {
-            true => HashSet::new(),
-            false => inbox::receive(&transaction, name, wanted).await?,
-        };
-        for event in events.iter().filter(|event| !free(event)) {
+        let blocked = parked::blocked(&transaction, name, keys).await?;
+        let is_blocked = |event: &Event| blocked.contains(&event.partition_key);
+        let (waiting, free): (Vec<_>, Vec<_>) = effects
+            .into_iter()
+            .partition(|(_, event, _)| is_blocked(event));
+        let (mut repeated, ids) = (waiting.len() + free.len(), free.iter().map(|(id, ..)| *id));
+        let new = inbox::receive(&transaction, name, ids.collect()).await?;
+        repeated -= new.len();
+        for (_, event, _) in waiting {
             parked::park(&transaction, name, event, None).await?;
         }
-        let effects = ids.iter().zip(effects).filter(|(id, _)| new.contains(*id));
-        let effects: Vec<_> = effects.map(|(_, effect)| effect).collect();
+        let effects = free.into_iter().filter(|(id, ..)| new.contains(id));
+        let effects: Vec<_> = effects.map(|(_, _, effect)| effect).collect();
         let done = match effects.is_empty() {
             true => None,
             false => Some(handler.apply(&transaction, effects).await?),
         };
         Database::commit(transaction).await?;
         figures.handled.inc_by(new.len() as u64);
-        figures.repeated.inc_by((events.len() - new.len()) as u64);
+        figures.repeated.inc_by(repeated as u64);
         if let Some(done) = done {
             handler.applied(done);
         }
@@ -263,11 +254,11 @@ impl<H: Handler> Consumer<H> {
             figures,
         } = &*self.0;
         let event = Event::decode(row.payload.as_slice()).map_err(Error::internal)?;
-        let effects = handler.prepare(&[&event]).await?;
-        let effects = effects.into_iter().collect::<Result<Vec<_>>>()?;
+        let effects = self.0.effects(&[&event]).await?;
+        let effects: Vec<_> = effects.into_iter().map(|(_, _, effect)| effect).collect();
         let transaction = database.begin().await?;
-        let new = inbox::receive(&transaction, name, [row.event_id]).await?;
-        let done = match new.is_empty() {
+        let new = inbox::receive(&transaction, name, vec![row.event_id]).await?;
+        let done = match new.is_empty() || effects.is_empty() {
             true => None,
             false => Some(handler.apply(&transaction, effects).await?),
         };
@@ -278,6 +269,27 @@ impl<H: Handler> Consumer<H> {
             handler.applied(done);
         }
         Ok(())
+    }
+}
+
+impl<H: Handler> Inner<H> {
+    /// The events that lead to something, with what they lead to.
+    async fn effects<'a>(
+        &self,
+        events: &[&'a Event],
+    ) -> Result<Vec<(EventId, &'a Event, H::Effect)>> {
+        // A handler that panics must not end the consumer for everybody.
+        let prepared = AssertUnwindSafe(self.handler.prepare(events)).catch_unwind();
+        let prepared = prepared
+            .await
+            .map_err(|_| Error::bug("the handler panicked"))??;
+        let mut effects = Vec::with_capacity(prepared.len());
+        for (event, effect) in events.iter().zip(prepared) {
+            if let Some(effect) = effect? {
+                effects.push((event.id.parse()?, *event, effect));
+            }
+        }
+        Ok(effects)
     }
 }
 

@@ -157,11 +157,7 @@ impl Handler for Scribe {
     type Effect = (String, String);
     type Done = ();
 
-    fn wants(&self, event: &Event) -> bool {
-        event.payload.is_some()
-    }
-
-    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Self::Effect>>> {
+    async fn prepare(&self, events: &[&Event]) -> Result<Vec<Result<Option<Self::Effect>>>> {
         if self.is_away.load(Ordering::Relaxed) {
             return Err(Error::unavailable(Reason::Unreachable, "away"));
         }
@@ -172,7 +168,7 @@ impl Handler for Scribe {
             if added.emoji == POISON && !self.is_cured.load(Ordering::Relaxed) {
                 return Err(Error::bug("poison"));
             }
-            Ok((event.partition_key.clone(), added.emoji.clone()))
+            Ok(Some((event.partition_key.clone(), added.emoji.clone())))
         };
         Ok(events.iter().map(effect).collect())
     }

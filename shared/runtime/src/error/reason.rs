@@ -128,6 +128,10 @@ reasons! {
     TopicNotFound = "TOPIC_NOT_FOUND" => NotFound,
     /// No such message.
     MessageNotFound = "MESSAGE_NOT_FOUND" => NotFound,
+    /// No such webhook, or none that is answered.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND" => NotFound,
+    /// No such workflow.
+    WorkflowNotFound = "WORKFLOW_NOT_FOUND" => NotFound,
     /// No such route.
     RouteNotFound = "ROUTE_NOT_FOUND" => NotFound,
     /// Something of that name or id is there already.

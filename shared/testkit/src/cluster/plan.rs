@@ -11,6 +11,8 @@ pub struct Plan {
     pub identity: usize,
     /// Replicas of messaging.
     pub messaging: usize,
+    /// Replicas of webhooks.
+    pub webhooks: usize,
     /// Replicas of the gateway.
     pub gateway: usize,
     /// Whether to make the demo community.
@@ -23,6 +25,8 @@ pub struct Plan {
     pub variables: Vec<(&'static str, String)>,
     /// Further flags of the gateways.
     pub gateway_args: Vec<String>,
+    /// Whether webhooks reach receivers on this machine.
+    pub private_receivers: bool,
     /// Further settings of PostgreSQL, e.g. `max_connections=20`.
     pub settings: Vec<String>,
     /// Whether NATS is there from the start.
@@ -40,12 +44,14 @@ impl Default for Plan {
         Self {
             identity: 1,
             messaging: 1,
+            webhooks: 1,
             gateway: 1,
             demo: true,
             rate_limit: 0,
             args: Vec::new(),
             variables: Vec::new(),
             gateway_args: Vec::new(),
+            private_receivers: false,
             settings: Vec::new(),
             broker: true,
             wires: false,
@@ -61,6 +67,7 @@ impl From<Options> for Plan {
         Self {
             demo: options.demo,
             rate_limit: options.rate_limit,
+            private_receivers: options.private_receivers,
             gateway_args: options.args,
             variables: options.variables,
             ..Self::default()
@@ -73,6 +80,7 @@ impl From<Options> for Plan {
 pub(super) enum Part {
     Identity,
     Messaging,
+    Webhooks,
     Gateway,
 }
 
@@ -81,6 +89,7 @@ impl Part {
         match self {
             Self::Identity => "identity",
             Self::Messaging => "messaging",
+            Self::Webhooks => "webhooks",
             Self::Gateway => "gateway",
         }
     }
@@ -89,6 +98,7 @@ impl Part {
         match self {
             Self::Identity => "guildhall-identity",
             Self::Messaging => "guildhall-messaging",
+            Self::Webhooks => "guildhall-webhooks",
             Self::Gateway => "guildhall-gateway",
         }
     }
@@ -96,7 +106,7 @@ impl Part {
     /// The flag that says where it listens.
     pub(super) fn listens(self) -> &'static str {
         match self {
-            Self::Identity | Self::Messaging => "--grpc",
+            Self::Identity | Self::Messaging | Self::Webhooks => "--grpc",
             Self::Gateway => "--http",
         }
     }
@@ -109,6 +119,7 @@ impl Part {
         let port = match self {
             Self::Identity => 50052,
             Self::Messaging => 50051,
+            Self::Webhooks => 50053,
             Self::Gateway => 8080,
         };
         (Ipv4Addr::LOCALHOST, port).into()

@@ -166,6 +166,7 @@ pub fn cast(cluster: &Cluster) -> Cast {
         ("gateway", &cluster.gateway),
         ("messaging", &cluster.messaging),
         ("identity", &cluster.identity),
+        ("webhooks", &cluster.webhooks),
     ] {
         for replica in replicas {
             cast = cast.with(name, Member::Alone(replica.pid()));

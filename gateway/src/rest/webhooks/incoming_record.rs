@@ -1,0 +1,220 @@
+//! Incoming webhooks as callers see them and ask for them.
+
+use guildhall_data::WebhookId;
+use guildhall_proto::webhooks::v1::{
+    IncomingKind, IncomingSettings, IncomingWebhook, IncomingWebhookSpec,
+    UpdateIncomingWebhookRequest,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    encryption::{NewWebhookEncryption, WebhookEncryption},
+    iso, iso_null,
+    mask::Mask,
+};
+use crate::public_url::PublicUrl;
+
+/// What an incoming webhook does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    SendMessage,
+    UpdateUserFields,
+    UpdateCurrency,
+}
+
+impl From<Kind> for IncomingKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::SendMessage => Self::SendMessage,
+            Kind::UpdateUserFields => Self::UpdateUserFields,
+            Kind::UpdateCurrency => Self::UpdateCurrency,
+        }
+    }
+}
+
+impl From<IncomingKind> for Kind {
+    fn from(kind: IncomingKind) -> Self {
+        match kind {
+            IncomingKind::Unspecified | IncomingKind::SendMessage => Self::SendMessage,
+            IncomingKind::UpdateUserFields => Self::UpdateUserFields,
+            IncomingKind::UpdateCurrency => Self::UpdateCurrency,
+        }
+    }
+}
+
+/// What callers of a webhook may do.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CallSettings {
+    channel_id: Option<String>,
+    allowed_channel_ids: Vec<String>,
+    sender: Option<String>,
+    allowed_fields: Vec<String>,
+    allowed_currencies: Vec<String>,
+}
+
+impl From<IncomingSettings> for CallSettings {
+    fn from(settings: IncomingSettings) -> Self {
+        Self {
+            channel_id: Some(settings.channel_id).filter(|id| !id.is_empty()),
+            allowed_channel_ids: settings.allowed_channel_ids,
+            sender: Some(settings.sender).filter(|sender| !sender.is_empty()),
+            allowed_fields: settings.allowed_fields,
+            allowed_currencies: settings.allowed_currencies,
+        }
+    }
+}
+
+/// An incoming webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncomingRecord {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(rename = "communityID")]
+    community_id: String,
+    name: String,
+    kind: Kind,
+    /// Where it is called; keep it to those who may.
+    url: String,
+    settings: CallSettings,
+    api_key_enabled: bool,
+    encryption: WebhookEncryption,
+    is_enabled: bool,
+    created_at: String,
+    updated_at: String,
+    /// To the minute; null when never.
+    last_used_at: Option<String>,
+    /// Its API key, in the one answer that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    api_key: Option<String>,
+}
+
+impl IncomingRecord {
+    pub fn new(webhook: IncomingWebhook, at: &PublicUrl) -> Self {
+        Self {
+            kind: webhook.kind().into(),
+            url: format!("{at}/v1/webhooks/incoming/{}", webhook.address),
+            id: webhook.id,
+            community_id: webhook.community_id,
+            name: webhook.name,
+            settings: webhook.settings.unwrap_or_default().into(),
+            api_key_enabled: webhook.api_key_enabled,
+            encryption: webhook.encryption.unwrap_or_default().into(),
+            is_enabled: webhook.enabled,
+            created_at: iso(webhook.create_time),
+            updated_at: iso(webhook.update_time),
+            last_used_at: iso_null(webhook.last_use_time),
+            api_key: None,
+        }
+    }
+
+    /// With the key that it has just got, if it got one.
+    pub fn with_key(mut self, api_key: String) -> Self {
+        self.api_key = Some(api_key).filter(|key| !key.is_empty());
+        self
+    }
+}
+
+/// What callers of a webhook shall be able to do.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewCallSettings {
+    /// Where messages go; required for `send_message`.
+    channel_id: Option<String>,
+    /// The channels that a call may name instead, at most 100.
+    allowed_channel_ids: Option<Vec<String>>,
+    /// The author of messages, unless a call names one: username, e-mail address, id or number;
+    /// required for `send_message`.
+    sender: Option<String>,
+    /// The user fields that calls may set, at most 100.
+    allowed_fields: Option<Vec<String>>,
+    /// `coins`, `xp`, `premium`
+    allowed_currencies: Option<Vec<String>>,
+}
+
+impl NewCallSettings {
+    fn into_settings(self, mask: &mut Mask) -> IncomingSettings {
+        IncomingSettings {
+            channel_id: mask.note("settings.channel_id", self.channel_id),
+            allowed_channel_ids: mask
+                .note("settings.allowed_channel_ids", self.allowed_channel_ids),
+            sender: mask.note("settings.sender", self.sender),
+            allowed_fields: mask.note("settings.allowed_fields", self.allowed_fields),
+            allowed_currencies: mask.note("settings.allowed_currencies", self.allowed_currencies),
+        }
+    }
+}
+
+/// An incoming webhook to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewIncoming {
+    /// 1 to 100 characters.
+    name: String,
+    kind: Kind,
+    settings: Option<NewCallSettings>,
+    /// True when left out.
+    api_key_enabled: Option<bool>,
+    /// Not at all when left out.
+    encryption: Option<NewWebhookEncryption>,
+    /// True when left out.
+    is_enabled: Option<bool>,
+}
+
+impl From<NewIncoming> for IncomingWebhookSpec {
+    fn from(new: NewIncoming) -> Self {
+        let mut all = Mask::default();
+        Self {
+            name: new.name,
+            kind: IncomingKind::from(new.kind).into(),
+            settings: new
+                .settings
+                .map(|settings| settings.into_settings(&mut all)),
+            api_key_enabled: new.api_key_enabled,
+            encryption: new.encryption.map(|new| new.into_spec(&mut all)),
+            enabled: new.is_enabled,
+        }
+    }
+}
+
+/// What shall change of an incoming webhook; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncomingChange {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    /// It cannot be another one.
+    kind: Option<Kind>,
+    settings: Option<NewCallSettings>,
+    api_key_enabled: Option<bool>,
+    encryption: Option<NewWebhookEncryption>,
+    is_enabled: Option<bool>,
+    /// True for a new API key; the old one is dead.
+    rotate_api_key: Option<bool>,
+}
+
+impl IncomingChange {
+    /// As the RPC knows it.
+    pub fn into_request(self, id: WebhookId) -> UpdateIncomingWebhookRequest {
+        let mut mask = Mask::default();
+        let kind = self.kind.map(|kind| IncomingKind::from(kind).into());
+        let spec = IncomingWebhookSpec {
+            name: mask.note("name", self.name),
+            kind: mask.note("kind", kind),
+            settings: Some(self.settings.unwrap_or_default().into_settings(&mut mask)),
+            api_key_enabled: Some(mask.note("api_key_enabled", self.api_key_enabled)),
+            encryption: Some(self.encryption.unwrap_or_default().into_spec(&mut mask)),
+            enabled: Some(mask.note("enabled", self.is_enabled)),
+        };
+        UpdateIncomingWebhookRequest {
+            id: id.to_string(),
+            spec: Some(spec),
+            update_mask: Some(mask.into()),
+            rotate_api_key: self.rotate_api_key.unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Deliveries of outgoing webhooks (contract: events, "webhooks-out-deliveries" and on).
+
+use axum::{Json, extract::State};
+use guildhall_data::{DeliveryId, WebhookId};
+use guildhall_proto::webhooks::v1::{
+    Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RedeliverDeliveryRequest,
+};
+use guildhall_runtime::Reason;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::{admins, iso, iso_null, outgoing_event::OutgoingEvent};
+use crate::{
+    call::{Call, Replayed},
+    endpoint::Endpoint,
+    envelope::{
+        Family,
+        application::{Application, ApplicationPage},
+        page::Page,
+    },
+    extract::{Query, Segments, id},
+    failure::{Result, sent},
+    upstream::Services,
+};
+
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(
+            "webhooks-out-deliveries",
+            "List deliveries of an outgoing webhook",
+            Family::Application,
+            admins(),
+            routes!(list),
+        )
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/ListDeliveries")
+        .naming(&[("skip", "page")])
+        .refusing(&[Reason::WebhookNotFound]),
+        Endpoint::new(
+            "webhooks-out-redeliver",
+            "Redeliver",
+            Family::Application,
+            admins(),
+            routes!(redeliver),
+        )
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/RedeliverDelivery")
+        .refusing(&[Reason::WebhookNotFound, Reason::WrongState]),
+    ]
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// An attempt is running, or will be made.
+    Pending,
+    Success,
+    /// Given up.
+    Failed,
+}
+
+impl From<Status> for DeliveryStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Success => Self::Success,
+            Status::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<DeliveryStatus> for Status {
+    fn from(status: DeliveryStatus) -> Self {
+        match status {
+            DeliveryStatus::Unspecified | DeliveryStatus::Pending => Self::Pending,
+            DeliveryStatus::Success => Self::Success,
+            DeliveryStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+/// One event on its way to one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryRecord {
+    #[serde(rename = "_id")]
+    id: String,
+    /// `event_id` and `webhook-id` of every attempt.
+    #[serde(rename = "event_id")]
+    event_id: String,
+    event: Option<OutgoingEvent>,
+    /// Attempts so far.
+    attempt: i32,
+    status: Status,
+    /// Status of the last answer; null when there was none.
+    response_status: Option<i32>,
+    /// Why the last attempt failed.
+    error: Option<String>,
+    /// How long the last attempt took; null before the first.
+    duration_ms: Option<i64>,
+    next_attempt_at: Option<String>,
+    created_at: String,
+}
+
+impl From<Delivery> for DeliveryRecord {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            event: OutgoingEvent::of(delivery.event()),
+            status: delivery.status().into(),
+            id: delivery.id,
+            event_id: delivery.event_id,
+            attempt: delivery.attempts,
+            response_status: Some(delivery.response_status).filter(|status| *status != 0),
+            error: Some(delivery.error).filter(|error| !error.is_empty()),
+            duration_ms: Some(delivery.duration_ms).filter(|_| delivery.attempts > 0),
+            next_attempt_at: iso_null(delivery.next_attempt_time),
+            created_at: iso(delivery.create_time),
+        }
+    }
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeliveryQuery {
+    /// 1 when left out.
+    #[param(minimum = 1)]
+    page: Option<u32>,
+    /// At most so many; 20 when left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Only those of this event.
+    #[param(inline)]
+    event: Option<OutgoingEvent>,
+    /// Only those that stand so.
+    #[param(inline)]
+    status: Option<Status>,
+}
+
+/// The deliveries of an outgoing webhook, newest first; they are kept 30 days.
+#[utoipa::path(
+    get,
+    path = "/webhooks/outgoing/{webhookId}/deliveries",
+    tag = "Webhooks",
+    params(("webhookId" = String, Path, description = "24 hexadecimal characters"), DeliveryQuery),
+    responses((status = 200, description = "The deliveries", body = ApplicationPage<DeliveryRecord>, example = json!({
+        "meta": { "status": "success", "statusCode": 200, "page": 1, "limit": 20, "total": 1, "totalPages": 1 },
+        "message": "Read deliveries success.",
+        "data": [{
+            "_id": "d10000000000000000000001", "event_id": "00000000-0000-4000-8000-000000000001",
+            "event": "message_posted", "attempt": 1, "status": "pending", "responseStatus": 500,
+            "error": "The receiver answered 500", "durationMs": 41,
+            "nextAttemptAt": "2026-01-02T03:04:10.678Z", "createdAt": "2026-01-02T03:04:05.678Z"
+        }]
+    })))
+)]
+async fn list(
+    State(services): State<Services>,
+    call: Call,
+    Segments(webhook): Segments<String>,
+    Query(query): Query<DeliveryQuery>,
+) -> Result<Json<ApplicationPage<DeliveryRecord>>> {
+    let page = Page::new(query.page, query.limit)?;
+    let status = query.status.map(DeliveryStatus::from);
+    let request = call.request(ListDeliveriesRequest {
+        webhook_id: id::<WebhookId>("webhookId", &webhook)?.to_string(),
+        page_size: page.size(),
+        page_token: String::new(),
+        skip: page.skip(),
+        event: query.event.map(EventKind::from).unwrap_or_default().into(),
+        status: status.unwrap_or_default().into(),
+    });
+    let answer = services
+        .outgoing_webhooks()
+        .list_deliveries(request)
+        .await?;
+    let answer = answer.into_inner();
+    Ok(Json(ApplicationPage::new(
+        "Read deliveries success.",
+        page.of(answer.total_size),
+        answer
+            .deliveries
+            .into_iter()
+            .map(DeliveryRecord::from)
+            .collect(),
+    )))
+}
+
+/// Queues a delivery again at once, with the same `webhook-id` and the webhook's present url and
+/// keys.
+#[utoipa::path(
+    post,
+    path = "/webhooks/outgoing/{webhookId}/deliveries/{deliveryId}/redeliver",
+    tag = "Webhooks",
+    params(
+        ("webhookId" = String, Path, description = "24 hexadecimal characters"),
+        ("deliveryId" = String, Path, description = "24 hexadecimal characters"),
+    ),
+    responses((status = 202, description = "Queued", body = Application<DeliveryRecord>, example = json!({
+        "meta": { "status": "success", "statusCode": 202 },
+        "message": "Redeliver success.",
+        "data": {
+            "_id": "d10000000000000000000001", "event_id": "00000000-0000-4000-8000-000000000001",
+            "event": "message_posted", "attempt": 7, "status": "pending", "responseStatus": 500,
+            "error": "The receiver answered 500", "durationMs": 41,
+            "nextAttemptAt": "2026-01-03T04:05:06.789Z", "createdAt": "2026-01-02T03:04:05.678Z"
+        }
+    })))
+)]
+async fn redeliver(
+    State(services): State<Services>,
+    call: Call,
+    Segments((webhook, delivery)): Segments<(String, String)>,
+) -> Result<(StatusCode, Replayed, Json<Application<DeliveryRecord>>)> {
+    let request = call.request(RedeliverDeliveryRequest {
+        webhook_id: id::<WebhookId>("webhookId", &webhook)?.to_string(),
+        delivery_id: id::<DeliveryId>("deliveryId", &delivery)?.to_string(),
+    });
+    let answer = services
+        .outgoing_webhooks()
+        .redeliver_delivery(request)
+        .await?;
+    let replayed = Replayed::of(&answer);
+    let delivery = sent(answer.into_inner().delivery, "the delivery")?;
+    let body = Application::accepted("Redeliver success.", delivery.into());
+    Ok((StatusCode::ACCEPTED, replayed, Json(body)))
+}

@@ -1,0 +1,165 @@
+//! Outgoing webhooks as callers see them and ask for them.
+
+use guildhall_data::WebhookId;
+use guildhall_proto::webhooks::v1::{
+    DisabledReason, OutgoingWebhook, OutgoingWebhookSpec, UpdateOutgoingWebhookRequest,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    encryption::{NewWebhookEncryption, WebhookEncryption},
+    iso,
+    mask::Mask,
+    outgoing_event::{OutgoingEvent, to_proto},
+};
+
+/// An outgoing webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutgoingRecord {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(rename = "communityID")]
+    community_id: String,
+    name: String,
+    url: String,
+    events: Vec<OutgoingEvent>,
+    channel_ids: Vec<String>,
+    ignore_incoming_ids: Vec<String>,
+    is_enabled: bool,
+    encryption: WebhookEncryption,
+    has_secret: bool,
+    /// Attempts in a row that failed.
+    consecutive_failures: i32,
+    /// `gone` or `failing` when the platform switched it off.
+    #[schema(value_type = Option<String>)]
+    disabled_reason: Option<&'static str>,
+    join_on_bulk_import: bool,
+    created_at: String,
+    updated_at: String,
+    /// What its deliveries are signed with, in the one answer that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    secret: Option<String>,
+}
+
+impl From<OutgoingWebhook> for OutgoingRecord {
+    fn from(webhook: OutgoingWebhook) -> Self {
+        Self {
+            events: webhook.events().filter_map(OutgoingEvent::of).collect(),
+            disabled_reason: match webhook.disabled_reason() {
+                DisabledReason::Unspecified => None,
+                DisabledReason::Gone => Some("gone"),
+                DisabledReason::Failing => Some("failing"),
+            },
+            id: webhook.id,
+            community_id: webhook.community_id,
+            name: webhook.name,
+            url: webhook.url,
+            channel_ids: webhook.channel_ids,
+            ignore_incoming_ids: webhook.ignored_incoming_ids,
+            is_enabled: webhook.enabled,
+            encryption: webhook.encryption.unwrap_or_default().into(),
+            has_secret: webhook.has_secret,
+            consecutive_failures: webhook.consecutive_failures,
+            join_on_bulk_import: webhook.joins_on_bulk_import,
+            created_at: iso(webhook.create_time),
+            updated_at: iso(webhook.update_time),
+            secret: None,
+        }
+    }
+}
+
+impl OutgoingRecord {
+    /// With the secret that it has just got, if it got one.
+    pub fn with_secret(mut self, secret: String) -> Self {
+        self.secret = Some(secret).filter(|secret| !secret.is_empty());
+        self
+    }
+}
+
+/// An outgoing webhook to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewOutgoing {
+    /// 1 to 100 characters.
+    name: String,
+    /// Where deliveries go: https, a public address.
+    url: String,
+    /// At least one.
+    events: Vec<OutgoingEvent>,
+    /// Required with `channel_message_posted`, at most 100.
+    channel_ids: Option<Vec<String>>,
+    /// Incoming webhooks whose messages it does not tell of.
+    ignore_incoming_ids: Option<Vec<String>>,
+    /// True when left out.
+    is_enabled: Option<bool>,
+    /// Not at all when left out.
+    encryption: Option<NewWebhookEncryption>,
+    /// Sent as `x-api-key`; never shown again.
+    api_key: Option<String>,
+    /// Whether bulk imports tell of each member who joins by them.
+    join_on_bulk_import: Option<bool>,
+}
+
+impl From<NewOutgoing> for OutgoingWebhookSpec {
+    fn from(new: NewOutgoing) -> Self {
+        let mut all = Mask::default();
+        Self {
+            name: new.name,
+            url: new.url,
+            events: to_proto(new.events),
+            channel_ids: new.channel_ids.unwrap_or_default(),
+            ignored_incoming_ids: new.ignore_incoming_ids.unwrap_or_default(),
+            enabled: new.is_enabled,
+            encryption: new.encryption.map(|new| new.into_spec(&mut all)),
+            api_key: new.api_key.unwrap_or_default(),
+            joins_on_bulk_import: new.join_on_bulk_import.unwrap_or_default(),
+        }
+    }
+}
+
+/// What shall change of an outgoing webhook; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutgoingChange {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    url: Option<String>,
+    events: Option<Vec<OutgoingEvent>>,
+    channel_ids: Option<Vec<String>>,
+    ignore_incoming_ids: Option<Vec<String>>,
+    /// True resets the count of failures, too.
+    is_enabled: Option<bool>,
+    encryption: Option<NewWebhookEncryption>,
+    /// Empty for none.
+    api_key: Option<String>,
+    join_on_bulk_import: Option<bool>,
+    /// True for a new secret; the old one signs beside it for 24 hours.
+    rotate_secret: Option<bool>,
+}
+
+impl OutgoingChange {
+    /// As the RPC knows it.
+    pub fn into_request(self, id: WebhookId) -> UpdateOutgoingWebhookRequest {
+        let mut mask = Mask::default();
+        let spec = OutgoingWebhookSpec {
+            name: mask.note("name", self.name),
+            url: mask.note("url", self.url),
+            events: mask.note("events", self.events.map(to_proto)),
+            channel_ids: mask.note("channel_ids", self.channel_ids),
+            ignored_incoming_ids: mask.note("ignored_incoming_ids", self.ignore_incoming_ids),
+            enabled: Some(mask.note("enabled", self.is_enabled)),
+            encryption: Some(self.encryption.unwrap_or_default().into_spec(&mut mask)),
+            api_key: mask.note("api_key", self.api_key),
+            joins_on_bulk_import: mask.note("joins_on_bulk_import", self.join_on_bulk_import),
+        };
+        UpdateOutgoingWebhookRequest {
+            id: id.to_string(),
+            spec: Some(spec),
+            update_mask: Some(mask.into()),
+            rotate_secret: self.rotate_secret.unwrap_or_default(),
+        }
+    }
+}

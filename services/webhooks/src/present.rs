@@ -1,0 +1,70 @@
+//! How stored records are shown in answers.
+
+use guildhall_proto::webhooks::v1::{
+    Encryption, EncryptionMode, EncryptionSpec, IncomingSettings, IncomingWebhook,
+    IncomingWebhookSpec, Workflow,
+};
+use guildhall_runtime::{Error, Result, Timestamp};
+use prost::Message;
+
+use crate::store::{incoming, workflows};
+
+/// An incoming webhook.
+///
+/// # Errors
+/// INTERNAL when the row was damaged.
+pub fn incoming(webhook: incoming::Model) -> Result<IncomingWebhook> {
+    Ok(IncomingWebhook {
+        settings: Some(settings(&webhook)?),
+        id: webhook.id.to_string(),
+        community_id: webhook.community_id.to_string(),
+        name: webhook.name,
+        kind: webhook.kind.to_proto().into(),
+        address: webhook.address,
+        api_key_enabled: webhook.api_key_enabled,
+        encryption: Some(Encryption {
+            enabled: webhook.encryption_enabled,
+            mode: EncryptionMode::from(webhook.encryption_mode).into(),
+        }),
+        enabled: webhook.enabled,
+        create_time: Some(Timestamp::from_millis(webhook.created_at).into()),
+        update_time: Some(Timestamp::from_millis(webhook.updated_at).into()),
+        last_use_time: webhook
+            .last_used_at
+            .map(|at| Timestamp::from_millis(at).into()),
+    })
+}
+
+/// An incoming webhook as it would be asked for, without its AES key.
+///
+/// # Errors
+/// INTERNAL when the row was damaged.
+pub fn incoming_spec(webhook: &incoming::Model) -> Result<IncomingWebhookSpec> {
+    Ok(IncomingWebhookSpec {
+        name: webhook.name.clone(),
+        kind: webhook.kind.to_proto().into(),
+        settings: Some(settings(webhook)?),
+        api_key_enabled: Some(webhook.api_key_enabled),
+        encryption: Some(EncryptionSpec {
+            enabled: webhook.encryption_enabled,
+            mode: EncryptionMode::from(webhook.encryption_mode).into(),
+            key: String::new(),
+        }),
+        enabled: Some(webhook.enabled),
+    })
+}
+
+fn settings(webhook: &incoming::Model) -> Result<IncomingSettings> {
+    IncomingSettings::decode(&*webhook.settings).map_err(Error::internal)
+}
+
+/// A workflow.
+#[must_use]
+pub fn workflow(workflow: workflows::Model) -> Workflow {
+    Workflow {
+        id: workflow.id.to_string(),
+        community_id: workflow.community_id.to_string(),
+        name: workflow.name,
+        create_time: Some(Timestamp::from_millis(workflow.created_at).into()),
+    }
+}

@@ -1,0 +1,172 @@
+//! Calls of incoming webhooks (contract: events, "Incoming webhook url"), checked in this order:
+//! address, rate limit, API key, size, encryption, content. Who does not know an address learns
+//! nothing about it, not even that it is busy.
+
+use std::{sync::Arc, time::Duration};
+
+use guildhall_auth::{
+    caller::{IDEMPOTENT_REPLAYED, answer},
+    credential::digest_of,
+    source::as_told_to_callers,
+};
+use guildhall_data::{Database, EventId};
+use guildhall_proto::{
+    messaging::v1::{PostWebhookMessageRequest, message_service_client::MessageServiceClient},
+    webhooks::v1::{
+        MessageSent, ReceiveCallRequest, ReceiveCallResponse, receive_call_response::Done,
+    },
+};
+use guildhall_runtime::{Error, Reason, Result};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tonic::Response;
+
+use crate::{
+    Webhooks,
+    domain::{
+        Address, AesKey, Mode,
+        incoming::{Call, NewMessage},
+    },
+    entrance::Endpoint,
+    store::incoming,
+};
+
+/// The largest body, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// When a body that cannot be decrypted is refused, from the moment that it is looked at: how far it
+/// could be read must not show in how long that took.
+const REFUSAL: Duration = Duration::from_millis(25);
+/// How long messaging may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// What is tried where no key is set.
+const NO_KEY: &str = "no key is set, so this one is tried";
+
+impl Webhooks {
+    /// Does what a call from outside asks for.
+    pub(super) async fn receive(
+        &self,
+        call: ReceiveCallRequest,
+    ) -> Result<Response<ReceiveCallResponse>> {
+        let endpoint = self.endpoint_at(&call.address).await?;
+        self.0.entrance.count(endpoint.id)?;
+        endpoint.admit(&call.api_key)?;
+        self.note_use(&endpoint);
+        let body = read(&endpoint, call.encrypted, &call.body).await?;
+        match Call::read(endpoint.kind, &endpoint.settings, body)? {
+            Call::SendMessage(message) => self.post(&endpoint, message, &call.dedup_id).await,
+            Call::UpdateUserFields(_) => Err(not_built("user fields")),
+            Call::UpdateCurrency(_) => Err(not_built("gamification")),
+        }
+    }
+
+    async fn endpoint_at(&self, address: &str) -> Result<Arc<Endpoint>> {
+        let address: Address = address.parse().map_err(|_| incoming::not_found())?;
+        let look_up = async {
+            let webhook = incoming::find_open(self.0.database.reader(), &address).await?;
+            Endpoint::open(&webhook, &self.0.sealer).map(Arc::new)
+        };
+        self.0.entrance.find(address.clone(), look_up).await
+    }
+
+    /// Notes the use of a webhook behind the answer.
+    fn note_use(&self, endpoint: &Endpoint) {
+        if !self.0.entrance.is_use_due(endpoint.id) {
+            return;
+        }
+        let (database, community, id) = (self.0.database.clone(), endpoint.community, endpoint.id);
+        tokio::spawn(async move {
+            let noted = async {
+                let transaction = database.begin().await?;
+                incoming::note_use(&transaction, community, id).await?;
+                Database::commit(transaction).await
+            };
+            if let Err(error) = noted.await {
+                tracing::warn!(?error, "cannot note that an incoming webhook was used");
+            }
+        });
+    }
+
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        message: NewMessage,
+        dedup_id: &str,
+    ) -> Result<Response<ReceiveCallResponse>> {
+        let channel = endpoint.settings.channel_for(message.channel)?;
+        let sender = message.sender.filter(|sender| !sender.is_empty());
+        let mut request = tonic::Request::new(PostWebhookMessageRequest {
+            community_id: endpoint.community.to_string(),
+            webhook_id: endpoint.id.to_string(),
+            dedup_id: dedup_key(dedup_id),
+            channel: channel.to_string(),
+            sender: sender.unwrap_or_else(|| endpoint.settings.sender.clone()),
+            text: message.text,
+            topic_id: message.topic.unwrap_or_default(),
+        });
+        request.set_timeout(DEADLINE);
+        let mut messages = MessageServiceClient::new(self.0.peers.messaging.clone());
+        let posted = messages.post_webhook_message(request).await;
+        let posted = posted.map_err(|status| as_told_to_callers(status.into()))?;
+        let replayed = posted.metadata().contains_key(IDEMPOTENT_REPLAYED);
+        let message = posted.into_inner().message.unwrap_or_default();
+        let sent = MessageSent {
+            message_id: message.id,
+        };
+        let done = Some(Done::MessageSent(sent));
+        Ok(answer(ReceiveCallResponse { done, replayed }, replayed))
+    }
+}
+
+/// What names a call to messaging: a hash of what its caller named it, else a name of our own, so
+/// that our repeats of it are one.
+fn dedup_key(dedup_id: &str) -> String {
+    if dedup_id.is_empty() {
+        return format!("once:{}", EventId::generate());
+    }
+    format!("call:{}", hex::encode(digest_of(dedup_id)))
+}
+
+/// The object in a body.
+async fn read(endpoint: &Endpoint, encrypted: bool, body: &[u8]) -> Result<Map<String, Value>> {
+    if body.len() > MAX_BODY {
+        let message = "The body is larger than 64 KiB";
+        return Err(Error::new(Reason::BodyTooLarge, message));
+    }
+    if !encrypted && endpoint.encryption.is_none() {
+        return serde_json::from_slice(body)
+            .map_err(|_| Error::new(Reason::MalformedBody, "The body must be a JSON object"));
+    }
+    let begun = Instant::now();
+    match decrypt(endpoint, encrypted, body)? {
+        Some(object) => Ok(object),
+        None => {
+            tokio::time::sleep_until(begun + REFUSAL).await;
+            Err(Error::new(Reason::MalformedBody, "Invalid encrypted body"))
+        }
+    }
+}
+
+/// The object in an encrypted body; none when there is none, whatever the cause. What is not to be
+/// decrypted is tried all the same: each cause costs the same work.
+fn decrypt(
+    endpoint: &Endpoint,
+    encrypted: bool,
+    body: &[u8],
+) -> Result<Option<Map<String, Value>>> {
+    let none = AesKey::parse(&NO_KEY[..32])?;
+    let (mode, key) = match &endpoint.encryption {
+        Some((mode, key)) => (*mode, key),
+        None => (Mode::Gcm, &none),
+    };
+    let plain = key.decrypt(mode, body);
+    let object = serde_json::from_slice(plain.as_deref().unwrap_or(body)).ok();
+    let is_meant = encrypted && endpoint.encryption.is_some();
+    Ok(object.filter(|_| is_meant && plain.is_some()))
+}
+
+/// What the contract knows and the platform does not have yet.
+fn not_built(part: &str) -> Error {
+    let message =
+        format!("The call is understood, but it comes with {part}, which is not there yet");
+    Error::new(Reason::NotImplemented, message)
+}
