@@ -77,6 +77,8 @@ fn code(reason: Reason) -> u32 {
         | Reason::KeyNotFound
         | Reason::ChannelNotFound
         | Reason::TopicNotFound
+        | Reason::WebhookNotFound
+        | Reason::DeliveryNotFound
         | Reason::MessageNotFound => 400_201,
         Reason::AlreadyExists => 400_202,
         Reason::TooManyReactions => 400_203,

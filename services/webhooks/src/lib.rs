@@ -1,21 +1,40 @@
 //! Webhooks: events carried out to receivers, calls taken in.
 //!
-//! * `rpc`: a file per gRPC service
+//! * `rpc`: a file per gRPC service; `outgoing`: making and changing outgoing webhooks
 //! * [`domain`]: rules that need no I/O
+//! * `prepare`: from events to deliveries, with [`subscriptions`] and the [`directory`]
+//! * [`delivery`]: from deliveries to receivers
 //! * [`store`]: entities and queries
+//! * [`present`]: how stored records are shown in answers
 //! * [`migration`]: the tables
 
+pub mod delivery;
+pub mod directory;
 pub mod domain;
+mod metrics;
 pub mod migration;
+mod outgoing;
+mod prepare;
+pub mod present;
 mod rpc;
 pub mod store;
+pub mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
 
-use guildhall_data::{Database, Idempotency, Storage, idempotency, seal::Sealer, sweep};
+use guildhall_data::{
+    CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, sweep,
+};
 use guildhall_events::Signals;
 use guildhall_runtime::{Peer, Result, Shutdown};
 use tonic::service::RoutesBuilder;
+
+use crate::{
+    delivery::{Dispatcher, Reach, Timing},
+    directory::Directory,
+    store::deliveries,
+    subscriptions::Subscriptions,
+};
 
 /// The webhooks service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,10 +46,13 @@ struct Inner {
     idempotency: Idempotency,
     signals: Signals,
     /// Seals the keys and secrets of webhooks.
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
     peers: Peers,
     settings: Settings,
     shutdown: Shutdown,
+    directory: Directory,
+    subscriptions: Arc<Subscriptions>,
+    dispatcher: Dispatcher,
 }
 
 /// The services that webhooks call. Both must be vouched for.
@@ -59,10 +81,12 @@ impl Webhooks {
     /// The full names of its gRPC services.
     pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
 
-    /// Opens its database in `storage` and begins to sweep it. `secret` is the platform's.
+    /// Opens its database in `storage`, begins to sweep it and to deliver what is queued. `secret` is
+    /// the platform's.
     ///
     /// # Errors
-    /// When the database cannot be opened, migrated, or trusted to be durable.
+    /// When the database cannot be opened, migrated, or trusted to be durable, or TLS cannot be set
+    /// up.
     pub async fn open(
         storage: &Storage,
         secret: &[u8],
@@ -71,26 +95,85 @@ impl Webhooks {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
+        let timing = Timing::default();
+        Self::open_with(timing, storage, secret, peers, settings, signals, shutdown).await
+    }
+
+    /// The same with another timing of deliveries, for tests.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        timing: Timing,
+        storage: &Storage,
+        secret: &[u8],
+        peers: Peers,
+        settings: Settings,
+        signals: Signals,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, "webhooks").await?;
-        sweep::start::<idempotency::entity::Entity>(
-            database.clone(),
-            idempotency::entity::Column::ExpiresAt,
-            Duration::ZERO,
-            shutdown.clone(),
-        );
-        Ok(Self(Arc::new(Inner {
+        sweep_expired(&database, shutdown);
+        let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
+        let subscriptions = Arc::new(Subscriptions::new(database.clone()));
+        let reach = Reach::allowing_private(settings.allow_private);
+        let dispatcher =
+            Dispatcher::start(&database, &sealer, &subscriptions, reach, timing, shutdown).await?;
+        let inner = Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
-            sealer: Sealer::derive(secret, b"webhook secrets")?,
+            directory: Directory::new(peers.identity.clone(), &signals),
+            sealer,
+            subscriptions,
+            dispatcher,
             database,
             signals,
             peers,
             settings,
             shutdown: shutdown.clone(),
-        })))
+        });
+        forget_on_signals(&inner);
+        Ok(Self(inner))
     }
 
     /// Adds its gRPC services.
     pub fn add_services(&self, routes: &mut RoutesBuilder) {
         rpc::add_services(self, routes);
     }
+
+    /// Deliveries were queued for these webhooks, and are committed.
+    pub fn wake(&self, webhooks: impl IntoIterator<Item = (CommunityId, WebhookId)>) {
+        self.0.dispatcher.wake(webhooks);
+    }
+
+    /// Resolves, once the process is to stop, when attempts that were begun have ended and are
+    /// recorded: to be awaited before the process ends.
+    pub async fn finished(&self) {
+        self.0.shutdown.started().await;
+        self.0.dispatcher.finished().await;
+    }
+}
+
+fn sweep_expired(database: &Database, shutdown: &Shutdown) {
+    sweep::start::<idempotency::entity::Entity>(
+        database.clone(),
+        idempotency::entity::Column::ExpiresAt,
+        Duration::ZERO,
+        shutdown.clone(),
+    );
+    sweep::start::<deliveries::Entity>(
+        database.clone(),
+        deliveries::Column::CreatedAt,
+        deliveries::RETENTION,
+        shutdown.clone(),
+    );
+}
+
+fn forget_on_signals(inner: &Arc<Inner>) {
+    let mut listener = inner.signals.listen();
+    let inner = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+            inner.directory.forget(signal);
+        }
+    });
 }

@@ -1,1 +1,6 @@
 //! Entities and queries, a file per aggregate; every query takes the community.
+
+pub mod deliveries;
+pub mod outgoing;
+#[cfg(test)]
+mod plan;

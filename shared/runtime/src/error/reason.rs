@@ -128,6 +128,10 @@ reasons! {
     TopicNotFound = "TOPIC_NOT_FOUND" => NotFound,
     /// No such message.
     MessageNotFound = "MESSAGE_NOT_FOUND" => NotFound,
+    /// No such webhook.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND" => NotFound,
+    /// No such delivery of a webhook.
+    DeliveryNotFound = "DELIVERY_NOT_FOUND" => NotFound,
     /// No such route.
     RouteNotFound = "ROUTE_NOT_FOUND" => NotFound,
     /// Something of that name or id is there already.

@@ -1,0 +1,35 @@
+//! What happens to webhooks whose receivers are gone.
+
+use guildhall_data::Database;
+use guildhall_runtime::Result;
+
+use super::dispatcher::Dispatch;
+use crate::store::outgoing::{self, DisabledReason, Model};
+
+impl Dispatch {
+    /// Switches a webhook off, once. What waits for it is given up by its endpoint.
+    ///
+    /// # Errors
+    /// When the database fails: the next attempt will say so again.
+    pub(super) async fn disable(&self, webhook: &Model, reason: DisabledReason) -> Result<()> {
+        let (community, id) = (webhook.community_id, webhook.id);
+        let transaction = self.database.begin().await?;
+        let was_enabled = outgoing::disable(&transaction, community, id, reason).await?;
+        Database::commit(transaction).await?;
+        self.subscriptions.forget(community).await;
+        if was_enabled {
+            disabled(webhook, reason);
+        }
+        Ok(())
+    }
+}
+
+/// Tells those whom it concerns that the platform switched a webhook off.
+fn disabled(webhook: &Model, reason: DisabledReason) {
+    let reason = match reason {
+        DisabledReason::Gone => "its receiver answered 410",
+        DisabledReason::Failing => "no delivery succeeded for five days",
+    };
+    let (community, webhook) = (webhook.community_id, webhook.id);
+    tracing::warn!(%community, %webhook, reason, "an outgoing webhook was disabled");
+}
