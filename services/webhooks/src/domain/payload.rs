@@ -176,7 +176,7 @@ fn role_name(role: Role) -> &'static str {
 
 /// The fields that an event adds to the common ones.
 fn details(payload: &Payload, time: Timestamp) -> Map<String, Value> {
-    let fields = match payload {
+    let added = match payload {
         Payload::MessagePosted(posted) => json!({
             "message": {
                 "id": posted.message_id,
@@ -198,10 +198,10 @@ fn details(payload: &Payload, time: Timestamp) -> Map<String, Value> {
         Payload::MemberJoined(_) => json!({ "joined_at": time.to_iso() }),
         Payload::WorkflowEventReceived(_) => json!({}),
     };
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    let Value::Object(fields) = added else {
+        return Map::new();
+    };
+    fields
 }
 
 fn channel(id: &str, name: &str, kind: ChannelType) -> Value {

@@ -107,7 +107,7 @@ pub async fn count(
         .to_owned();
     let row = connection.query_one(&counted).await.map_err(failed)?;
     let count = row.map(|row| row.try_get_by_index(0)).transpose();
-    Ok(count.map_err(DbErr::from).map_err(failed)?.unwrap_or(0))
+    Ok(count.map_err(failed)?.unwrap_or(0))
 }
 
 fn newest(community: CommunityId, filter: Filter) -> Select<Entity> {
