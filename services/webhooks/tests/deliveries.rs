@@ -1,5 +1,8 @@
 //! What receivers get (contract: events, part 1).
-#![allow(clippy::unwrap_used, reason = "a fixture that fails must fail its test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 mod fixture;
 mod receiver;
@@ -42,7 +45,10 @@ async fn a_message_arrives_signed_with_all_its_headers() {
     assert_eq!(body["community"]["name"], "club");
     assert_eq!(body["user"]["email"], "owner@club.example");
     assert_eq!(body["user"]["user_id"], "1");
-    assert_eq!(call.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(
+        call.header("content-type"),
+        "application/json; charset=utf-8"
+    );
     assert_eq!(call.header("x-event"), "message_posted");
     assert_eq!(body["event"], "message_posted");
     assert_eq!(json!(call.header("x-event-id")), body["event_id"]);
@@ -65,7 +71,10 @@ async fn a_message_arrives_signed_with_all_its_headers() {
 async fn an_encrypted_body_is_signed_as_it_was_sent() {
     let (world, receiver) = (World::new().await, Receiver::start().await);
     let replica = world.replica(timing(&[])).await;
-    for (mode, name) in [(Mode::Gcm, EncryptionMode::Gcm), (Mode::Cbc, EncryptionMode::Cbc)] {
+    for (mode, name) in [
+        (Mode::Gcm, EncryptionMode::Gcm),
+        (Mode::Cbc, EncryptionMode::Cbc),
+    ] {
         let made = replica.create(OutgoingWebhookSpec {
             encryption: Some(EncryptionSpec {
                 enabled: true,
@@ -161,7 +170,10 @@ async fn a_redelivery_has_the_same_id_and_the_present_secret() {
     let (world, receiver) = (World::new().await, Receiver::start().await);
     let replica = world.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
-    receiver.answer([Answer::Status(500), Answer::After(Duration::from_millis(500))]);
+    receiver.answer([
+        Answer::Status(500),
+        Answer::After(Duration::from_millis(500)),
+    ]);
     replica.hear(&[world.message("Hi")]).await;
     let first = receiver.call().await;
     let failed = |status| move |delivery: &_| status_of(delivery) == status;
@@ -180,7 +192,11 @@ async fn a_redelivery_has_the_same_id_and_the_present_secret() {
     let queued = redeliver().await.unwrap();
     assert_eq!(queued.status(), DeliveryStatus::Pending);
     let again = receiver.call().await;
-    assert_eq!(reason(redeliver().await), Reason::WrongState, "while it runs");
+    assert_eq!(
+        reason(redeliver().await),
+        Reason::WrongState,
+        "while it runs"
+    );
     assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
     assert_eq!(again.body, first.body);
     let delivery = replica.newest(&id, failed(DeliveryStatus::Success)).await;

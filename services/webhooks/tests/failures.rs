@@ -1,5 +1,8 @@
 //! Receivers that fail, stall and lie (contract: events, "Delivery").
-#![allow(clippy::unwrap_used, reason = "a fixture that fails must fail its test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 mod fixture;
 mod receiver;
@@ -25,7 +28,10 @@ async fn what_fails_is_attempted_again_with_the_same_id() {
     let (world, receiver) = (World::new().await, Receiver::start().await);
     let replica = world.replica(timing(&[100, 100])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
-    receiver.answer([Answer::Status(500), Answer::Redirect(receiver.url("elsewhere"))]);
+    receiver.answer([
+        Answer::Status(500),
+        Answer::Redirect(receiver.url("elsewhere")),
+    ]);
     replica.hear(&[world.message("Hi")]).await;
     let calls = receiver.calls(3).await;
     for call in &calls {
@@ -109,12 +115,17 @@ async fn five_days_without_a_success_disable() {
     receiver.answer_always(Answer::Status(500));
     replica.hear(&[world.message("Hi")]).await;
     receiver.calls(2).await;
-    replica.settled(&id, |webhook| webhook.consecutive_failures == 2).await;
+    replica
+        .settled(&id, |webhook| webhook.consecutive_failures == 2)
+        .await;
 
     let five_days_ago = Timestamp::now().minus(Duration::from_secs(5 * 24 * 3600 + 1));
     let transaction = world.database.begin().await.unwrap();
     outgoing::Entity::update_many()
-        .col_expr(outgoing::Column::FailingSince, Expr::val(five_days_ago.as_millis()))
+        .col_expr(
+            outgoing::Column::FailingSince,
+            Expr::val(five_days_ago.as_millis()),
+        )
         .exec(&transaction)
         .await
         .unwrap();
@@ -123,7 +134,10 @@ async fn five_days_without_a_success_disable() {
     let off = replica.settled(&id, |webhook| !webhook.enabled).await;
     assert_eq!(off.disabled_reason(), DisabledReason::Failing);
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
-    assert_eq!((failed.attempts, failed.error.as_str()), (0, "the webhook is disabled"));
+    assert_eq!(
+        (failed.attempts, failed.error.as_str()),
+        (0, "the webhook is disabled")
+    );
 }
 
 #[tokio::test]
@@ -182,7 +196,11 @@ async fn what_waits_for_a_webhook_is_dropped_with_it() {
     replica.newest(&id, |delivery| delivery.attempts == 1).await;
     let delete = guildhall_proto::webhooks::v1::DeleteOutgoingWebhookRequest { id: id.clone() };
     let delete = replica.signed(delete);
-    replica.client().delete_outgoing_webhook(delete).await.unwrap();
+    replica
+        .client()
+        .delete_outgoing_webhook(delete)
+        .await
+        .unwrap();
     receiver.call().await;
     let waiting = deliveries::Entity::within(world.community.community_id)
         .filter(deliveries::Column::NextAttemptAt.is_not_null());

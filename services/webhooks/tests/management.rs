@@ -1,5 +1,8 @@
 //! Managing outgoing webhooks (contract: events, "Management").
-#![allow(clippy::unwrap_used, reason = "a fixture that fails must fail its test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails must fail its test"
+)]
 
 mod fixture;
 mod receiver;
@@ -68,9 +71,14 @@ async fn no_two_have_the_same_url_and_events_and_there_are_fifty_at_most() {
     let first = client.list_outgoing_webhooks(list(String::new())).await;
     let first = first.unwrap().into_inner();
     assert_eq!((first.total_size, first.webhooks.len()), (50, 30));
-    let rest = client.list_outgoing_webhooks(list(first.next_page_token)).await;
+    let rest = client
+        .list_outgoing_webhooks(list(first.next_page_token))
+        .await;
     let rest = rest.unwrap().into_inner();
-    assert_eq!((rest.webhooks.len(), rest.next_page_token.as_str()), (20, ""));
+    assert_eq!(
+        (rest.webhooks.len(), rest.next_page_token.as_str()),
+        (20, "")
+    );
 }
 
 #[tokio::test]
@@ -81,7 +89,10 @@ async fn what_belongs_together_is_asked_for_together() {
         events: vec![4],
         ..spec(URL.into())
     };
-    assert_eq!(reason(replica.create(without_channels).await), Reason::MissingField);
+    assert_eq!(
+        reason(replica.create(without_channels).await),
+        Reason::MissingField
+    );
     let without_key = OutgoingWebhookSpec {
         encryption: Some(EncryptionSpec {
             enabled: true,
@@ -89,7 +100,10 @@ async fn what_belongs_together_is_asked_for_together() {
         }),
         ..spec(URL.into())
     };
-    assert_eq!(reason(replica.create(without_key).await), Reason::MissingField);
+    assert_eq!(
+        reason(replica.create(without_key).await),
+        Reason::MissingField
+    );
 }
 
 #[tokio::test]
@@ -124,9 +138,15 @@ async fn a_mask_changes_what_it_names_and_keeps_the_rest() {
     let updated = update(&["name"], named).await.unwrap();
     assert!(updated.secret.is_empty());
     let webhook = updated.webhook.unwrap();
-    assert_eq!((webhook.name.as_str(), webhook.url.as_str()), ("Renamed", URL));
+    assert_eq!(
+        (webhook.name.as_str(), webhook.url.as_str()),
+        ("Renamed", URL)
+    );
     let encryption = webhook.encryption.unwrap();
-    assert_eq!((encryption.enabled, encryption.mode()), (true, EncryptionMode::Cbc));
+    assert_eq!(
+        (encryption.enabled, encryption.mode()),
+        (true, EncryptionMode::Cbc)
+    );
 
     // The key that was given once is still there when encryption is switched on again.
     for enabled in [false, true] {
@@ -139,11 +159,20 @@ async fn a_mask_changes_what_it_names_and_keeps_the_rest() {
         };
         let updated = update(&["encryption.enabled"], spec).await.unwrap();
         let encryption = updated.webhook.unwrap().encryption.unwrap();
-        assert_eq!((encryption.enabled, encryption.mode()), (enabled, EncryptionMode::Cbc));
+        assert_eq!(
+            (encryption.enabled, encryption.mode()),
+            (enabled, EncryptionMode::Cbc)
+        );
     }
     let nameless = OutgoingWebhookSpec::default();
-    assert_eq!(reason(update(&["name"], nameless.clone()).await), Reason::MissingField);
-    assert_eq!(reason(update(&["secret"], nameless).await), Reason::InvalidValue);
+    assert_eq!(
+        reason(update(&["name"], nameless.clone()).await),
+        Reason::MissingField
+    );
+    assert_eq!(
+        reason(update(&["secret"], nameless).await),
+        Reason::InvalidValue
+    );
 }
 
 #[tokio::test]
