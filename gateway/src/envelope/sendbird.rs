@@ -79,6 +79,7 @@ fn code(reason: Reason) -> u32 {
         | Reason::TopicNotFound
         | Reason::WebhookNotFound
         | Reason::WorkflowNotFound
+        | Reason::DeliveryNotFound
         | Reason::MessageNotFound => 400_201,
         Reason::AlreadyExists => 400_202,
         Reason::TooManyReactions => 400_203,

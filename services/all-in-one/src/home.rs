@@ -7,7 +7,7 @@ use std::{
 };
 
 use guildhall_data::{PostgresServer, Storage, seal};
-use guildhall_events::Signals;
+use guildhall_events::{Signals, jetstream::JetStream};
 use guildhall_runtime::{Error, Result, Shutdown};
 use guildhall_server::{Part, process};
 use zeroize::Zeroizing;
@@ -73,6 +73,15 @@ pub fn signals(settings: &Settings, shutdown: &Shutdown) -> Result<Signals> {
     }
     let bus = process::bus(PART, &settings.nats_url, &settings.serve);
     Signals::connect(&bus, shutdown)
+}
+
+/// Where events are carried; in this process alone without `--nats-url`.
+pub fn streams(settings: &Settings) -> Option<JetStream> {
+    if settings.nats_url.is_empty() {
+        return None;
+    }
+    let bus = process::bus(PART, &settings.nats_url, &settings.serve);
+    Some(JetStream::new(bus))
 }
 
 /// Keeps a second server off the same files: its streams and caches would not hear of this one's

@@ -1,6 +1,7 @@
 //! All services and the gateway in one process: the same layers as between processes, no socket.
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable};
+use guildhall_events::jetstream;
 use guildhall_gateway::{Settings as GatewaySettings, Upstream};
 use guildhall_identity::Identity;
 use guildhall_messaging::Messaging;
@@ -55,10 +56,24 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let peers = Peers {
         identity: domains.clone(),
         messaging: domains,
+        mail: settings
+            .webhooks
+            .mail
+            .transport(&settings.data_dir.join("mail"))?,
     };
     let own = settings.webhooks.clone();
     let webhooks = Webhooks::open(&storage, &secret, peers, own, signals.clone(), &shutdown);
     let webhooks = open(&shutdown, &signals, webhooks).await?;
+    let outboxes = [identity.outbox(), messaging.outbox(), webhooks.outbox()];
+    match home::streams(settings) {
+        None => webhooks.hear(&outboxes),
+        Some(streams) => {
+            for outbox in outboxes {
+                jetstream::publish(outbox, &streams, &shutdown);
+            }
+            webhooks.hear_streams(&streams);
+        }
+    }
 
     let mut routes = Routes::builder();
     identity.add_services(&mut routes);
@@ -110,6 +125,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     for server in serving {
         server.await.map_err(Error::internal)?;
     }
+    webhooks.finished().await;
     leave(&signals).await;
     Ok(())
 }

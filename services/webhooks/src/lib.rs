@@ -1,31 +1,59 @@
 //! Webhooks: events carried out to receivers, calls taken in.
 //!
-//! * `rpc`: a file per gRPC service
+//! * `rpc`: a file per gRPC service; `outgoing`: making and changing outgoing webhooks
 //! * [`operator`]: what an operator does, past every access rule
 //! * [`domain`]: rules that need no I/O
-//! * [`store`]: entities and queries
+//! * `prepare`: from events to deliveries, with [`subscriptions`] and the [`directory`]
+//! * [`delivery`]: from deliveries to receivers; `letters`: what admins are written
 //! * `entrance`: webhooks by address, remembered for a second, and how often they are called
-//! * [`events`]: what the rest of the platform is told
+//! * [`store`]: entities and queries
+//! * [`events`]: what the rest of the platform is told, and what is done on its events
 //! * [`present`]: how stored records are shown in answers
 //! * [`migration`]: the tables
 
+pub mod delivery;
+pub mod directory;
 pub mod domain;
 mod entrance;
 pub mod events;
+mod letters;
+mod metrics;
 pub mod migration;
 pub mod operator;
+mod outgoing;
+mod prepare;
 pub mod present;
 mod rpc;
 pub mod store;
+pub mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
 
-use guildhall_data::{Database, Idempotency, Storage, idempotency, seal::Sealer, sweep};
-use guildhall_events::{Outbox, Signals};
+use guildhall_data::{
+    CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, sweep,
+};
+use guildhall_events::{
+    Consumer, Outbox, Signals,
+    jetstream::{self, JetStream},
+    local,
+};
+use guildhall_mail::{MailSettings, Mailer, Transport};
 use guildhall_runtime::{Peer, Result, Shutdown};
 use tonic::service::RoutesBuilder;
 
-use crate::{domain::workflow::Sessions, entrance::Entrance};
+use crate::{
+    delivery::{Dispatcher, Reach, Timing},
+    directory::Directory,
+    domain::workflow::Sessions,
+    entrance::Entrance,
+    events::Subscriber,
+    letters::Letters,
+    store::deliveries,
+    subscriptions::Subscriptions,
+};
+
+/// The services whose events are carried out.
+pub const HEARS: &[&str] = &["identity", "messaging", "webhooks"];
 
 /// The webhooks service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,22 +65,28 @@ struct Inner {
     idempotency: Idempotency,
     signals: Signals,
     /// Seals the keys and secrets of webhooks.
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
     entrance: Entrance,
     sessions: Sessions,
-    peers: Peers,
+    messaging: Peer,
     settings: Settings,
-    shutdown: Shutdown,
+    directory: Arc<Directory>,
+    subscriptions: Arc<Subscriptions>,
+    dispatcher: Dispatcher,
+    mailer: Mailer,
     outbox: Outbox,
+    shutdown: Shutdown,
 }
 
-/// The services that webhooks call. Both must be vouched for.
-#[derive(Debug, Clone)]
+/// What webhooks call.
+#[derive(Debug)]
 pub struct Peers {
-    /// Communities and users.
+    /// Communities and users; vouched for.
     pub identity: Peer,
-    /// Channels and messages.
+    /// Channels and messages; vouched for.
     pub messaging: Peer,
+    /// Where letters go.
+    pub mail: Transport,
 }
 
 /// What an operator decides about webhooks.
@@ -67,16 +101,22 @@ pub struct Settings {
         value_parser = clap::builder::FalseyValueParser::new()
     )]
     pub allow_private: bool,
+
+    /// How letters leave the platform.
+    #[command(flatten)]
+    pub mail: MailSettings,
 }
 
 impl Webhooks {
     /// The full names of its gRPC services.
     pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
 
-    /// Opens its database in `storage` and begins to sweep it. `secret` is the platform's.
+    /// Opens its database in `storage`, begins to sweep it and to deliver what is queued. `secret` is
+    /// the platform's.
     ///
     /// # Errors
-    /// When the database cannot be opened, migrated, or trusted to be durable.
+    /// When the database cannot be opened, migrated, or trusted to be durable, or TLS cannot be set
+    /// up.
     pub async fn open(
         storage: &Storage,
         secret: &[u8],
@@ -85,25 +125,59 @@ impl Webhooks {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
+        let timing = Timing::default();
+        Self::open_with(timing, storage, secret, peers, settings, signals, shutdown).await
+    }
+
+    /// The same with another timing of deliveries, for tests.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        timing: Timing,
+        storage: &Storage,
+        secret: &[u8],
+        peers: Peers,
+        settings: Settings,
+        signals: Signals,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, "webhooks").await?;
-        sweep::start::<idempotency::entity::Entity>(
-            database.clone(),
-            idempotency::entity::Column::ExpiresAt,
-            Duration::ZERO,
-            shutdown.clone(),
-        );
-        Ok(Self(Arc::new(Inner {
+        sweep_expired(&database, shutdown);
+        let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
+        let subscriptions = Arc::new(Subscriptions::new(database.clone()));
+        let reach = Reach::allowing_private(settings.allow_private);
+        let directory = Arc::new(Directory::new(peers.identity, &signals));
+        let mailer = Mailer::start(database.clone(), peers.mail, shutdown.clone());
+        let letters = Letters::new(&directory, &mailer);
+        let dispatcher = Dispatcher::start(
+            &database,
+            &sealer,
+            &subscriptions,
+            letters,
+            reach,
+            timing,
+            shutdown,
+        )
+        .await?;
+        let inner = Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
-            sealer: Sealer::derive(secret, b"webhook secrets")?,
             entrance: Entrance::default(),
             sessions: Sessions::derive(secret),
             outbox: Outbox::open(&database, "webhooks", shutdown),
+            directory,
+            mailer,
+            sealer,
+            subscriptions,
+            dispatcher,
             database,
             signals,
-            peers,
+            messaging: peers.messaging,
             settings,
             shutdown: shutdown.clone(),
-        })))
+        });
+        forget_on_signals(&inner);
+        Ok(Self(inner))
     }
 
     /// What it tells the rest of the platform.
@@ -112,8 +186,76 @@ impl Webhooks {
         &self.0.outbox
     }
 
+    /// Has the events of `outboxes` carried out, in the process.
+    pub fn hear(&self, outboxes: &[&Outbox]) {
+        let consumer = self.consumer();
+        for outbox in outboxes {
+            local::connect(outbox, &consumer, &self.0.shutdown);
+        }
+    }
+
+    /// Has the events of all services carried out, from their streams.
+    pub fn hear_streams(&self, streams: &JetStream) {
+        let consumer = self.consumer();
+        jetstream::consume(
+            &consumer,
+            &self.0.database,
+            HEARS,
+            streams,
+            &self.0.shutdown,
+        );
+    }
+
+    fn consumer(&self) -> Consumer<Subscriber> {
+        let subscriber = Subscriber(self.clone());
+        Consumer::new(
+            "webhooks",
+            self.0.database.clone(),
+            subscriber,
+            &self.0.shutdown,
+        )
+    }
+
     /// Adds its gRPC services.
     pub fn add_services(&self, routes: &mut RoutesBuilder) {
         rpc::add_services(self, routes);
     }
+
+    /// Deliveries were queued for these webhooks, and are committed.
+    pub fn wake(&self, webhooks: impl IntoIterator<Item = (CommunityId, WebhookId)>) {
+        self.0.dispatcher.wake(webhooks);
+    }
+
+    /// Resolves, once the process is to stop, when attempts that were begun have ended and are
+    /// recorded: to be awaited before the process ends.
+    pub async fn finished(&self) {
+        self.0.shutdown.started().await;
+        self.0.dispatcher.finished().await;
+        self.0.mailer.ended().await;
+    }
+}
+
+fn sweep_expired(database: &Database, shutdown: &Shutdown) {
+    sweep::start::<idempotency::entity::Entity>(
+        database.clone(),
+        idempotency::entity::Column::ExpiresAt,
+        Duration::ZERO,
+        shutdown.clone(),
+    );
+    sweep::start::<deliveries::Entity>(
+        database.clone(),
+        deliveries::Column::CreatedAt,
+        deliveries::RETENTION,
+        shutdown.clone(),
+    );
+}
+
+fn forget_on_signals(inner: &Arc<Inner>) {
+    let mut listener = inner.signals.listen();
+    let inner = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
+            inner.directory.forget(signal);
+        }
+    });
 }

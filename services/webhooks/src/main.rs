@@ -1,6 +1,6 @@
 //! The webhooks service as a process of its own.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use guildhall_auth::source::RemoteSource;
@@ -40,6 +40,14 @@ struct Settings {
         value_name = "URL"
     )]
     messaging_url: Vec<Address>,
+    /// Where letters are written without --smtp-url.
+    #[arg(
+        long,
+        env = "GUILDHALL_MAIL_DIR",
+        default_value = ".guildhall/mail",
+        value_name = "DIRECTORY"
+    )]
+    mail_dir: PathBuf,
     #[command(flatten)]
     webhooks: WebhookSettings,
     #[command(flatten)]
@@ -65,16 +73,21 @@ async fn run(settings: &Settings) -> Result<()> {
     let peers = Peers {
         identity: process.peer(&settings.identity_url)?,
         messaging: process.peer(&settings.messaging_url)?,
+        mail: settings.webhooks.mail.transport(&settings.mail_dir)?,
     };
     let source = RemoteSource::new(peers.identity.clone());
     process.open(source.introduce()).await?;
     let (secret, own) = (&process.secret, settings.webhooks.clone());
     let webhooks = Webhooks::open(&storage, secret, peers, own, signals, shutdown);
     let webhooks = process.open(webhooks).await?;
+    process.publish(webhooks.outbox());
+    webhooks.hear_streams(process.streams());
     let guard = process.guard(Arc::new(source));
     process
         .serve_grpc(guard, Webhooks::SERVICES, |routes| {
             webhooks.add_services(routes);
         })
-        .await
+        .await?;
+    webhooks.finished().await;
+    Ok(())
 }

@@ -3,10 +3,17 @@
 pub mod address;
 pub mod api_key;
 pub mod encryption;
+pub mod event_kind;
 pub mod incoming;
+pub mod outgoing;
+pub mod payload;
+pub mod public_net;
+pub mod retry;
+pub mod signature;
 pub mod text;
 pub mod workflow;
 
 pub use address::{Address, NoAddress};
 pub use api_key::ApiKey;
 pub use encryption::{AesKey, Mode};
+pub use event_kind::{EventKind, EventKinds};

@@ -5,11 +5,14 @@ use guildhall_events::{
     consumer::migration::CreateInbox, cursor::migration::CreateEventCursors,
     outbox::migration::CreateOutbox,
 };
+use guildhall_mail::migration::CreateMails;
 use sea_orm_migration::{prelude::*, schema::string_len};
 
-mod m0010_create_quotas;
-mod m0011_create_incoming_webhooks;
-mod m0012_create_workflows;
+mod m0003_create_outgoing_webhooks;
+mod m0004_create_deliveries;
+mod m0005_create_quotas;
+mod m0006_create_incoming_webhooks;
+mod m0007_create_workflows;
 
 /// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
 fn id(column: &'static str) -> ColumnDef {
@@ -28,9 +31,12 @@ impl MigratorTrait for Migrator {
             Box::new(CreateOutbox),
             Box::new(CreateEventCursors),
             Box::new(CreateInbox),
-            Box::new(m0010_create_quotas::Migration),
-            Box::new(m0011_create_incoming_webhooks::Migration),
-            Box::new(m0012_create_workflows::Migration),
+            Box::new(CreateMails),
+            Box::new(m0003_create_outgoing_webhooks::Migration),
+            Box::new(m0004_create_deliveries::Migration),
+            Box::new(m0005_create_quotas::Migration),
+            Box::new(m0006_create_incoming_webhooks::Migration),
+            Box::new(m0007_create_workflows::Migration),
         ]
     }
 }

@@ -104,7 +104,7 @@ impl Webhooks {
             topic_id: message.topic.unwrap_or_default(),
         });
         request.set_timeout(DEADLINE);
-        let mut messages = MessageServiceClient::new(self.0.peers.messaging.clone());
+        let mut messages = MessageServiceClient::new(self.0.messaging.clone());
         let posted = messages.post_webhook_message(request).await;
         let posted = posted.map_err(|status| as_told_to_callers(status.into()))?;
         let replayed = posted.metadata().contains_key(IDEMPOTENT_REPLAYED);

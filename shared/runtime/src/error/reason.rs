@@ -132,6 +132,8 @@ reasons! {
     WebhookNotFound = "WEBHOOK_NOT_FOUND" => NotFound,
     /// No such workflow.
     WorkflowNotFound = "WORKFLOW_NOT_FOUND" => NotFound,
+    /// No such delivery of a webhook.
+    DeliveryNotFound = "DELIVERY_NOT_FOUND" => NotFound,
     /// No such route.
     RouteNotFound = "ROUTE_NOT_FOUND" => NotFound,
     /// Something of that name or id is there already.

@@ -1,4 +1,4 @@
-//! How stored records are shown in answers.
+//! Incoming webhooks and workflows, as answers show them.
 
 use guildhall_proto::webhooks::v1::{
     Encryption, EncryptionMode, EncryptionSpec, IncomingSettings, IncomingWebhook,

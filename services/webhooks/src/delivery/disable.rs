@@ -1,0 +1,39 @@
+//! What happens to webhooks whose receivers are gone.
+
+use guildhall_data::Database;
+use guildhall_runtime::Result;
+
+use super::dispatcher::Dispatch;
+use crate::store::outgoing::{self, DisabledReason, Model};
+
+impl Dispatch {
+    /// Switches a webhook off, once. What waits for it is given up by its endpoint.
+    ///
+    /// # Errors
+    /// When the database fails, or identity, which knows whom to write: the next attempt will say so again.
+    pub(super) async fn disable(&self, webhook: &Model, reason: DisabledReason) -> Result<()> {
+        let (community, id) = (webhook.community_id, webhook.id);
+        let letter = self.letters.disabled(webhook, reason).await?;
+        let transaction = self.database.begin().await?;
+        let was_enabled = outgoing::disable(&transaction, community, id, reason).await?;
+        if was_enabled {
+            self.letters.queue(&transaction, letter).await?;
+        }
+        Database::commit(transaction).await?;
+        self.subscriptions.forget(community).await;
+        if was_enabled {
+            self.letters.wake();
+            log(webhook, reason);
+        }
+        Ok(())
+    }
+}
+
+fn log(webhook: &Model, reason: DisabledReason) {
+    let reason = match reason {
+        DisabledReason::Gone => "its receiver answered 410",
+        DisabledReason::Failing => "no delivery succeeded for five days",
+    };
+    let (community, webhook) = (webhook.community_id, webhook.id);
+    tracing::warn!(%community, %webhook, reason, "an outgoing webhook was disabled");
+}

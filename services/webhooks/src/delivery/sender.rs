@@ -1,0 +1,213 @@
+//! One attempt of a delivery (contract: events, "Delivery").
+
+use std::{
+    error::Error as _,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use guildhall_runtime::{Error, Result, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use reqwest::{Client, Response, redirect::Policy, retry};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    address::{NotPublic, Reach},
+    receiver::Receiver,
+};
+use crate::{
+    domain::{retry::Verdict, signature},
+    store::deliveries,
+};
+
+/// How much of an answer is kept.
+const MAX_BODY: usize = 1024;
+/// How long the rest of an answer is waited for once its head is there.
+const BODY: Duration = Duration::from_secs(1);
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(15);
+/// The longest description of a failure, in characters.
+const MAX_ERROR: usize = 255;
+const USER_AGENT: &str = concat!("Guildhall-Webhooks/", env!("CARGO_PKG_VERSION"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What it means.
+    pub verdict: Verdict,
+    /// The status of the answer; none when there was none.
+    pub status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub body: Option<Vec<u8>>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Makes attempts. Redirects are not followed, and no proxy of the environment is used.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    reach: Reach,
+    patience: Duration,
+}
+
+impl Sender {
+    /// A sender whose attempts take `patience` at most.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(reach: Reach, patience: Duration) -> Result<Self> {
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .no_proxy()
+            .dns_resolver(Arc::new(reach))
+            // A receiver that stalls one exchange must not stall others of its connection.
+            .http1_only()
+            .pool_idle_timeout(IDLE)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self {
+            client,
+            reach,
+            patience,
+        })
+    }
+
+    /// Attempts a delivery.
+    pub async fn attempt(&self, receiver: &Receiver, delivery: &deliveries::Model) -> Attempt {
+        let began = Instant::now();
+        let deadline = began + self.patience;
+        let mut attempt = match self.send(receiver, delivery, deadline).await {
+            Ok(response) => judged(response, deadline).await,
+            Err(error) => Attempt {
+                verdict: Verdict::Failed(None),
+                status: None,
+                body: None,
+                error: Some(error),
+                duration: Duration::ZERO,
+            },
+        };
+        attempt.duration = began.elapsed();
+        attempt
+    }
+
+    /// The head of the answer, or why there is none.
+    async fn send(
+        &self,
+        receiver: &Receiver,
+        delivery: &deliveries::Model,
+        deadline: Instant,
+    ) -> Result<Response, String> {
+        self.reach
+            .check(&receiver.url)
+            .map_err(|error| error.to_string())?;
+        let (headers, body) = letter(receiver, delivery).map_err(|error| {
+            error.log();
+            "the delivery could not be written".to_owned()
+        })?;
+        let request = self.client.post(receiver.url.clone());
+        let answer = request.headers(headers).body(body).send();
+        match timeout_at(deadline, answer).await {
+            Ok(answer) => answer.map_err(|error| described(&error)),
+            Err(_) => Err(format!("no answer within {:?}", self.patience)),
+        }
+    }
+}
+
+/// Headers and body: encrypted first, then signed.
+fn letter(receiver: &Receiver, delivery: &deliveries::Model) -> Result<(HeaderMap, Bytes)> {
+    let now = Timestamp::now();
+    let plain = delivery.body.as_bytes();
+    let body = match &receiver.encryption {
+        Some((mode, key)) => Bytes::from(key.encrypt(*mode, plain)?),
+        None => Bytes::copy_from_slice(plain),
+    };
+    let id = value(&delivery.event_id)?;
+    let signed = signature::header(&receiver.secrets, &delivery.event_id, now, &body);
+    let event_time = Timestamp::from_millis(delivery.event_time).to_iso();
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    let ours = [
+        ("x-event", HeaderValue::from_static(delivery.event.name())),
+        ("x-event-id", id.clone()),
+        ("x-event-timestamp", value(&event_time)?),
+        ("webhook-id", id),
+        ("webhook-timestamp", HeaderValue::from(now.as_secs())),
+        ("webhook-signature", value(&signed)?),
+    ];
+    for (name, value) in ours {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    if receiver.encryption.is_some() {
+        let yes = HeaderValue::from_static("true");
+        headers.insert(HeaderName::from_static("x-encrypted"), yes);
+    }
+    if let Some(key) = &receiver.api_key {
+        headers.insert(HeaderName::from_static("x-api-key"), key.clone());
+    }
+    Ok((headers, body))
+}
+
+fn value(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(Error::internal)
+}
+
+/// What an answer means, with the beginning of its body.
+async fn judged(response: Response, deadline: Instant) -> Attempt {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok());
+    let verdict = Verdict::of(status, retry_after, SystemTime::now());
+    let error = match (verdict, status) {
+        (Verdict::Delivered, _) => None,
+        (_, 300..=399) => Some(format!("status {status}: redirects are not followed")),
+        (_, _) => Some(format!("status {status}")),
+    };
+    let deadline = deadline.min(Instant::now() + BODY);
+    Attempt {
+        verdict,
+        status: Some(status),
+        body: Some(beginning(response, deadline).await),
+        error,
+        duration: Duration::ZERO,
+    }
+}
+
+/// As much of the body as is kept and comes in time. The connection of a longer one is given up.
+async fn beginning(mut response: Response, deadline: Instant) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await {
+        let room = MAX_BODY - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            break;
+        }
+    }
+    body
+}
+
+/// Why there was no answer, without the url, which may hold a secret.
+fn described(error: &reqwest::Error) -> String {
+    let (mut cause, mut next) = (None, error.source());
+    while let Some(source) = next {
+        if source.is::<NotPublic>() {
+            return NotPublic.to_string();
+        }
+        cause = Some(source);
+        next = source.source();
+    }
+    let what = if error.is_connect() {
+        "cannot connect"
+    } else {
+        "the exchange failed"
+    };
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{what}{cause}").chars().take(MAX_ERROR).collect()
+}

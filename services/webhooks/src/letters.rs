@@ -1,0 +1,68 @@
+//! What admins are written.
+
+use std::sync::Arc;
+
+use guildhall_data::Transaction;
+use guildhall_mail::{Mailer, NewMail, Recipient, Subject, Text};
+use guildhall_runtime::Result;
+
+use crate::{
+    directory::Directory,
+    store::outgoing::{DisabledReason, Model},
+};
+
+/// Writes letters, and has them sent.
+#[derive(Debug, Clone)]
+pub struct Letters {
+    directory: Arc<Directory>,
+    mailer: Mailer,
+}
+
+impl Letters {
+    /// To those whom the directory knows.
+    #[must_use]
+    pub fn new(directory: &Arc<Directory>, mailer: &Mailer) -> Self {
+        Self {
+            directory: Arc::clone(directory),
+            mailer: mailer.clone(),
+        }
+    }
+
+    /// The letter to the community's owner about a webhook that the platform switches off.
+    ///
+    /// # Errors
+    /// UNREACHABLE when identity cannot say who that is.
+    pub async fn disabled(&self, webhook: &Model, reason: DisabledReason) -> Result<NewMail> {
+        let owner = self.directory.owner(webhook.community_id).await?;
+        let why = match reason {
+            DisabledReason::Gone => "its receiver answered 410 (Gone)",
+            DisabledReason::Failing => "no delivery to it has succeeded for five days",
+        };
+        let name = &webhook.name;
+        let text = format!(
+            "Hello {},\n\nthe outgoing webhook \"{name}\" ({}) was switched off: {why}. What waited \
+             for it is given up.\n\nOnce its receiver works again, switch it on: PATCH \
+             /v1/webhooks/outgoing/{} with {{\"isEnabled\": true}}.\n",
+            owner.username, webhook.url, webhook.id
+        );
+        Ok(NewMail {
+            community: webhook.community_id,
+            to: Recipient::parse(&owner.email)?,
+            subject: Subject::parse(format!("Webhook \"{name}\" was switched off"))?,
+            text: Text::parse(text)?,
+        })
+    }
+
+    /// Writes a letter in the transaction of its cause. After the commit: [`wake`](Self::wake).
+    ///
+    /// # Errors
+    /// When the statement fails: roll back.
+    pub async fn queue(&self, transaction: &Transaction, letter: NewMail) -> Result<()> {
+        guildhall_mail::queue(transaction, letter).await
+    }
+
+    /// A letter was queued, and is committed.
+    pub fn wake(&self) {
+        self.mailer.wake();
+    }
+}

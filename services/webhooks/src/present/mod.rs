@@ -1,0 +1,7 @@
+//! How stored records are shown in answers.
+
+mod incoming;
+mod outgoing;
+
+pub use incoming::{incoming, incoming_spec, workflow};
+pub use outgoing::{delivery, outgoing_webhook};

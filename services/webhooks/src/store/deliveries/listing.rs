@@ -1,0 +1,163 @@
+//! The deliveries of a webhook as admins are shown them, newest first. Ids begin with the moment,
+//! so the list runs along the key, or along the index by status.
+
+use guildhall_data::{CommunityId, DeliveryId, Tenant, WebhookId, failed};
+use guildhall_runtime::Result;
+use sea_orm::{
+    ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, QueryTrait, Select,
+    entity::prelude::*,
+    sea_query::{Alias, Func, Query},
+};
+
+use super::{Column, Entity, Status};
+use crate::domain::EventKind;
+
+/// Deliveries are counted up to this.
+pub const COUNTED: u64 = 10_000;
+
+/// A delivery without what was sent and answered.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Summary {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// `event_id` of the payload, a UUID.
+    pub event_id: String,
+    /// What it tells of.
+    pub event: EventKind,
+    /// Attempts so far.
+    pub attempts: i32,
+    /// How it stands.
+    pub status: Status,
+    /// Status of the last answer.
+    pub response_status: Option<i32>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<i64>,
+    /// When it is attempted next, in milliseconds.
+    pub next_attempt_at: Option<i64>,
+    /// Until when somebody has it to attempt it, in milliseconds.
+    pub claimed_until: Option<i64>,
+    /// When it was queued, in milliseconds.
+    pub created_at: i64,
+}
+
+impl From<super::Model> for Summary {
+    fn from(delivery: super::Model) -> Self {
+        Self {
+            id: delivery.id,
+            event_id: delivery.event_id,
+            event: delivery.event,
+            attempts: delivery.attempts,
+            status: delivery.status,
+            response_status: delivery.response_status,
+            error: delivery.error,
+            duration_ms: delivery.duration_ms,
+            next_attempt_at: delivery.next_attempt_at,
+            claimed_until: delivery.claimed_until,
+            created_at: delivery.created_at,
+        }
+    }
+}
+
+/// Which deliveries a list holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// Only of this kind.
+    pub kind: Option<EventKind>,
+    /// Only those that stand so.
+    pub status: Option<Status>,
+}
+
+/// The newest before `before`, without the first `skip`.
+///
+/// # Errors
+/// When the query fails.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    filter: Filter,
+    before: Option<DeliveryId>,
+    skip: u64,
+    limit: u64,
+) -> Result<Vec<Summary>> {
+    let mut rows = newest(community, filter).offset(skip).limit(limit);
+    if let Some(before) = before {
+        rows = rows.filter(Column::Id.lt(before));
+    }
+    let rows = rows.into_model::<Summary>().all(connection).await;
+    rows.map_err(failed)
+}
+
+/// How many there are, counted up to [`COUNTED`].
+///
+/// # Errors
+/// When the query fails.
+pub async fn count(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    filter: Filter,
+) -> Result<i64> {
+    let rows = newest(community, filter).select_only().column(Column::Id);
+    let counted = Query::select()
+        .expr(Func::count(Expr::col(Column::Id)))
+        .from_subquery(rows.limit(COUNTED).into_query(), Alias::new("counted"))
+        .to_owned();
+    let row = connection.query_one(&counted).await.map_err(failed)?;
+    let count = row.map(|row| row.try_get_by_index(0)).transpose();
+    Ok(count.map_err(failed)?.unwrap_or(0))
+}
+
+fn newest(community: CommunityId, filter: Filter) -> Select<Entity> {
+    let mut rows = Entity::within(community)
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::EventId,
+            Column::Event,
+            Column::Attempts,
+            Column::Status,
+            Column::ResponseStatus,
+            Column::Error,
+            Column::DurationMs,
+            Column::NextAttemptAt,
+            Column::ClaimedUntil,
+            Column::CreatedAt,
+        ])
+        .filter(Column::WebhookId.eq(filter.webhook))
+        .order_by_desc(Column::Id);
+    if let Some(kind) = filter.kind {
+        rows = rows.filter(Column::Event.eq(kind));
+    }
+    if let Some(status) = filter.status {
+        rows = rows.filter(Column::Status.eq(status));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan;
+
+    #[tokio::test]
+    async fn a_list_runs_along_its_index() {
+        for (status, index) in [
+            (None, "sqlite_autoindex_deliveries_1"),
+            (Some(Status::Failed), "deliveries_by_status"),
+        ] {
+            for kind in [None, Some(EventKind::MessagePosted)] {
+                let webhook = WebhookId::generate();
+                let filter = Filter {
+                    webhook,
+                    kind,
+                    status,
+                };
+                let query = newest(CommunityId::generate(), filter).limit(10);
+                plan::assert_runs_along(index, query).await;
+            }
+        }
+    }
+}

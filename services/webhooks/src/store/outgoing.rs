@@ -1,0 +1,343 @@
+//! Outgoing webhooks. Their secrets are sealed.
+
+use std::time::Duration;
+
+use guildhall_data::{ChannelId, CommunityId, Tenant, WebhookId, failed};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use sea_orm::{
+    ConnectionTrait, ExprTrait, FromJsonQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
+    entity::prelude::*,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{EventKinds, Mode, outgoing::MAX_WEBHOOKS};
+
+/// An outgoing webhook.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outgoing_webhooks")]
+pub struct Model {
+    /// The community.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub community_id: CommunityId,
+    /// The webhook.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: WebhookId,
+    /// The name shown to admins.
+    pub name: String,
+    /// Where deliveries go.
+    pub url: String,
+    /// Hash of url and events, unique in the community.
+    pub fingerprint: Vec<u8>,
+    /// What it tells of, a bit for each kind.
+    pub events: i32,
+    /// The channels of `channel_message_posted`.
+    pub channel_ids: Ids,
+    /// Incoming webhooks whose messages it does not tell of.
+    pub ignored_incoming_ids: Ids,
+    /// Whether it delivers.
+    pub enabled: bool,
+    /// It tells of nothing that happened before, in milliseconds.
+    pub active_since: i64,
+    /// Whether bulk imports tell of each member.
+    pub joins_on_bulk_import: bool,
+    /// Whether bodies are encrypted.
+    pub encrypted: bool,
+    /// How.
+    pub encryption_mode: EncryptionMode,
+    /// With what, sealed.
+    pub encryption_key: Option<Vec<u8>>,
+    /// What is sent as `x-api-key`, sealed.
+    pub api_key: Option<Vec<u8>>,
+    /// What it signs with, sealed.
+    pub secret: Vec<u8>,
+    /// The secret before, sealed.
+    pub old_secret: Option<Vec<u8>>,
+    /// How long that signs, too, in milliseconds.
+    pub old_secret_until: Option<i64>,
+    /// Attempts in a row that failed.
+    pub consecutive_failures: i32,
+    /// When the first of them ended, in milliseconds.
+    pub failing_since: Option<i64>,
+    /// Why the platform switched it off.
+    pub disabled_reason: Option<DisabledReason>,
+    /// When it was made, in milliseconds.
+    pub created_at: i64,
+    /// When an admin last changed it, in milliseconds.
+    pub updated_at: i64,
+}
+
+/// A JSON array of ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Ids(pub Vec<String>);
+
+/// How AES-256 is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum EncryptionMode {
+    /// See [`Mode::Gcm`].
+    #[sea_orm(num_value = 1)]
+    Gcm,
+    /// See [`Mode::Cbc`].
+    #[sea_orm(num_value = 2)]
+    Cbc,
+}
+
+/// Why the platform switched a webhook off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum DisabledReason {
+    /// Its receiver answered 410.
+    #[sea_orm(num_value = 1)]
+    Gone,
+    /// Five days without one success.
+    #[sea_orm(num_value = 2)]
+    Failing,
+}
+
+/// Its relations: none, rows are joined by hand.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenant for Entity {
+    const COMMUNITY: Column = Column::CommunityId;
+}
+
+impl Model {
+    /// What it tells of.
+    #[must_use]
+    pub fn kinds(&self) -> EventKinds {
+        EventKinds::from_bits(self.events)
+    }
+
+    /// The channels of `channel_message_posted`.
+    ///
+    /// # Errors
+    /// MALFORMED_ID when the row was damaged.
+    pub fn channels(&self) -> Result<Vec<ChannelId>> {
+        self.channel_ids.0.iter().map(|id| id.parse()).collect()
+    }
+
+    /// Incoming webhooks whose messages it does not tell of.
+    ///
+    /// # Errors
+    /// MALFORMED_ID when the row was damaged.
+    pub fn ignored(&self) -> Result<Vec<WebhookId>> {
+        let ids = self.ignored_incoming_ids.0.iter();
+        ids.map(|id| id.parse()).collect()
+    }
+
+    /// Whether attempts have failed for so long, without one success.
+    #[must_use]
+    pub fn fails_for(&self, time: Duration) -> bool {
+        let horizon = Timestamp::now().minus(time).as_millis();
+        self.failing_since.is_some_and(|since| since <= horizon)
+    }
+}
+
+impl<T: ToString> FromIterator<T> for Ids {
+    fn from_iter<I: IntoIterator<Item = T>>(ids: I) -> Self {
+        Self(ids.into_iter().map(|id| id.to_string()).collect())
+    }
+}
+
+impl From<EncryptionMode> for Mode {
+    fn from(mode: EncryptionMode) -> Self {
+        match mode {
+            EncryptionMode::Gcm => Self::Gcm,
+            EncryptionMode::Cbc => Self::Cbc,
+        }
+    }
+}
+
+impl From<Mode> for EncryptionMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Gcm => Self::Gcm,
+            Mode::Cbc => Self::Cbc,
+        }
+    }
+}
+
+/// There is no such webhook in the community.
+#[must_use]
+pub fn not_found() -> Error {
+    Error::new(Reason::WebhookNotFound, "Webhook not found.")
+}
+
+/// The webhook with this id, if there is one.
+///
+/// # Errors
+/// When the query fails.
+pub async fn get(
+    connection: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+) -> Result<Option<Model>> {
+    Entity::within(community)
+        .filter(Column::Id.eq(id))
+        .one(connection)
+        .await
+        .map_err(failed)
+}
+
+/// The same, for a change: others wait to change it.
+///
+/// # Errors
+/// WEBHOOK_NOT_FOUND.
+pub async fn lock(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+) -> Result<Model> {
+    Entity::within(community)
+        .filter(Column::Id.eq(id))
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .map_err(failed)?
+        .ok_or_else(not_found)
+}
+
+/// All webhooks of a community, oldest first: they are few.
+///
+/// # Errors
+/// When the query fails.
+pub async fn all(connection: &impl ConnectionTrait, community: CommunityId) -> Result<Vec<Model>> {
+    let query = Entity::within(community).order_by_asc(Column::Id);
+    query.all(connection).await.map_err(failed)
+}
+
+/// Inserts a webhook.
+///
+/// # Errors
+/// INVALID_VALUE when there are too many, ALREADY_EXISTS for the same url and events: roll back.
+pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
+    let ids = || {
+        let ids = Entity::within(webhook.community_id).select_only();
+        ids.column(Column::Id).limit(MAX_WEBHOOKS as u64)
+    };
+    // Who makes one at the same time waits here, and then counts this one.
+    let locked = ids().lock_exclusive().into_tuple::<WebhookId>();
+    locked.all(transaction).await.map_err(failed)?;
+    let present = ids().into_tuple::<WebhookId>().all(transaction).await;
+    if present.map_err(failed)?.len() >= MAX_WEBHOOKS {
+        let message = format!("A community has at most {MAX_WEBHOOKS} outgoing webhooks");
+        return Err(Error::new(Reason::InvalidValue, message));
+    }
+    Entity::insert(webhook.clone().into_active_model())
+        .exec_without_returning(transaction)
+        .await
+        .map_err(taken)?;
+    Ok(())
+}
+
+/// Stores a webhook that was changed.
+///
+/// # Errors
+/// ALREADY_EXISTS for the same url and events: roll back.
+pub async fn update(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
+    Entity::update(webhook.clone().into_active_model().reset_all())
+        .exec(transaction)
+        .await
+        .map_err(taken)?;
+    Ok(())
+}
+
+/// Deletes a webhook.
+///
+/// # Errors
+/// WEBHOOK_NOT_FOUND.
+pub async fn delete(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+) -> Result<()> {
+    let deleted = Entity::delete_many()
+        .filter(Column::CommunityId.eq(community))
+        .filter(Column::Id.eq(id))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    match deleted.rows_affected {
+        0 => Err(not_found()),
+        _ => Ok(()),
+    }
+}
+
+/// Switches a webhook off; whether it was on.
+///
+/// # Errors
+/// When the statement fails: roll back.
+pub async fn disable(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+    reason: DisabledReason,
+) -> Result<bool> {
+    let disabled = Entity::update_many()
+        .col_expr(Column::Enabled, Expr::val(false))
+        .col_expr(Column::DisabledReason, Expr::val(reason))
+        .filter(Column::CommunityId.eq(community))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Enabled.eq(true))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(disabled.rows_affected > 0)
+}
+
+/// An attempt succeeded: none failed since.
+///
+/// # Errors
+/// When the statement fails: roll back.
+pub async fn succeeded(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::ConsecutiveFailures, Expr::val(0))
+        .col_expr(Column::FailingSince, Expr::val(None::<i64>))
+        .filter(Column::CommunityId.eq(community))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ConsecutiveFailures.ne(0))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// So many attempts failed, one after the other.
+///
+/// # Errors
+/// When the statement fails: roll back.
+pub async fn add_failures(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: WebhookId,
+    failures: i32,
+) -> Result<()> {
+    let now = Expr::val(Timestamp::now().as_millis());
+    let since = Expr::col(Column::FailingSince).if_null(now);
+    let counted = Expr::col(Column::ConsecutiveFailures).add(failures);
+    Entity::update_many()
+        .col_expr(Column::ConsecutiveFailures, counted)
+        .col_expr(Column::FailingSince, since)
+        .filter(Column::CommunityId.eq(community))
+        .filter(Column::Id.eq(id))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+fn taken(error: DbErr) -> Error {
+    let error = failed(error);
+    if error.reason() == Reason::AlreadyExists {
+        let message = "An outgoing webhook with this url and these events exists already";
+        return Error::new(Reason::AlreadyExists, message);
+    }
+    error
+}

@@ -1,0 +1,204 @@
+//! Which webhooks are told of what.
+//!
+//! What a community's webhooks want is remembered for less than a second. Admins change it rarely,
+//! and a second is soon enough for a change, in every replica and without anybody telling it.
+
+use std::{collections::HashSet, sync::Arc};
+
+use guildhall_data::{ChannelId, CommunityId, Database, WebhookId};
+use guildhall_events::coverage::UNCOVERED_LIFE;
+use guildhall_runtime::{Error, Result, Timestamp};
+
+use crate::{
+    domain::{EventKind, EventKinds, payload::Story},
+    store::outgoing,
+};
+
+/// Communities whose webhooks are remembered at most, nearly all of them without any.
+const CAPACITY: u64 = 50_000;
+
+/// What a webhook wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// What it tells of.
+    pub kinds: EventKinds,
+    /// The channels of `channel_message_posted`.
+    pub channels: HashSet<ChannelId>,
+    /// Incoming webhooks whose messages it does not tell of.
+    pub ignored: HashSet<WebhookId>,
+    /// It tells of nothing that happened before.
+    pub active_since: Timestamp,
+    /// Whether bulk imports tell of each member.
+    pub joins_on_bulk_import: bool,
+}
+
+impl Subscription {
+    fn of(webhook: &outgoing::Model) -> Result<Self> {
+        Ok(Self {
+            webhook: webhook.id,
+            kinds: webhook.kinds(),
+            channels: webhook.channels()?.into_iter().collect(),
+            ignored: webhook.ignored()?.into_iter().collect(),
+            active_since: Timestamp::from_millis(webhook.active_since),
+            joins_on_bulk_import: webhook.joins_on_bulk_import,
+        })
+    }
+
+    /// Whether it wants to be told of `story` as `kind`.
+    fn wants(&self, story: &Story, kind: EventKind) -> bool {
+        let is_ignored = |webhook| self.ignored.contains(&webhook);
+        let is_chosen = |channel| self.channels.contains(&channel);
+        self.kinds.contains(kind)
+            && story.time >= self.active_since
+            // What is said in private is told to nobody.
+            && !story.is_direct
+            && !story.came_by.is_some_and(is_ignored)
+            && (self.joins_on_bulk_import || !story.by_bulk_import)
+            && (kind != EventKind::ChannelMessagePosted || story.channel.is_some_and(is_chosen))
+    }
+}
+
+/// Who is told of a story, and as what.
+pub fn told<'a>(
+    story: &'a Story,
+    subscriptions: &'a [Subscription],
+) -> impl Iterator<Item = (WebhookId, EventKind)> + 'a {
+    subscriptions.iter().flat_map(|subscription| {
+        let kinds = story.kinds.iter().copied();
+        kinds
+            .filter(|kind| subscription.wants(story, *kind))
+            .map(|kind| (subscription.webhook, kind))
+    })
+}
+
+/// What the enabled webhooks of all communities want.
+#[derive(Debug)]
+pub struct Subscriptions {
+    database: Database,
+    remembered: moka::future::Cache<CommunityId, Arc<[Subscription]>>,
+}
+
+impl Subscriptions {
+    /// The subscriptions in `database`.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        let remembered = moka::future::Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(UNCOVERED_LIFE)
+            .build();
+        Self {
+            database,
+            remembered,
+        }
+    }
+
+    /// Those of a community.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn of(&self, community: CommunityId) -> Result<Arc<[Subscription]>> {
+        let look_up = async {
+            let webhooks = outgoing::all(self.database.reader(), community).await?;
+            let enabled = webhooks.iter().filter(|webhook| webhook.enabled);
+            enabled.map(Subscription::of).collect::<Result<_>>()
+        };
+        let found = self.remembered.try_get_with(community, look_up).await;
+        found.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// Forgets those of a community, at once in this process.
+    pub async fn forget(&self, community: CommunityId) {
+        self.remembered.invalidate(&community).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [i32; 3] = [1, 3, 4];
+
+    fn subscription() -> Subscription {
+        Subscription {
+            webhook: WebhookId::generate(),
+            kinds: EventKinds::parse(&KINDS).unwrap(),
+            channels: HashSet::new(),
+            ignored: HashSet::new(),
+            active_since: Timestamp::from_millis(1_000),
+            joins_on_bulk_import: false,
+        }
+    }
+
+    fn posted() -> Story {
+        Story {
+            community: CommunityId::generate(),
+            time: Timestamp::from_millis(1_000),
+            kinds: &[EventKind::MessagePosted, EventKind::ChannelMessagePosted],
+            user: None,
+            channel: Some(ChannelId::generate()),
+            is_direct: false,
+            came_by: Some(WebhookId::generate()),
+            by_bulk_import: false,
+        }
+    }
+
+    fn kinds(story: Story, subscription: Subscription) -> Vec<EventKind> {
+        told(&story, &[subscription])
+            .map(|(_, kind)| kind)
+            .collect()
+    }
+
+    #[test]
+    fn a_message_is_told_as_posted_anywhere_and_as_posted_to_a_channel_chosen() {
+        let story = posted();
+        assert_eq!(kinds(story, subscription()), [EventKind::MessagePosted]);
+        let channels = story.channel.into_iter().collect();
+        let chosen = Subscription {
+            channels,
+            ..subscription()
+        };
+        assert_eq!(kinds(story, chosen.clone()), story.kinds);
+        let direct = Story {
+            is_direct: true,
+            ..story
+        };
+        assert!(kinds(direct, chosen).is_empty());
+    }
+
+    #[test]
+    fn a_message_does_not_go_back_to_where_it_came_from() {
+        let story = posted();
+        let ignored = story.came_by.into_iter().collect();
+        let subscription = Subscription {
+            ignored,
+            ..subscription()
+        };
+        assert!(kinds(story, subscription).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_told_that_happened_before() {
+        let earlier = Story {
+            time: Timestamp::from_millis(999),
+            ..posted()
+        };
+        assert!(kinds(earlier, subscription()).is_empty());
+    }
+
+    #[test]
+    fn a_bulk_import_is_told_to_those_who_ask_for_it() {
+        let joined = Story {
+            kinds: &[EventKind::UserJoinedCommunity],
+            by_bulk_import: true,
+            ..posted()
+        };
+        assert!(kinds(joined, subscription()).is_empty());
+        let asking = Subscription {
+            joins_on_bulk_import: true,
+            ..subscription()
+        };
+        assert_eq!(kinds(joined, asking), [EventKind::UserJoinedCommunity]);
+    }
+}
