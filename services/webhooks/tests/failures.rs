@@ -136,7 +136,7 @@ async fn five_days_without_a_success_disable() {
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(
         (failed.attempts, failed.error.as_str()),
-        (0, "the webhook is disabled")
+        (1, "the webhook is disabled")
     );
 }
 

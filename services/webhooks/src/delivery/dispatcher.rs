@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     metrics::Figures,
-    store::deliveries::{due, outcomes::Outcomes},
+    store::deliveries::{
+        due::{self, Claims},
+        outcomes::Outcomes,
+    },
     subscriptions::Subscriptions,
 };
 
@@ -39,6 +42,7 @@ pub(super) struct Dispatch {
     pub sealer: Arc<Sealer>,
     pub subscriptions: Arc<Subscriptions>,
     pub sender: Sender,
+    pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
     pub places: Places,
     pub health: moka::sync::Cache<WebhookId, Health>,
@@ -68,6 +72,7 @@ impl Dispatcher {
             .build();
         let dispatcher = Self(Arc::new(Dispatch {
             sender: Sender::new(reach, timing.attempt)?,
+            claims: GroupCommit::start(Claims::new(database.clone())).await?,
             outcomes: GroupCommit::start(Outcomes::new(database.clone())).await?,
             database: database.clone(),
             sealer: Arc::clone(sealer),

@@ -26,7 +26,11 @@ use super::{
 use crate::{
     domain::retry::Verdict,
     store::{
-        deliveries::{Model, Status, due, outcomes::Outcome},
+        deliveries::{
+            Model, Status,
+            due::{self, Wanted},
+            outcomes::Outcome,
+        },
         outgoing::{self, DisabledReason},
     },
 };
@@ -151,27 +155,28 @@ impl Work {
         let dispatch = &self.running.dispatch;
         let (community, id) = self.running.endpoint.key;
         let webhook = outgoing::get(dispatch.database.reader(), community, id).await?;
-        match webhook {
-            Some(webhook) if webhook.enabled && webhook.fails_for(FAILING) => {
-                dispatch.disable(&webhook, DisabledReason::Failing).await
-            }
-            Some(webhook) if webhook.enabled => {
-                let receiver = Arc::new(Receiver::open(&webhook, &dispatch.sealer)?);
-                let fresh = || Health::after_failures(webhook.consecutive_failures);
-                self.health = dispatch.health.get_with(id, fresh);
-                let wanted = self.health.limit * AHEAD;
-                let lease = dispatch.timing.lease;
-                let found = due::claim(&dispatch.database, community, id, wanted, lease).await?;
-                self.more = found.len() == wanted;
-                self.claimed.extend(found);
-                self.receiver = Some((webhook, receiver));
-                Ok(())
-            }
-            Some(_) | None => {
-                self.more = due::give_up(&dispatch.database, community, id).await?;
-                Ok(())
-            }
+        let Some(webhook) = webhook.filter(|webhook| webhook.enabled) else {
+            self.more = due::give_up(&dispatch.database, community, id).await?;
+            return Ok(());
+        };
+        self.more = due::is_due(dispatch.database.reader(), community, id).await?;
+        if !self.more {
+            return Ok(());
         }
+        let fresh = || Health::after_failures(webhook.consecutive_failures);
+        self.health = dispatch.health.get_with(id, fresh);
+        let wanted = Wanted {
+            community,
+            webhook: id,
+            limit: self.health.limit * AHEAD,
+            lease: dispatch.timing.lease,
+        };
+        let receiver = Arc::new(Receiver::open(&webhook, &dispatch.sealer)?);
+        let claimed = dispatch.claims.submit(wanted).await?;
+        self.more = claimed.len() == wanted.limit;
+        self.claimed.extend(claimed);
+        self.receiver = Some((webhook, receiver));
+        Ok(())
     }
 
     /// Begins as many attempts as the endpoint takes.
@@ -198,14 +203,16 @@ impl Work {
         let dispatch = Arc::clone(&self.running.dispatch);
         self.health = self.health.after(attempt.verdict, attempt.duration);
         dispatch.health.insert(delivery.webhook_id, self.health);
-        let is_gone = attempt.verdict == Verdict::Gone;
+        let verdict = attempt.verdict;
         let outcome = outcome(&dispatch, &delivery, attempt);
         let stores = Arc::clone(&dispatch);
         self.storing
             .spawn(async move { stores.store(outcome).await });
-        let webhook = self.receiver.as_ref().map(|(webhook, _)| webhook);
-        if let Some(webhook) = webhook.filter(|_| is_gone) {
-            dispatch.disable(webhook, DisabledReason::Gone).await?;
+        let Some((webhook, _)) = &self.receiver else {
+            return Ok(());
+        };
+        if let Some(reason) = reason_to_disable(webhook, verdict) {
+            dispatch.disable(webhook, reason).await?;
             self.give_back().await?;
             self.more = true;
         }
@@ -229,6 +236,15 @@ impl Work {
     async fn give_back(&mut self) -> Result<()> {
         let claimed = std::mem::take(&mut self.claimed);
         due::give_back(&self.running.dispatch.database, claimed.into()).await
+    }
+}
+
+/// Why a webhook is switched off after an attempt.
+fn reason_to_disable(webhook: &outgoing::Model, verdict: Verdict) -> Option<DisabledReason> {
+    match verdict {
+        Verdict::Gone => Some(DisabledReason::Gone),
+        Verdict::Failed(_) if webhook.fails_for(FAILING) => Some(DisabledReason::Failing),
+        Verdict::Delivered | Verdict::Failed(_) => None,
     }
 }
 
