@@ -25,7 +25,7 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
 	listing mudbase races random_input routes seeds sendbird sendbird_errors streams webhooks_incoming workflows
 # So do the services by themselves: on SQLite, and on PostgreSQL.
-BOTH_DATABASES := database identity append channels listing reactions topics
+BOTH_DATABASES := database identity append channels listing reactions topics deliveries failures management replicas
 
 test: ## Run every test
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
@@ -36,7 +36,7 @@ test: ## Run every test
 		cargo test --locked --workspace \
 			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %) \
 			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-identity \
-				-p guildhall-messaging $(BOTH_DATABASES:%=--test %); \
+				-p guildhall-messaging -p guildhall-webhooks $(BOTH_DATABASES:%=--test %); \
 	fi
 
 dist: ## Build the binaries for operators into target/dist, as fast as they get

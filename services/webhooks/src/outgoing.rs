@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, Database, Ticket, WebhookId, seal::Sealer};
-use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_data::{CommunityId, Database, DeliveryId, Ticket, WebhookId, seal::Sealer};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::{
     Webhooks,
     domain::{EventKind, Mode, outgoing::Change, outgoing::Target, signature::SigningSecret},
-    store::outgoing::{self, Ids, Model},
+    store::{
+        deliveries,
+        outgoing::{self, Ids, Model},
+    },
 };
 
 /// How long the old secret signs beside the new one.
@@ -67,6 +70,8 @@ impl Webhooks {
         ticket.record(&transaction, &answer).await?;
         Database::commit(transaction).await?;
         self.0.subscriptions.forget(community).await;
+        // If it is off now, what waits is given up.
+        self.wake([(community, id)]);
         Ok(answer)
     }
 
@@ -83,8 +88,33 @@ impl Webhooks {
         outgoing::delete(&transaction, community, id).await?;
         Database::commit(transaction).await?;
         self.0.subscriptions.forget(community).await;
-        self.0.dispatcher.wake([(community, id)]);
+        self.wake([(community, id)]);
         Ok(())
+    }
+
+    /// Queues a delivery again, at once, and records the answer.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND, WRONG_STATE while an attempt is running or the webhook
+    /// is off.
+    pub(crate) async fn redeliver<A: Message>(
+        &self,
+        (community, webhook): (CommunityId, WebhookId),
+        delivery: DeliveryId,
+        ticket: &Ticket,
+        answer: impl FnOnce(deliveries::Model) -> A,
+    ) -> Result<A> {
+        let transaction = self.0.database.begin().await?;
+        let receiver = outgoing::get(&transaction, community, webhook).await?;
+        if !receiver.ok_or_else(outgoing::not_found)?.enabled {
+            return Err(Error::new(Reason::WrongState, "The webhook is disabled"));
+        }
+        let queued = deliveries::queue_again(&transaction, community, webhook, delivery).await?;
+        let answer = answer(queued);
+        ticket.record(&transaction, &answer).await?;
+        Database::commit(transaction).await?;
+        self.wake([(community, webhook)]);
+        Ok(answer)
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use fixture::{World, spec, timing, webhook_id};
 use guildhall_data::{Database, Tenant};
 use guildhall_proto::webhooks::v1::{
-    Delivery, DeliveryStatus, DisabledReason, OutgoingWebhookSpec, UpdateOutgoingWebhookRequest,
+    DeleteOutgoingWebhookRequest, Delivery, DeliveryStatus, DisabledReason, OutgoingWebhookSpec,
+    UpdateOutgoingWebhookRequest,
 };
 use guildhall_runtime::Timestamp;
 use guildhall_webhooks::store::{deliveries, outgoing};
@@ -136,7 +137,7 @@ async fn five_days_without_a_success_disable() {
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(
         (failed.attempts, failed.error.as_str()),
-        (0, "the webhook is disabled")
+        (1, "the webhook is disabled")
     );
 }
 
@@ -194,7 +195,7 @@ async fn what_waits_for_a_webhook_is_dropped_with_it() {
     receiver.answer([Answer::Status(500)]);
     replica.hear(&[world.message("Hi")]).await;
     replica.newest(&id, |delivery| delivery.attempts == 1).await;
-    let delete = guildhall_proto::webhooks::v1::DeleteOutgoingWebhookRequest { id: id.clone() };
+    let delete = DeleteOutgoingWebhookRequest { id: id.clone() };
     let delete = replica.signed(delete);
     replica
         .client()
@@ -213,4 +214,25 @@ async fn what_waits_for_a_webhook_is_dropped_with_it() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it still waits");
+}
+
+#[tokio::test]
+async fn who_is_deleted_is_told_nothing_more_of_what_was_claimed() {
+    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let replicas = [
+        world.replica(timing(&[])).await,
+        world.replica(timing(&[])).await,
+    ];
+    receiver.answer_always(Answer::After(Duration::from_millis(1_200)));
+    let (id, _) = replicas[0].webhook(receiver.url("hook")).await;
+    let messages: Vec<_> = (0..4).map(|n| world.message(&n.to_string())).collect();
+    replicas[0].hear(&messages).await;
+    receiver.call().await;
+    // Another process deletes it: nobody tells the one that delivers.
+    let delete = DeleteOutgoingWebhookRequest { id };
+    let delete = replicas[1].signed(delete);
+    let mut client = replicas[1].client();
+    client.delete_outgoing_webhook(delete).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(receiver.is_quiet().await);
 }

@@ -16,7 +16,10 @@ use super::{
 use crate::{
     letters::Letters,
     metrics::Figures,
-    store::deliveries::{due, outcomes::Outcomes},
+    store::deliveries::{
+        due::{self, Claims},
+        outcomes::Outcomes,
+    },
     subscriptions::Subscriptions,
 };
 
@@ -41,6 +44,7 @@ pub(super) struct Dispatch {
     pub subscriptions: Arc<Subscriptions>,
     pub letters: Letters,
     pub sender: Sender,
+    pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
     pub places: Places,
     pub health: moka::sync::Cache<WebhookId, Health>,
@@ -71,6 +75,7 @@ impl Dispatcher {
             .build();
         let dispatcher = Self(Arc::new(Dispatch {
             sender: Sender::new(reach, timing.attempt)?,
+            claims: GroupCommit::start(Claims::new(database.clone())).await?,
             outcomes: GroupCommit::start(Outcomes::new(database.clone())).await?,
             database: database.clone(),
             sealer: Arc::clone(sealer),

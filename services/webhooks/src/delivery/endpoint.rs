@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use guildhall_runtime::{Error, ErrorKind, Result, Timestamp};
@@ -26,7 +26,11 @@ use super::{
 use crate::{
     domain::retry::Verdict,
     store::{
-        deliveries::{Model, Status, due, outcomes::Outcome},
+        deliveries::{
+            Model, Status,
+            due::{self, Wanted},
+            outcomes::Outcome,
+        },
         outgoing::{self, DisabledReason},
     },
 };
@@ -35,6 +39,8 @@ use crate::{
 const FAILING: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Claims go ahead of attempts by this factor, so that these need not wait for a commit.
 const AHEAD: usize = 4;
+/// How long a webhook is taken to be as it was read: a change holds for every attempt after that.
+const FRESH: Duration = Duration::from_secs(1);
 /// Outcomes of an endpoint that wait to be stored, at most.
 const STORING: usize = 256;
 /// Tries to store an outcome; after the last, the delivery is attempted again when its claim ends.
@@ -83,6 +89,8 @@ struct Work {
     running: Running,
     health: Health,
     receiver: Option<(outgoing::Model, Arc<Receiver>)>,
+    /// When that was read.
+    read_at: Instant,
     claimed: VecDeque<Model>,
     /// More may be due than is claimed.
     more: bool,
@@ -97,6 +105,7 @@ impl Running {
             health: Health::after_failures(0),
             running: self,
             receiver: None,
+            read_at: Instant::now(),
             claimed: VecDeque::new(),
             more: false,
             sending: JoinSet::new(),
@@ -126,7 +135,8 @@ impl Work {
                 return Ok(());
             }
             self.more |= endpoint.look();
-            if self.more && self.claimed.len() < self.health.limit {
+            let is_stale = !self.claimed.is_empty() && self.read_at.elapsed() >= FRESH;
+            if is_stale || (self.more && self.claimed.len() < self.health.limit) {
                 self.claim().await?;
             }
             self.start();
@@ -148,30 +158,42 @@ impl Work {
 
     /// Claims what is due, as far as the webhook may be delivered to.
     async fn claim(&mut self) -> Result<()> {
+        let Some(webhook) = self.read().await? else {
+            self.give_back().await?;
+            let (community, id) = self.running.endpoint.key;
+            self.more = due::give_up(&self.running.dispatch.database, community, id).await?;
+            return Ok(());
+        };
         let dispatch = &self.running.dispatch;
-        let (community, id) = self.running.endpoint.key;
-        let webhook = outgoing::get(dispatch.database.reader(), community, id).await?;
-        match webhook {
-            Some(webhook) if webhook.enabled && webhook.fails_for(FAILING) => {
-                dispatch.disable(&webhook, DisabledReason::Failing).await
-            }
-            Some(webhook) if webhook.enabled => {
-                let receiver = Arc::new(Receiver::open(&webhook, &dispatch.sealer)?);
-                let fresh = || Health::after_failures(webhook.consecutive_failures);
-                self.health = dispatch.health.get_with(id, fresh);
-                let wanted = self.health.limit * AHEAD;
-                let lease = dispatch.timing.lease;
-                let found = due::claim(&dispatch.database, community, id, wanted, lease).await?;
-                self.more = found.len() == wanted;
-                self.claimed.extend(found);
-                self.receiver = Some((webhook, receiver));
-                Ok(())
-            }
-            Some(_) | None => {
-                self.more = due::give_up(&dispatch.database, community, id).await?;
-                Ok(())
-            }
+        let (community, id) = (webhook.community_id, webhook.id);
+        let fresh = || Health::after_failures(webhook.consecutive_failures);
+        self.health = dispatch.health.get_with(id, fresh);
+        let room = (self.health.limit * AHEAD).saturating_sub(self.claimed.len());
+        let receiver = Receiver::open(&webhook, &dispatch.sealer)?;
+        self.receiver = Some((webhook, Arc::new(receiver)));
+        self.more = due::is_due(dispatch.database.reader(), community, id).await?;
+        if !self.more || room == 0 {
+            return Ok(());
         }
+        let claimed = dispatch.claims.submit(Wanted {
+            community,
+            webhook: id,
+            limit: room,
+            lease: dispatch.timing.lease,
+        });
+        let claimed = claimed.await?;
+        self.more = claimed.len() == room;
+        self.claimed.extend(claimed);
+        Ok(())
+    }
+
+    /// The webhook as it is now, if it is on.
+    async fn read(&mut self) -> Result<Option<outgoing::Model>> {
+        let (community, id) = self.running.endpoint.key;
+        self.read_at = Instant::now();
+        let reader = self.running.dispatch.database.reader();
+        let webhook = outgoing::get(reader, community, id).await?;
+        Ok(webhook.filter(|webhook| webhook.enabled))
     }
 
     /// Begins as many attempts as the endpoint takes.
@@ -198,14 +220,16 @@ impl Work {
         let dispatch = Arc::clone(&self.running.dispatch);
         self.health = self.health.after(attempt.verdict, attempt.duration);
         dispatch.health.insert(delivery.webhook_id, self.health);
-        let is_gone = attempt.verdict == Verdict::Gone;
+        let verdict = attempt.verdict;
         let outcome = outcome(&dispatch, &delivery, attempt);
         let stores = Arc::clone(&dispatch);
         self.storing
             .spawn(async move { stores.store(outcome).await });
-        let webhook = self.receiver.as_ref().map(|(webhook, _)| webhook);
-        if let Some(webhook) = webhook.filter(|_| is_gone) {
-            dispatch.disable(webhook, DisabledReason::Gone).await?;
+        let Some((webhook, _)) = &self.receiver else {
+            return Ok(());
+        };
+        if let Some(reason) = reason_to_disable(webhook, verdict) {
+            dispatch.disable(webhook, reason).await?;
             self.give_back().await?;
             self.more = true;
         }
@@ -229,6 +253,15 @@ impl Work {
     async fn give_back(&mut self) -> Result<()> {
         let claimed = std::mem::take(&mut self.claimed);
         due::give_back(&self.running.dispatch.database, claimed.into()).await
+    }
+}
+
+/// Why a webhook is switched off after an attempt.
+fn reason_to_disable(webhook: &outgoing::Model, verdict: Verdict) -> Option<DisabledReason> {
+    match verdict {
+        Verdict::Gone => Some(DisabledReason::Gone),
+        Verdict::Failed(_) if webhook.fails_for(FAILING) => Some(DisabledReason::Failing),
+        Verdict::Delivered | Verdict::Failed(_) => None,
     }
 }
 

@@ -1,9 +1,7 @@
 //! Managing outgoing webhooks, and looking at their deliveries.
 
 use guildhall_auth::{CallerExt, caller::answer};
-use guildhall_data::{
-    Claim, CommunityId, Database, DeliveryId, WebhookId, idempotency::Answer, page,
-};
+use guildhall_data::{Claim, CommunityId, DeliveryId, WebhookId, idempotency::Answer, page};
 use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, DeleteOutgoingWebhookRequest,
     DeleteOutgoingWebhookResponse, DeliveryStatus, EventKind as KindProto,
@@ -12,7 +10,7 @@ use guildhall_proto::webhooks::v1::{
     RedeliverDeliveryRequest, RedeliverDeliveryResponse, UpdateOutgoingWebhookRequest,
     UpdateOutgoingWebhookResponse, outgoing_webhook_service_server::OutgoingWebhookService,
 };
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, Result};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -114,7 +112,7 @@ impl OutgoingWebhookService for Webhooks {
         &self,
         request: Request<RedeliverDeliveryRequest>,
     ) -> Result<Response<RedeliverDeliveryResponse>, Status> {
-        Ok(self.redeliver(request).await?)
+        Ok(self.queue_again(request).await?)
     }
 }
 
@@ -193,34 +191,25 @@ impl Webhooks {
         })
     }
 
-    async fn redeliver(
+    async fn queue_again(
         &self,
         request: Request<RedeliverDeliveryRequest>,
     ) -> Result<Response<RedeliverDeliveryResponse>> {
         let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        let (request, community) = (request.into_inner(), caller.community);
+        let request = request.into_inner();
         let idempotency = &self.0.idempotency;
         let claim = idempotency.claim(key, REDELIVER, &request, Answer::Plain);
         let ticket = match claim.await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(first) => return Ok(answer(first, true)),
         };
-        let webhook = self
-            .outgoing(community, request.webhook_id.parse()?)
-            .await?;
-        if !webhook.enabled {
-            return Err(Error::new(Reason::WrongState, "The webhook is disabled"));
-        }
-        let id = request.delivery_id.parse()?;
-        let transaction = self.0.database.begin().await?;
-        let queued = deliveries::queue_again(&transaction, community, webhook.id, id).await?;
-        let response = RedeliverDeliveryResponse {
+        let webhook = (caller.community, request.webhook_id.parse()?);
+        let delivery = request.delivery_id.parse()?;
+        let shown = |queued: deliveries::Model| RedeliverDeliveryResponse {
             delivery: Some(present::delivery(queued.into())),
         };
-        ticket.record(&transaction, &response).await?;
-        Database::commit(transaction).await?;
-        self.wake([(community, webhook.id)]);
-        Ok(answer(response, false))
+        let queued = self.redeliver(webhook, delivery, &ticket, shown);
+        Ok(answer(queued.await?, false))
     }
 }
 

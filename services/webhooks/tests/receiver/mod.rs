@@ -111,10 +111,8 @@ impl Receiver {
     /// The next call.
     pub async fn call(&self) -> Call {
         let mut calls = self.calls.lock().await;
-        timeout(PATIENCE, calls.recv())
-            .await
-            .expect("no call came")
-            .unwrap()
+        let call = timeout(PATIENCE, calls.recv()).await;
+        call.unwrap_or_else(|_| panic!("no call came")).unwrap()
     }
 
     /// The next calls.

@@ -5,7 +5,11 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, Database, DeliveryId, Tenant, WebhookId, failed};
+use async_trait::async_trait;
+use guildhall_data::{
+    CommunityId, Database, DeliveryId, Tenant, Transaction, WebhookId, failed,
+    group_commit::{Batch, Failure},
+};
 use guildhall_runtime::{Result, Timestamp};
 use sea_orm::{
     Condition, ConnectionTrait, QueryOrder, QuerySelect, Select, Statement,
@@ -71,39 +75,101 @@ fn due(community: CommunityId, webhook: WebhookId, now: Timestamp) -> Select<Ent
         .order_by_asc(Column::NextAttemptAt)
 }
 
-/// Claims what is due for a webhook, at most `limit`, for as long as `lease`.
+/// Whether anything is due for a webhook: a look costs nobody his turn to write.
 ///
 /// # Errors
-/// When the database fails; what was claimed all the same is due again when the claim ends.
-pub async fn claim(
-    database: &Database,
+/// When the query fails.
+pub async fn is_due(
+    connection: &impl ConnectionTrait,
     community: CommunityId,
     webhook: WebhookId,
-    limit: usize,
-    lease: Duration,
-) -> Result<Vec<Model>> {
-    let now = Timestamp::now();
-    let due = due(community, webhook, now).limit(limit as u64);
-    // A look costs nobody his turn to write.
-    let glance = due.clone().select_only().column(Column::Id).limit(1);
-    let glance = glance.into_tuple::<DeliveryId>().one(database.reader());
-    if glance.await.map_err(failed)?.is_none() {
-        return Ok(Vec::new());
+) -> Result<bool> {
+    let glance = due(community, webhook, Timestamp::now())
+        .select_only()
+        .column(Column::Id)
+        .limit(1)
+        .into_tuple::<DeliveryId>();
+    let found = glance.one(connection).await.map_err(failed)?;
+    Ok(found.is_some())
+}
+
+/// What somebody wants to attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The community.
+    pub community: CommunityId,
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// Deliveries at most.
+    pub limit: usize,
+    /// For how long.
+    pub lease: Duration,
+}
+
+/// Claims what is due, for many webhooks in one transaction; the answers are what was claimed,
+/// longest due first.
+#[derive(Debug)]
+pub struct Claims(Database);
+
+impl Claims {
+    /// Claims in `database`.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self(database)
     }
-    let until = now.plus(lease).as_millis();
-    let transaction = database.begin().await?;
-    let due = due.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let mut claimed = due.all(&transaction).await.map_err(failed)?;
+
+    async fn write(&self, wanted: &[Wanted]) -> Result<(Transaction, Vec<Vec<Model>>)> {
+        let transaction = self.0.begin_batch().await?;
+        let mut claimed = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            claimed.push(claim(&transaction, wanted).await?);
+        }
+        Ok((transaction, claimed))
+    }
+}
+
+#[async_trait]
+impl Batch for Claims {
+    type Item = Wanted;
+    type Answer = Vec<Model>;
+    const NAME: &'static str = "claims";
+
+    async fn prepare(&self) -> Result<()> {
+        let transaction = self.0.begin_batch().await?;
+        Database::roll_back(transaction).await
+    }
+
+    async fn commit(&self, wanted: &[Wanted]) -> Result<Vec<Vec<Model>>, Failure> {
+        let written = self.write(wanted).await;
+        let (transaction, claimed) = written.map_err(Failure::RolledBack)?;
+        let committed = Database::commit(transaction).await;
+        committed.map(|()| claimed).map_err(Failure::Unknown)
+    }
+
+    /// What was claimed all the same is due again when the claim ends.
+    async fn outcomes(&self, wanted: &[Wanted]) -> Result<Vec<Option<Vec<Model>>>> {
+        Ok(wanted.iter().map(|_| None).collect())
+    }
+}
+
+async fn claim(transaction: &Transaction, wanted: &Wanted) -> Result<Vec<Model>> {
+    let now = Timestamp::now();
+    let mut claimed = due(wanted.community, wanted.webhook, now)
+        .limit(wanted.limit as u64)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await
+        .map_err(failed)?;
+    let until = now.plus(wanted.lease).as_millis();
     Entity::update_many()
         .col_expr(Column::NextAttemptAt, Expr::val(until))
         .col_expr(Column::ClaimedUntil, Expr::val(until))
-        .filter(Column::CommunityId.eq(community))
-        .filter(Column::WebhookId.eq(webhook))
+        .filter(Column::CommunityId.eq(wanted.community))
+        .filter(Column::WebhookId.eq(wanted.webhook))
         .filter(Column::Id.is_in(claimed.iter().map(|delivery| delivery.id)))
-        .exec(&transaction)
+        .exec(transaction)
         .await
         .map_err(failed)?;
-    Database::commit(transaction).await?;
     for delivery in &mut claimed {
         delivery.claimed_until = Some(until);
     }
