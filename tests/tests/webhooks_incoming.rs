@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const AES_KEY: &str = "0123456789 abcdefghijklmnopqrst~";
 /// What every body that cannot be decrypted is told.
-const UNDECRYPTABLE: &str = r#"{"status":"error","message":"Invalid encrypted body"}"#;
+const UNDECRYPTABLE: &str = r#"{"message":"Invalid encrypted body","status":"error"}"#;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An incoming webhook of the demo community.
@@ -126,7 +126,7 @@ async fn a_call_sends_a_message_as_the_settings_say() {
     assert_eq!(message.text, "It works");
     assert_eq!(message.channel_id, town.demo.channel("general"));
     let author = message.author.unwrap();
-    assert_eq!(author.id, town.demo.user("johndoe")._id);
+    assert_eq!(author.user_id, town.demo.user("johndoe")._id);
 
     // A call may name another author, and a channel that the settings allow.
     let [forum, announcements] = ["forum", "announcements"].map(|name| town.demo.channel(name));
@@ -138,7 +138,7 @@ async fn a_call_sends_a_message_as_the_settings_say() {
     });
     let message = town.message(&sent(&news.call(&town, &call).await)).await;
     assert_eq!((&*message.channel_id, &message.topic_id), (forum, topic));
-    assert_eq!(message.author.unwrap().id, town.demo.user("ada")._id);
+    assert_eq!(message.author.unwrap().user_id, town.demo.user("ada")._id);
 
     for (call, refusal) in [
         (
