@@ -23,7 +23,8 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 
 # What talks to a platform from outside runs on both shapes: one process, and a cluster.
 BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
-	listing mudbase races random_input routes seeds sendbird sendbird_errors streams webhooks_incoming workflows
+	listing mudbase races random_input routes seeds sendbird sendbird_errors streams webhooks_encrypted \
+	webhooks_incoming webhooks_managed workflows
 # So do the services by themselves: on SQLite, and on PostgreSQL.
 BOTH_DATABASES := database identity append channels listing reactions topics deliveries failures management replicas
 

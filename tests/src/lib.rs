@@ -12,6 +12,7 @@
 //! * [`lines`]: what processes have logged
 //! * [`memory`]: what the processes of a cluster take
 //! * [`differences`]: what a table found wrong
+//! * [`webhook`]: incoming webhooks, and calls of them
 //! * [`writer`]: writers that repeat each message until it is acknowledged
 //! * [`ledger`]: what messaging has stored, and what must be true of it
 //! * [`chance`]: random moments that can be had again
@@ -38,6 +39,7 @@ pub mod operation;
 pub mod row;
 pub mod town;
 pub mod traffic;
+pub mod webhook;
 pub mod writer;
 
 pub use caller::Caller;

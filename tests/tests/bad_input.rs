@@ -48,6 +48,8 @@ async fn a_body_that_is_no_object_is_refused() {
                 [good.as_bytes(), b"\xff\xfe"].concat(),
             ),
         ];
+        // A change may change nothing.
+        let bodies = bodies.into_iter().skip(usize::from(is_change(operation)));
         for (what, body) in bodies {
             let answer = post_raw(&town, operation, &by, body).await;
             let case = format!("{} with {what}", operation.id);
@@ -56,6 +58,11 @@ async fn a_body_that_is_no_object_is_refused() {
     }
     differences.assert_none();
     assert_eq!(town.ledger().await, before);
+}
+
+/// Whether an operation changes what its body names, and leaves alone what it does not.
+fn is_change(operation: &Operation) -> bool {
+    operation.method == http::Method::PATCH
 }
 
 #[tokio::test]
@@ -77,7 +84,10 @@ async fn a_field_that_is_missing_or_of_another_type_is_refused() {
             let mut without = good.clone();
             without.remove(field);
             let mut bodies = vec![without];
-            for value in &wrong {
+            if is_change(operation) {
+                bodies.clear();
+            }
+            for value in wrong.iter().skip(usize::from(is_change(operation))) {
                 let mut body = good.clone();
                 body.insert(field.clone(), value.clone());
                 bodies.push(body);

@@ -5,117 +5,12 @@
     reason = "a step that fails fails its test"
 )]
 
-use std::time::{Duration, Instant};
-
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    cipher::{AES_256, DecryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey},
+use guildhall_tests::{
+    Family, Refusal, Town,
+    webhook::{Webhook, sent},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
-use guildhall_testkit::{Answer, secret};
-use guildhall_tests::{Family, Refusal, Town};
 use http::Method;
-use serde_json::{Value, json};
-
-const AES_KEY: &str = "0123456789 abcdefghijklmnopqrst~";
-/// What every body that cannot be decrypted is told.
-const UNDECRYPTABLE: &str = r#"{"status":"error","message":"Invalid encrypted body"}"#;
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// An incoming webhook of the demo community.
-struct Webhook {
-    id: String,
-    /// Where it is called.
-    path: String,
-    /// Its API key; empty when it has none.
-    key: String,
-}
-
-impl Webhook {
-    fn of(town: &Town, data: &Value) -> Self {
-        let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        let url = text("url");
-        let path = url.strip_prefix(town.platform.http()).unwrap().to_owned();
-        // Who knows the url may call it: it must not be in a log, either.
-        let address = path.rsplit_once('/').unwrap().1;
-        secret::learn(secret::Kind::Credential, address);
-        assert_eq!(address.len(), 32, "{url}");
-        Self {
-            id: text("_id"),
-            path,
-            key: text("apiKey"),
-        }
-    }
-
-    /// One that sends messages into `general`, with `changes` to what it shall be.
-    async fn make(town: &Town, changes: Value) -> Self {
-        let mut new = json!({
-            "name": "News", "kind": "send_message",
-            "settings": { "channelId": town.demo.channel("general"), "sender": "johndoe" }
-        });
-        for (field, value) in changes.as_object().unwrap() {
-            new[field] = value.clone();
-        }
-        let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
-        Self::of(town, &made.expect(201)["data"])
-    }
-
-    async fn change(&self, town: &Town, change: &Value) -> Value {
-        let path = format!("/v1/webhooks/incoming/{}", self.id);
-        let call = town.integrator().call(Method::PATCH, &path).json(change);
-        call.send().await.expect(200)["data"].take()
-    }
-
-    async fn call(&self, town: &Town, body: &Value) -> Answer {
-        self.call_with(town, &[], &body.to_string()).await
-    }
-
-    async fn call_with(&self, town: &Town, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut call = town.rest.post(&self.path);
-        if !self.key.is_empty() {
-            call = call.header("x-api-key", &self.key);
-        }
-        for (name, value) in headers {
-            call = call.header(name, value);
-        }
-        call.body(body).send().await
-    }
-
-    async fn call_encrypted(&self, town: &Town, body: &str) -> Answer {
-        self.call_with(town, &[("x-encrypted", "true")], body).await
-    }
-}
-
-fn gcm(plain: &str) -> Value {
-    let key = UnboundKey::new(&AES_256_GCM, AES_KEY.as_bytes()).unwrap();
-    let (iv, mut data) = ([7; 12], plain.as_bytes().to_vec());
-    let tag = LessSafeKey::new(key)
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(iv), Aad::empty(), &mut data)
-        .unwrap();
-    json!({
-        "iv": STANDARD.encode(iv), "data": STANDARD.encode(data), "tag": STANDARD.encode(tag)
-    })
-}
-
-fn cbc(plain: &str) -> Value {
-    let key = UnboundCipherKey::new(&AES_256, AES_KEY.as_bytes()).unwrap();
-    let mut data = plain.as_bytes().to_vec();
-    let key = PaddedBlockEncryptingKey::cbc_pkcs7(key).unwrap();
-    let DecryptionContext::Iv128(iv) = key.encrypt(&mut data).unwrap() else {
-        panic!("CBC has an IV");
-    };
-    json!({ "iv": STANDARD.encode(iv.as_ref()), "data": STANDARD.encode(data) })
-}
-
-fn sent(answer: &Answer) -> String {
-    let answer = answer.expect(200);
-    let id = answer["data"]["messageId"].as_str().unwrap().to_owned();
-    let expected = json!({
-        "status": "success", "message": "Message send successfully", "data": { "messageId": id }
-    });
-    assert_eq!(answer, expected);
-    id
-}
+use serde_json::json;
 
 #[tokio::test]
 async fn a_call_sends_a_message_as_the_settings_say() {
@@ -126,7 +21,7 @@ async fn a_call_sends_a_message_as_the_settings_say() {
     assert_eq!(message.text, "It works");
     assert_eq!(message.channel_id, town.demo.channel("general"));
     let author = message.author.unwrap();
-    assert_eq!(author.id, town.demo.user("johndoe")._id);
+    assert_eq!(author.user_id, town.demo.user("johndoe")._id);
 
     // A call may name another author, and a channel that the settings allow.
     let [forum, announcements] = ["forum", "announcements"].map(|name| town.demo.channel(name));
@@ -138,7 +33,7 @@ async fn a_call_sends_a_message_as_the_settings_say() {
     });
     let message = town.message(&sent(&news.call(&town, &call).await)).await;
     assert_eq!((&*message.channel_id, &message.topic_id), (forum, topic));
-    assert_eq!(message.author.unwrap().id, town.demo.user("ada")._id);
+    assert_eq!(message.author.unwrap().user_id, town.demo.user("ada")._id);
 
     for (call, refusal) in [
         (
@@ -214,88 +109,6 @@ async fn its_own_key_opens_a_webhook_and_nothing_else_does() {
     assert_eq!(open.key, "");
     let data = open.change(&town, &json!({ "apiKeyEnabled": true })).await;
     sent(&Webhook::of(&town, &data).call(&town, &hello).await);
-}
-
-#[tokio::test]
-async fn bodies_are_encrypted_in_either_mode() {
-    let town = Town::start().await;
-    let hello = json!({ "message": "Psst" }).to_string();
-    for (mode, body) in [("gcm", gcm(&hello)), ("cbc", cbc(&hello))] {
-        let encryption = json!({ "isEnabled": true, "mode": mode, "key": AES_KEY });
-        let safe = Webhook::make(&town, json!({ "encryption": encryption })).await;
-        let id = sent(&safe.call_encrypted(&town, &body.to_string()).await);
-        assert_eq!(town.message(&id).await.text, "Psst");
-
-        let shown = town
-            .integrator()
-            .get(&format!("/v1/webhooks/incoming/{}", safe.id))
-            .await;
-        assert!(!shown.body.contains(AES_KEY), "{}", shown.body);
-        let expected = json!({ "isEnabled": true, "mode": mode });
-        assert_eq!(shown.expect(200)["data"]["encryption"], expected);
-    }
-}
-
-#[tokio::test]
-async fn what_cannot_be_decrypted_is_refused_alike_whatever_the_cause() {
-    let town = Town::start().await;
-    let hello = json!({ "message": "Psst" }).to_string();
-    let plain = Webhook::make(&town, json!({})).await;
-    let refused = async |answer: Answer, begun: Instant, cause: &str| {
-        assert_eq!(
-            (answer.status, &*answer.body),
-            (400, UNDECRYPTABLE),
-            "{cause}"
-        );
-        assert!(
-            begun.elapsed() >= Duration::from_millis(25),
-            "{cause} is told by the time"
-        );
-    };
-    let begun = Instant::now();
-    let answer = plain.call_encrypted(&town, &gcm(&hello).to_string()).await;
-    refused(answer, begun, "encrypted though it must not be").await;
-
-    for (mode, good) in [("gcm", gcm(&hello)), ("cbc", cbc(&hello))] {
-        let encryption = json!({ "isEnabled": true, "mode": mode, "key": AES_KEY });
-        let safe = Webhook::make(&town, json!({ "encryption": encryption })).await;
-        let begun = Instant::now();
-        let answer = safe.call_with(&town, &[], &hello).await;
-        refused(answer, begun, "plain though it must not be").await;
-
-        let broken = |field: &str, value: &str| {
-            let mut body = good.clone();
-            body[field] = value.into();
-            body
-        };
-        let not_json = if mode == "gcm" {
-            gcm("Psst")
-        } else {
-            cbc("Psst")
-        };
-        for (cause, body) in [
-            ("no JSON", json!("x")),
-            ("no parts", json!({})),
-            (
-                "the other mode",
-                if mode == "gcm" {
-                    cbc(&hello)
-                } else {
-                    gcm(&hello)
-                },
-            ),
-            ("another IV", broken("iv", &STANDARD.encode([8; 16]))),
-            ("a short IV", broken("iv", "AAAA")),
-            ("no base64", broken("data", "!")),
-            ("a cut text", broken("data", &STANDARD.encode([0; 15]))),
-            ("another text", broken("data", &STANDARD.encode([0; 32]))),
-            ("no JSON inside", not_json),
-        ] {
-            let begun = Instant::now();
-            let answer = safe.call_encrypted(&town, &body.to_string()).await;
-            refused(answer, begun, cause).await;
-        }
-    }
 }
 
 #[tokio::test]
@@ -389,137 +202,6 @@ async fn what_is_disabled_deleted_or_elsewhere_is_not_found() {
     Family::E1.refuses(&news.call(&town, &hello).await, Refusal::NotFound);
     Family::E2.refuses(&town.integrator().get(&by_id).await, Refusal::NotFound);
     Family::E2.refuses(&town.integrator().delete(&by_id).await, Refusal::NotFound);
-}
-
-#[tokio::test]
-async fn a_webhook_is_shown_as_the_contract_says() {
-    let town = Town::start().await;
-    let (general, forum) = (town.demo.channel("general"), town.demo.channel("forum"));
-    let new = json!({
-        "name": " News ", "kind": "send_message",
-        "settings": { "channelId": general, "allowedChannelIds": [forum], "sender": "johndoe" }
-    });
-    let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
-    let made = made.expect(201);
-    assert_eq!(made["meta"]["statusCode"], 201);
-    let news = Webhook::of(&town, &made["data"]);
-    let mut shown = made["data"].clone();
-    assert_eq!(
-        shown.as_object_mut().unwrap().remove("apiKey").unwrap(),
-        json!(news.key)
-    );
-    let expected = json!({
-        "_id": news.id, "communityID": town.demo.community_id, "name": "News",
-        "kind": "send_message", "url": format!("{}{}", town.platform.http(), news.path),
-        "settings": {
-            "channelId": general, "allowedChannelIds": [forum], "sender": "johndoe",
-            "allowedFields": [], "allowedCurrencies": []
-        },
-        "apiKeyEnabled": true, "encryption": { "isEnabled": false, "mode": "gcm" },
-        "isEnabled": true, "createdAt": shown["createdAt"], "updatedAt": shown["updatedAt"],
-        "lastUsedAt": null
-    });
-    assert_eq!(shown, expected);
-    let by_id = format!("/v1/webhooks/incoming/{}", news.id);
-    assert_eq!(town.data(&by_id).await, expected);
-
-    let list = town
-        .integrator()
-        .get("/v1/webhooks/incoming?page=2&limit=1")
-        .await;
-    let list = list.expect(200);
-    let meta = json!({
-        "status": "success", "statusCode": 200, "page": 2, "limit": 1, "total": 2, "totalPages": 2
-    });
-    assert_eq!(list["meta"], meta, "the demo has one, too, and it is older");
-    assert_eq!(list["data"], json!([expected]));
-
-    sent(&news.call(&town, &json!({ "message": "Hello" })).await);
-    let used = async {
-        while town.data(&by_id).await["lastUsedAt"].is_null() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, used)
-        .await
-        .expect("its use is noted");
-}
-
-#[tokio::test]
-async fn what_a_webhook_cannot_be_is_refused_by_name() {
-    let town = Town::start().await;
-    let news = Webhook::make(&town, json!({})).await;
-    let general = town.demo.channel("general");
-    let good = json!({ "channelId": general, "sender": "johndoe" });
-    for (field, change) in [
-        ("name", json!({ "name": " " })),
-        ("name", json!({ "name": "n".repeat(101) })),
-        ("kind", json!({ "kind": "send_mail" })),
-        (
-            "settings.channelId",
-            json!({ "settings": { "channelId": "general", "sender": "a" } }),
-        ),
-        (
-            "settings.sender",
-            json!({ "settings": { "channelId": general, "sender": "" } }),
-        ),
-        (
-            "settings.allowedChannelIds",
-            json!({ "settings": { "channelId": general, "sender": "a", "allowedChannelIds": ["x"] } }),
-        ),
-        (
-            "settings.allowedCurrencies",
-            json!({ "settings": { "channelId": general, "sender": "a", "allowedCurrencies": ["x"] } }),
-        ),
-        (
-            "encryption.key",
-            json!({ "encryption": { "isEnabled": true } }),
-        ),
-        (
-            "encryption.key",
-            json!({ "encryption": { "isEnabled": true, "key": "short" } }),
-        ),
-    ] {
-        let mut new = json!({ "name": "News", "kind": "send_message", "settings": good });
-        for (name, value) in change.as_object().unwrap() {
-            new[name] = value.clone();
-        }
-        let path = format!("/v1/webhooks/incoming/{}", news.id);
-        let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
-        let changed = town.integrator().call(Method::PATCH, &path).json(&change);
-        for answer in [made, changed.send().await] {
-            let answer = answer.expect(400);
-            assert_eq!(answer["meta"]["validation"][0]["field"], field, "{answer}");
-        }
-    }
-    let other_kind = json!({ "kind": "update_currency" });
-    let path = format!("/v1/webhooks/incoming/{}", news.id);
-    let other_kind = town
-        .integrator()
-        .call(Method::PATCH, &path)
-        .json(&other_kind);
-    Family::E2.refuses(&other_kind.send().await, Refusal::Invalid);
-}
-
-#[tokio::test]
-async fn a_community_has_fifty_of_them() {
-    let town = Town::start().await;
-    let new = json!({ "name": "One more", "kind": "update_user_fields" });
-    // The demo has one already; all others are wanted at once.
-    let callers: Vec<_> = (0..55).map(|_| town.integrator()).collect();
-    let made = callers
-        .iter()
-        .map(|caller| caller.post("/v1/webhooks/incoming", &new));
-    let made = futures::future::join_all(made).await;
-    let count = |status| made.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((count(201), count(400)), (49, 6));
-    let id = town.demo.incoming_webhook._id.clone();
-    let path = format!("/v1/webhooks/incoming/{id}");
-    town.integrator().delete(&path).await.expect(200);
-    town.integrator()
-        .post("/v1/webhooks/incoming", &new)
-        .await
-        .expect(201);
 }
 
 #[tokio::test]

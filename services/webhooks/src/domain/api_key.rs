@@ -1,7 +1,7 @@
 //! Keys that open one webhook or workflow (contract: identity, "Credentials").
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, rand};
-use guildhall_auth::credential::digest_of;
+use guildhall_auth::{Credential, credential::digest_of};
 use guildhall_runtime::{Error, Reason, Result};
 use zeroize::Zeroizing;
 
@@ -47,11 +47,10 @@ impl ApiKey {
 /// CREDENTIAL_MISSING, CREDENTIAL_INVALID.
 pub fn check(digest: &[u8], presented: &str) -> Result<()> {
     if presented.is_empty() {
-        return Err(Error::new(Reason::CredentialMissing, "API key is required"));
+        return Err(Error::new(Reason::CredentialMissing, "Invalid token"));
     }
     // Of digests even the time that a comparison takes tells nothing about the key.
-    verify_slices_are_equal(&digest_of(presented), digest)
-        .map_err(|_| Error::new(Reason::CredentialInvalid, "Invalid API key"))
+    verify_slices_are_equal(&digest_of(presented), digest).map_err(|_| Credential::invalid())
 }
 
 #[cfg(test)]

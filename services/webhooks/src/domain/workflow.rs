@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use guildhall_auth::Credential;
 use guildhall_data::WorkflowId;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use serde_json::{Map, Value};
@@ -116,16 +117,12 @@ impl Sessions {
     /// CREDENTIAL_MISSING, CREDENTIAL_INVALID: not said why.
     pub fn check(&self, workflow: WorkflowId, token: &str, now: Timestamp) -> Result<()> {
         if token.is_empty() {
-            let message = "x-session-token is required";
-            return Err(Error::new(Reason::CredentialMissing, message));
+            return Err(Error::new(Reason::CredentialMissing, "Invalid token"));
         }
         let expires_at = self.expiry_of(workflow, token);
         match expires_at {
             Some(expires_at) if now < expires_at => Ok(()),
-            Some(_) | None => Err(Error::new(
-                Reason::CredentialInvalid,
-                "Invalid session token",
-            )),
+            Some(_) | None => Err(Credential::invalid()),
         }
     }
 
