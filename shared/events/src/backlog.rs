@@ -1,7 +1,6 @@
 //! How much of the outbox waits, for the operator.
 //!
-//! Nothing passes events on yet, so everything waits that the retention keeps. Whoever begins to,
-//! leaves out what he has passed on, and the figures mean what they say.
+//! Readers remember every few seconds how far they have come, so a few seconds are no sign of trouble.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -18,7 +17,13 @@ use parking_lot::Mutex;
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*, sea_query::Order};
 use tokio::time::Instant;
 
-use crate::outbox::entity::{Column, Entity};
+use crate::{
+    cursor,
+    outbox::{
+        RETENTION,
+        entity::{Column, Entity},
+    },
+};
 
 /// How long a look is good for, however often the figures are read.
 const LIFE: Duration = Duration::from_secs(5);
@@ -26,8 +31,8 @@ const LIFE: Duration = Duration::from_secs(5);
 static LAG: LazyLock<Gauges> = LazyLock::new(|| {
     metrics::gauges(
         "guildhall_outbox_lag_seconds",
-        "Age of the oldest event that nobody has passed on; nobody does so yet, and it grows up to \
-         the retention of 24 hours",
+        "Age of the oldest event that some reader does not have yet, as far as is remembered: a few \
+         seconds are normal",
     )
 });
 static ROWS: LazyLock<Gauges> = LazyLock::new(|| {
@@ -70,8 +75,10 @@ struct Backlog {
 impl Backlog {
     /// Two looks at an index, however many rows there are.
     async fn of(database: &Database) -> Result<Self> {
-        let first = end(database, Order::Asc).await?;
-        let last = end(database, Order::Desc).await?;
+        let abandoned = Timestamp::now().minus(RETENTION).as_millis();
+        let done = cursor::slowest(database, abandoned).await?.unwrap_or(0);
+        let first = end(database, done, Order::Asc).await?;
+        let last = end(database, done, Order::Desc).await?;
         let Some(((first, created_at), (last, _))) = first.zip(last) else {
             return Ok(Self {
                 seconds: 0,
@@ -86,15 +93,16 @@ impl Backlog {
     }
 }
 
-/// The position of the row at one end, and when it was written.
+/// The position of the row at one end of those after `done`, and when it was written.
 #[expect(
     clippy::disallowed_methods,
     reason = "an operator's figure knows no community"
 )]
-async fn end(database: &Database, order: Order) -> Result<Option<(i64, i64)>> {
+async fn end(database: &Database, done: i64, order: Order) -> Result<Option<(i64, i64)>> {
     let row = Entity::find()
         .select_only()
         .columns([Column::Position, Column::CreatedAt])
+        .filter(Column::Position.gt(done))
         .order_by(Column::Position, order)
         .limit(1)
         .into_tuple()
