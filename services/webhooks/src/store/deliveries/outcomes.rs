@@ -1,7 +1,7 @@
 //! What became of attempts, stored in groups: those that end while a commit is under way go
 //! together in the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use guildhall_data::{
@@ -9,10 +9,13 @@ use guildhall_data::{
     group_commit::{Batch, Failure},
 };
 use guildhall_runtime::Result;
-use sea_orm::entity::prelude::*;
+use sea_orm::{entity::prelude::*, sea_query::CaseStatement};
 
 use super::{Column, Entity, Status};
 use crate::store::outgoing;
+
+/// Outcomes in one statement at most.
+const ROWS: usize = 64;
 
 /// What became of an attempt.
 #[derive(Debug, Clone)]
@@ -54,8 +57,10 @@ impl Outcomes {
 
     async fn write(&self, outcomes: &[Outcome]) -> Result<Transaction> {
         let transaction = self.0.begin_batch().await?;
-        for outcome in outcomes {
-            store(&transaction, outcome).await?;
+        for (alike, durations) in alike(outcomes) {
+            for durations in durations.chunks(ROWS) {
+                store(&transaction, &alike, durations).await?;
+            }
         }
         for ((community, webhook), streak) in streaks(outcomes) {
             if streak.succeeded {
@@ -136,25 +141,68 @@ fn claimed(outcome: &Outcome) -> Select<Entity> {
         .filter(Column::ClaimedUntil.eq(outcome.claimed_until))
 }
 
-/// Stores an outcome, unless somebody else has the delivery by now.
-async fn store(transaction: &Transaction, outcome: &Outcome) -> Result<()> {
-    let update = Entity::update_many()
-        .col_expr(Column::Attempts, Expr::val(outcome.attempts))
-        .col_expr(Column::Status, Expr::val(outcome.status))
-        .col_expr(Column::ResponseStatus, Expr::val(outcome.response_status))
-        .col_expr(
-            Column::ResponseBody,
-            Expr::val(outcome.response_body.clone()),
-        )
-        .col_expr(Column::Error, Expr::val(outcome.error.clone()))
-        .col_expr(Column::DurationMs, Expr::val(outcome.duration_ms))
-        .col_expr(Column::NextAttemptAt, Expr::val(outcome.next_attempt_at))
+/// All of an outcome but the delivery and how long it took: under load many have the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Alike<'a> {
+    community: CommunityId,
+    webhook: WebhookId,
+    claimed_until: Option<i64>,
+    attempts: i32,
+    status: Status,
+    response_status: Option<i32>,
+    response_body: Option<&'a [u8]>,
+    error: Option<&'a str>,
+    next_attempt_at: Option<i64>,
+}
+
+/// The deliveries whose outcomes are alike, with how long each took.
+fn alike(outcomes: &[Outcome]) -> HashMap<Alike<'_>, Vec<(DeliveryId, i64)>> {
+    let mut groups = HashMap::<_, Vec<_>>::new();
+    for outcome in outcomes {
+        let alike = Alike {
+            community: outcome.community,
+            webhook: outcome.webhook,
+            claimed_until: outcome.claimed_until,
+            attempts: outcome.attempts,
+            status: outcome.status,
+            response_status: outcome.response_status,
+            response_body: outcome.response_body.as_deref(),
+            error: outcome.error.as_deref(),
+            next_attempt_at: outcome.next_attempt_at,
+        };
+        let took = (outcome.id, outcome.duration_ms);
+        groups.entry(alike).or_default().push(took);
+    }
+    groups
+}
+
+/// Stores outcomes that are alike, but for deliveries that somebody else has by now.
+async fn store(
+    transaction: &Transaction,
+    alike: &Alike<'_>,
+    durations: &[(DeliveryId, i64)],
+) -> Result<()> {
+    let took = |case: CaseStatement, (id, millis): &(DeliveryId, i64)| {
+        case.case(Column::Id.eq(*id), Expr::val(*millis))
+    };
+    let took = durations.iter().fold(CaseStatement::new(), took);
+    let body = alike.response_body.map(<[u8]>::to_vec);
+    Entity::update_many()
+        .col_expr(Column::Attempts, Expr::val(alike.attempts))
+        .col_expr(Column::Status, Expr::val(alike.status))
+        .col_expr(Column::ResponseStatus, Expr::val(alike.response_status))
+        .col_expr(Column::ResponseBody, Expr::val(body))
+        .col_expr(Column::Error, Expr::val(alike.error.map(str::to_owned)))
+        .col_expr(Column::DurationMs, took.into())
+        .col_expr(Column::NextAttemptAt, Expr::val(alike.next_attempt_at))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
-        .filter(Column::CommunityId.eq(outcome.community))
-        .filter(Column::WebhookId.eq(outcome.webhook))
-        .filter(Column::Id.eq(outcome.id))
-        .filter(Column::ClaimedUntil.eq(outcome.claimed_until));
-    update.exec(transaction).await.map_err(failed)?;
+        .filter(Column::CommunityId.eq(alike.community))
+        .filter(Column::WebhookId.eq(alike.webhook))
+        .filter(Column::Id.is_in(durations.iter().map(|(id, _)| *id)))
+        .filter(Column::ClaimedUntil.eq(alike.claimed_until))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
