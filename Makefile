@@ -24,9 +24,10 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 # What talks to a platform from outside runs on both shapes: one process, and a cluster.
 BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
 	listing mudbase races random_input routes seeds sendbird sendbird_errors streams webhooks_encrypted \
-	webhooks_incoming webhooks_managed workflows
+	webhooks_incoming webhooks_managed webhooks_outgoing workflows
 # So do the services by themselves: on SQLite, and on PostgreSQL.
-BOTH_DATABASES := database identity append channels listing reactions topics deliveries failures management replicas
+BOTH_DATABASES := database relay mail identity append channels listing reactions topics deliveries failures \
+	management replicas
 
 test: ## Run every test
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
@@ -36,7 +37,7 @@ test: ## Run every test
 	else \
 		cargo test --locked --workspace \
 			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %) \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-identity \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-events -p guildhall-mail -p guildhall-identity \
 				-p guildhall-messaging -p guildhall-webhooks $(BOTH_DATABASES:%=--test %); \
 	fi
 

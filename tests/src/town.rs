@@ -23,6 +23,8 @@ pub struct Town {
     pub rest: Rest,
     /// Connections to its services.
     pub services: Services,
+    /// An outgoing webhook of its demo community, by id.
+    outgoing: String,
 }
 
 /// The records that an operation names.
@@ -50,6 +52,8 @@ pub struct Place {
     pub chat_message: String,
     /// An incoming webhook by id.
     pub incoming: String,
+    /// An outgoing webhook by id.
+    pub outgoing: String,
 }
 
 impl Place {
@@ -66,6 +70,7 @@ impl Place {
             .replace("{chat}", &self.chat)
             .replace("{chat_message}", &self.chat_message)
             .replace("{incoming}", &self.incoming)
+            .replace("{outgoing}", &self.outgoing)
     }
 }
 
@@ -83,9 +88,12 @@ impl Town {
     /// The town of a platform that runs already.
     pub async fn around(platform: impl Into<Stack>) -> Self {
         let platform = platform.into();
+        let (demo, rest) = (platform.demo(), platform.rest());
+        let key = Credential::Bearer(demo.api_key.clone());
         Self {
-            demo: platform.demo(),
-            rest: platform.rest(),
+            outgoing: make_outgoing(&Caller::new(&rest, key)).await,
+            demo,
+            rest,
             services: platform.services().await,
             platform,
         }
@@ -107,6 +115,7 @@ impl Town {
             chat: self.demo.mudbase.chat_id.clone(),
             chat_message: self.demo.mudbase.message_id.clone(),
             incoming: self.demo.incoming_webhook._id.clone(),
+            outgoing: self.outgoing.clone(),
         }
     }
 
@@ -244,6 +253,15 @@ pub struct Neighbour {
     pub jwt: String,
 }
 
+/// A webhook that is told of nothing that happens in these tests; its id.
+async fn make_outgoing(integrator: &Caller) -> String {
+    let told = json!({
+        "name": "Told", "url": "https://hooks.example.com/told", "events": ["store_item_purchased"]
+    });
+    let made = integrator.post("/v1/webhooks/outgoing", &told).await;
+    id_of(&made.expect(201)["data"]["_id"])
+}
+
 impl Neighbour {
     async fn furnish(rest: &Rest, services: &Services, community: Community) -> Self {
         let system_key = Credential::SystemKey(community.system_api_key.clone());
@@ -275,6 +293,7 @@ impl Neighbour {
             chat: channel,
             chat_message: id,
             incoming,
+            outgoing: make_outgoing(&integrator).await,
         };
         Self {
             community,

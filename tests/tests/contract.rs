@@ -254,8 +254,11 @@ fn the_tables_of_these_tests_hold_every_operation_that_needs_a_credential() {
     for endpoint in served()
         .iter()
         .filter(|endpoint| endpoint.access != AccessRule::Public)
-        // Until their RPCs are there.
-        .filter(|endpoint| !endpoint.id.starts_with("webhooks-out-"))
+        // A second webhook with its url is a conflict, and a delivery needs an event:
+        // `webhooks_outgoing.rs` has both.
+        .filter(|endpoint| {
+            !["webhooks-out-create", "webhooks-out-redeliver"].contains(&endpoint.id)
+        })
     {
         assert!(tested(endpoint.id), "{} is not in OPERATIONS", endpoint.id);
     }

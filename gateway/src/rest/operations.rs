@@ -30,6 +30,9 @@ use crate::{
 /// How long a service may take to say that it is well.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Without these nothing works; without the others a part of it.
+const NEEDED: [&str; 2] = ["identity", "messaging"];
+
 /// How often a service is asked that says it does not serve.
 const TRIES: usize = 4;
 
@@ -68,12 +71,13 @@ struct Readiness {
     /// `ready`, `unavailable` or `stopping`.
     #[schema(value_type = String)]
     status: &'static str,
-    /// The services that do not serve.
+    /// The services that do not serve. Without webhooks everything else works: it is `ready`.
     #[schema(value_type = Vec<String>)]
     down: Vec<&'static str>,
 }
 
-/// Whether requests should be sent here: all services serve, and the process is not stopping.
+/// Whether requests should be sent here: identity and messaging serve, and the process is not
+/// stopping.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -95,7 +99,7 @@ async fn ready(State(services): State<Services>) -> (StatusCode, Json<Readiness>
     let down: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
     let (code, status) = if services.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if down.is_empty() {
+    } else if !down.iter().any(|name| NEEDED.contains(name)) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")

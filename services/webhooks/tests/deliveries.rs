@@ -5,7 +5,6 @@
 )]
 
 mod fixture;
-mod receiver;
 
 use fixture::{World, reason, signed, spec, timing};
 use guildhall_data::ChannelId;
@@ -18,8 +17,8 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::Reason;
+use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::domain::{AesKey, Mode};
-use receiver::{Answer, Receiver};
 use serde_json::json;
 use standardwebhooks::Webhook;
 use std::time::Duration;

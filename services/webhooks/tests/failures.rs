@@ -5,7 +5,6 @@
 )]
 
 mod fixture;
-mod receiver;
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +15,8 @@ use guildhall_proto::webhooks::v1::{
     UpdateOutgoingWebhookRequest,
 };
 use guildhall_runtime::Timestamp;
+use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::store::{deliveries, outgoing};
-use receiver::{Answer, Receiver};
 use sea_orm::entity::prelude::*;
 
 fn is(status: DeliveryStatus) -> impl Fn(&Delivery) -> bool {
@@ -85,6 +84,10 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
     receiver.calls(2).await;
     let off = replica.settled(&id, |webhook| !webhook.enabled).await;
     assert_eq!(off.disabled_reason(), DisabledReason::Gone);
+    let letter = replica.letter().await;
+    assert_eq!(letter.headers["to"], "owner@club.example");
+    assert!(letter.headers["subject"].contains("CRM"), "{letter:?}");
+    assert!(letter.text.contains("410"), "{letter:?}");
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.response_status, 410);
     assert_eq!(replica.hear(&[world.message("unheard")]).await, 0);

@@ -5,7 +5,6 @@
 )]
 
 mod fixture;
-mod receiver;
 
 use fixture::{World, reason, spec, timing};
 use guildhall_proto::webhooks::v1::{

@@ -5,7 +5,6 @@
 )]
 
 mod fixture;
-mod receiver;
 
 use std::{
     collections::HashSet,
@@ -15,8 +14,8 @@ use std::{
 use fixture::{World, timing};
 use futures::StreamExt;
 use guildhall_proto::webhooks::v1::DeliveryStatus;
+use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::delivery::Timing;
-use receiver::{Answer, Receiver};
 
 #[tokio::test]
 async fn dead_endpoints_do_not_delay_a_healthy_one() {

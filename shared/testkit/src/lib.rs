@@ -6,6 +6,7 @@
 //! * [`Home`]: a database alone, for tests of a service by itself
 //! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
 //! * [`Smtp`]: a real mail server that takes letters, or refuses them as told
+//! * [`receiver`]: a receiver of webhooks that answers what it is told to
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
 //! * [`grpc`]: calls of the services
@@ -32,6 +33,7 @@ pub mod postgres;
 mod process;
 mod program;
 pub mod proxy;
+pub mod receiver;
 pub mod rest;
 pub mod secret;
 mod service;
