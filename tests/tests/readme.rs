@@ -4,11 +4,18 @@
     reason = "a fixture that fails must fail its test"
 )]
 
-use std::process::Output;
+use std::{
+    process::{Output, Stdio},
+    time::Duration,
+};
 
-use guildhall_testkit::Platform;
+use guildhall_testkit::{Options, Platform};
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    time::timeout,
+};
 
 /// Runs lines as a user's shell would, but where this platform listens and keeps its data.
 async fn paste(platform: &Platform, lines: &str) -> Output {
@@ -34,16 +41,18 @@ fn answers(output: &Output) -> Vec<Value> {
     stream.map(|answer| answer.unwrap()).collect()
 }
 
+/// The blocks of the README in a language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let fence = format!("```{language}\n");
+    let blocks = readme.split(&fence).skip(1);
+    let inside = |block: &str| block.split("```").next().unwrap_or_default().to_owned();
+    blocks.map(inside).collect()
+}
+
 #[tokio::test]
 async fn the_readmes_calls_work() {
-    let readme = include_str!("../../README.md");
-    let example = readme
-        .split("```sh\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
+    let example = &blocks("sh")[0];
     let platform = Platform::start().await;
     let answers = answers(&paste(&platform, example).await);
     let [channels, sent, listed] = answers.as_slice() else {
@@ -58,6 +67,52 @@ async fn the_readmes_calls_work() {
     );
     assert_eq!(sent["message"], "Message send successfully");
     assert_eq!(listed["data"]["messages"][0]["message"], "Hello from curl");
+}
+
+#[tokio::test]
+async fn the_readmes_first_webhook_works() {
+    let options = Options {
+        private_receivers: true,
+        ..Options::default()
+    };
+    let platform = Platform::start_with(options).await;
+    let port = guildhall_testkit::free_port().port().to_string();
+    let here = |text: &str| text.replace("9000", &port);
+    let [calls, webhook, incoming] = &blocks("sh")[..] else {
+        panic!("three blocks of calls")
+    };
+    let made = answers(&paste(&platform, &here(webhook)).await).remove(0);
+    let packages = guildhall_testkit::python_packages(&["standardwebhooks==1.1.0"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("receiver.py");
+    std::fs::write(&script, here(&blocks("python")[0])).unwrap();
+    let mut receiver = Command::new("python3")
+        .arg(script)
+        .env("PYTHONPATH", packages)
+        .env("SECRET", made["data"]["secret"].as_str().unwrap())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    answers(&paste(&platform, calls).await);
+    let mut lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    // The first attempt may come before the receiver listens; the next comes five seconds later.
+    let line = timeout(Duration::from_secs(60), lines.next_line()).await;
+    let line = line.unwrap().unwrap().unwrap();
+    assert_eq!(line, "message_posted johndoe Hello from curl");
+
+    let (make, call) = incoming.split_at(incoming.find("curl -s <url").unwrap());
+    let key = webhook.lines().next().unwrap();
+    let make = format!("{key}\n{make}");
+    let made = answers(&paste(&platform, &make).await).remove(0);
+    let call = call
+        .replace("<url of the answer>", made["data"]["url"].as_str().unwrap())
+        .replace(
+            "<apiKey of the answer>",
+            made["data"]["apiKey"].as_str().unwrap(),
+        );
+    let posted = answers(&paste(&platform, &call).await).remove(0);
+    assert_eq!(posted["message"], "Message send successfully");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use std::{
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// An address on this machine that nobody listens on, and whose port no outgoing connection gets.
-pub(crate) fn free() -> SocketAddr {
+#[must_use]
+pub fn free() -> SocketAddr {
     let width = u64::from(RANGE.end - RANGE.start);
     let candidate = |_| {
         let offset = RandomState::new().hash_one(std::process::id()) % width;

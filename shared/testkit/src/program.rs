@@ -89,6 +89,14 @@ impl Wanted {
     }
 }
 
+/// The folder of Python packages for `PYTHONPATH`, installed into the user's cache: `name==version`
+/// each, with all that they need.
+#[must_use]
+pub async fn python_packages(wanted: &'static [&'static str]) -> PathBuf {
+    let installed = tokio::task::spawn_blocking(|| packages(wanted)).await;
+    installed.expect("the packages")
+}
+
 /// The folder of Python packages, named by the first of them; made beside and renamed, since two
 /// tests may do it at once.
 pub(crate) fn packages(wanted: &[&str]) -> PathBuf {

@@ -10,7 +10,7 @@ pub(crate) mod window;
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use guildhall_data::EventId;
+use guildhall_data::{Backend, EventId};
 use guildhall_runtime::{Result, Shutdown, Timestamp};
 use tokio::time::{Instant, sleep};
 
@@ -217,12 +217,13 @@ impl<S: Sink> Relay<S> {
             return Ok(());
         }
         self.save().await?;
-        let taken = self.leases.take().await?;
         self.kept_at = Some(Instant::now());
-        let is_new = !self.is_ready
-            || !self.sink.is_open()
-            || taken.len() != self.progress.held.len()
-            || self.checked_at.elapsed() > CHECK;
+        let is_checked = self.sink.is_open() && self.checked_at.elapsed() < CHECK;
+        if self.is_ready && is_checked && self.is_alone() {
+            return Ok(());
+        }
+        let taken = self.leases.take().await?;
+        let is_new = !self.is_ready || !is_checked || taken.len() != self.progress.held.len();
         let positions = taken
             .iter()
             .map(|cursor| (cursor.partition, cursor.position));
@@ -244,6 +245,13 @@ impl<S: Sink> Relay<S> {
         self.mark = mark;
         self.is_ready = true;
         Ok(())
+    }
+
+    /// Whether no other process can take what is held: a file is served by one, and its disk need
+    /// not wake up for a lease.
+    fn is_alone(&self) -> bool {
+        self.outbox.database().backend() == Backend::Sqlite
+            && self.progress.held.len() == usize::from(PARTITIONS.unsigned_abs())
     }
 
     async fn save(&mut self) -> Result<()> {
