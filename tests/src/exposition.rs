@@ -143,7 +143,8 @@ fn sample(line: &str) -> Sample {
         };
     };
     let labels = labels.strip_suffix('}').expect("an end of the labels");
-    let labels = labels.split(',').map(|label| {
+    let labels = labels.split(',').filter(|label| !label.is_empty());
+    let labels = labels.map(|label| {
         let (key, value) = label.split_once('=').expect("a label");
         let value = value
             .strip_prefix('"')

@@ -6,20 +6,20 @@
 use std::{pin::pin, time::Duration};
 
 use async_nats::jetstream::{
-    AckKind, Message,
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull::Config},
+    AckKind, Context, Message,
+    consumer::{AckPolicy, Consumer, DeliverPolicy, PullConsumer, pull::Config},
 };
 use futures::{StreamExt, future::join_all};
 use guildhall_data::{Database, EventId};
 use guildhall_proto::events::v1::Event;
-use guildhall_runtime::{Result, Shutdown};
+use guildhall_runtime::{Error, Reason, Result, Shutdown};
 use prost::Message as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{JetStream, PATIENCE, away, name_of};
 use crate::{
     backoff::Backoff,
-    consumer::{Consumer, Handler},
+    consumer::{self, Handler},
     cursor::Leases,
     metrics::StreamFigures,
 };
@@ -40,7 +40,7 @@ const KEEP: Duration = Duration::from_secs(2);
 /// Has `consumer` handle the events of `services` until `shutdown`; `database` is its own, and has
 /// the table of [`crate::cursor`].
 pub fn consume<H: Handler>(
-    consumer: &Consumer<H>,
+    consumer: &consumer::Consumer<H>,
     database: &Database,
     services: &[&'static str],
     streams: &JetStream,
@@ -67,7 +67,7 @@ pub fn consume<H: Handler>(
 }
 
 struct Feed<H> {
-    consumer: Consumer<H>,
+    consumer: consumer::Consumer<H>,
     service: &'static str,
     streams: JetStream,
     leases: Leases,
@@ -125,16 +125,8 @@ impl<H: Handler> Feed<H> {
         // Held: the connection lives as long as it.
         let (_client, context) = self.streams.connect().await?;
         self.streams.stream(&context, self.service).await?;
-        let config = Config {
-            durable_name: Some(self.consumer.name().to_owned()),
-            deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
-            max_ack_pending: PENDING,
-            ..Config::default()
-        };
-        let made = context.create_consumer_on_stream(config, name_of(self.service));
-        let source: PullConsumer = timeout(PATIENCE, made).await.map_err(away)?.map_err(away)?;
+        let source = timeout(PATIENCE, self.source(&context)).await;
+        let source = source.map_err(away)??;
         let messages = source
             .stream()
             .max_messages_per_batch(BATCH)
@@ -144,6 +136,7 @@ impl<H: Handler> Feed<H> {
         let messages = timeout(PATIENCE, messages).await.map_err(away)?;
         let mut messages = pin!(messages.map_err(away)?.ready_chunks(BATCH));
         let shutdown = self.shutdown.clone();
+        let mut sequence = None;
         while self.keep().await? {
             let chunk = tokio::select! {
                 chunk = messages.next() => chunk,
@@ -155,17 +148,53 @@ impl<H: Handler> Feed<H> {
             let mut failure = None;
             for message in chunk {
                 match message {
-                    Ok(message) => arrived.push(message),
-                    Err(error) => failure = Some(error),
+                    Ok(message) if is_next(&message, &mut sequence) => arrived.push(message),
+                    // One before it was lost: read again from there.
+                    Ok(_) => failure = Some(lost()),
+                    Err(error) => failure = Some(away(error)),
+                }
+                if failure.is_some() {
+                    break;
                 }
             }
             self.handle(arrived).await?;
-            if let Some(error) = failure {
-                return Err(away(error));
+            if let Some(failure) = failure {
+                return Err(failure);
             }
             backoff.reset();
         }
         Ok(())
+    }
+
+    /// The durable consumer. What was under way when its last reader went away would come again
+    /// half a minute after what follows it: so it is made anew, and goes on where all before is
+    /// acknowledged.
+    async fn source(&self, context: &Context) -> Result<PullConsumer> {
+        let (name, stream) = (self.consumer.name(), name_of(self.service));
+        let found = context
+            .get_consumer_from_stream::<Config, _, _>(name, &stream)
+            .await;
+        let deliver_policy = match found.as_ref().map(Consumer::cached_info) {
+            Ok(info) if info.num_ack_pending == 0 => info.config.deliver_policy,
+            Ok(info) => {
+                let deleted = context.delete_consumer_from_stream(name, &stream).await;
+                deleted.map_err(away)?;
+                DeliverPolicy::ByStartSequence {
+                    start_sequence: info.ack_floor.stream_sequence + 1,
+                }
+            }
+            Err(_) => DeliverPolicy::All,
+        };
+        let config = Config {
+            durable_name: Some(name.to_owned()),
+            deliver_policy,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_ack_pending: PENDING,
+            ..Config::default()
+        };
+        let made = context.create_consumer_on_stream(config, stream).await;
+        made.map_err(away)
     }
 
     /// Handles messages, and acknowledges them.
@@ -204,4 +233,17 @@ impl<H: Handler> Feed<H> {
         join_all(messages.iter().map(Message::ack)).await;
         Ok(())
     }
+}
+
+/// Whether a message is the one that follows the last, of which `sequence` is that of the consumer.
+fn is_next(message: &Message, sequence: &mut Option<u64>) -> bool {
+    let Ok(info) = message.info() else {
+        return false;
+    };
+    let last = sequence.replace(info.consumer_sequence);
+    last.is_none_or(|last| info.consumer_sequence == last + 1)
+}
+
+fn lost() -> Error {
+    Error::unavailable(Reason::Unreachable, "A message was lost on its way here")
 }
