@@ -71,13 +71,7 @@ impl Operation {
     /// Whether an answer says that what the operation removes was removed before.
     #[must_use]
     pub fn finds_it_gone(&self, answer: &Answer) -> bool {
-        [
-            "reactions-remove",
-            "webhooks-in-delete",
-            "webhooks-out-delete",
-        ]
-        .contains(&self.id)
-            && answer.status == 404
+        ["reactions-remove", "webhooks-in-delete"].contains(&self.id) && answer.status == 404
     }
 
     /// The call without credential and body.
@@ -347,46 +341,6 @@ pub const OPERATIONS: &[Operation] = &[
         id: "webhooks-out-list",
         method: Method::GET,
         path: "/v1/webhooks/outgoing",
-        body: None,
-        family: Family::E2,
-        kinds: ADMINS,
-        permission: Some("webhooks"),
-        success: 200,
-    },
-    Operation {
-        id: "webhooks-out-get",
-        method: Method::GET,
-        path: "/v1/webhooks/outgoing/{outgoing}",
-        body: None,
-        family: Family::E2,
-        kinds: ADMINS,
-        permission: Some("webhooks"),
-        success: 200,
-    },
-    Operation {
-        id: "webhooks-out-update",
-        method: Method::PATCH,
-        path: "/v1/webhooks/outgoing/{outgoing}",
-        body: Some(|_| json!({ "name": "Newer name" })),
-        family: Family::E2,
-        kinds: ADMINS,
-        permission: Some("webhooks"),
-        success: 200,
-    },
-    Operation {
-        id: "webhooks-out-deliveries",
-        method: Method::GET,
-        path: "/v1/webhooks/outgoing/{outgoing}/deliveries",
-        body: None,
-        family: Family::E2,
-        kinds: ADMINS,
-        permission: Some("webhooks"),
-        success: 200,
-    },
-    Operation {
-        id: "webhooks-out-delete",
-        method: Method::DELETE,
-        path: "/v1/webhooks/outgoing/{outgoing}",
         body: None,
         family: Family::E2,
         kinds: ADMINS,

@@ -23,8 +23,6 @@ pub struct Town {
     pub rest: Rest,
     /// Connections to its services.
     pub services: Services,
-    /// An outgoing webhook of its demo community, by id.
-    outgoing: String,
 }
 
 /// The records that an operation names.
@@ -52,8 +50,6 @@ pub struct Place {
     pub chat_message: String,
     /// An incoming webhook by id.
     pub incoming: String,
-    /// An outgoing webhook by id.
-    pub outgoing: String,
 }
 
 impl Place {
@@ -70,7 +66,6 @@ impl Place {
             .replace("{chat}", &self.chat)
             .replace("{chat_message}", &self.chat_message)
             .replace("{incoming}", &self.incoming)
-            .replace("{outgoing}", &self.outgoing)
     }
 }
 
@@ -88,12 +83,9 @@ impl Town {
     /// The town of a platform that runs already.
     pub async fn around(platform: impl Into<Stack>) -> Self {
         let platform = platform.into();
-        let (demo, rest) = (platform.demo(), platform.rest());
-        let key = Credential::Bearer(demo.api_key.clone());
         Self {
-            outgoing: make_outgoing(&Caller::new(&rest, key)).await,
-            demo,
-            rest,
+            demo: platform.demo(),
+            rest: platform.rest(),
             services: platform.services().await,
             platform,
         }
@@ -115,7 +107,6 @@ impl Town {
             chat: self.demo.mudbase.chat_id.clone(),
             chat_message: self.demo.mudbase.message_id.clone(),
             incoming: self.demo.incoming_webhook._id.clone(),
-            outgoing: self.outgoing.clone(),
         }
     }
 
@@ -253,15 +244,6 @@ pub struct Neighbour {
     pub jwt: String,
 }
 
-/// A webhook that is told of nothing that happens in these tests; its id.
-async fn make_outgoing(integrator: &Caller) -> String {
-    let told = json!({
-        "name": "Told", "url": "https://hooks.example.com/told", "events": ["store_item_purchased"]
-    });
-    let made = integrator.post("/v1/webhooks/outgoing", &told).await;
-    id_of(&made.expect(201)["data"]["_id"])
-}
-
 impl Neighbour {
     async fn furnish(rest: &Rest, services: &Services, community: Community) -> Self {
         let system_key = Credential::SystemKey(community.system_api_key.clone());
@@ -293,7 +275,6 @@ impl Neighbour {
             chat: channel,
             chat_message: id,
             incoming,
-            outgoing: make_outgoing(&integrator).await,
         };
         Self {
             community,

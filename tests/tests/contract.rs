@@ -254,10 +254,9 @@ fn the_tables_of_these_tests_hold_every_operation_that_needs_a_credential() {
     for endpoint in served()
         .iter()
         .filter(|endpoint| endpoint.access != AccessRule::Public)
-        // A second webhook with its url is a conflict, and a delivery needs an event:
-        // `webhooks_outgoing.rs` has both.
+        // The demo has no outgoing webhook: `webhooks_outgoing.rs` makes one, and has the others.
         .filter(|endpoint| {
-            !["webhooks-out-create", "webhooks-out-redeliver"].contains(&endpoint.id)
+            endpoint.id == "webhooks-out-list" || !endpoint.id.starts_with("webhooks-out-")
         })
     {
         assert!(tested(endpoint.id), "{} is not in OPERATIONS", endpoint.id);

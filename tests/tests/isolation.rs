@@ -202,6 +202,7 @@ async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
                 "channels-list",
                 "channels-create",
                 "apikeys-info",
+                "webhooks-out-list",
                 "webhooks-in-list",
                 "webhooks-in-create",
             ];

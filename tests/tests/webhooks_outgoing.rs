@@ -9,7 +9,9 @@ use guildhall_testkit::{
     Options,
     receiver::{Answer, Call, Receiver},
 };
-use guildhall_tests::{Credential, Family, Refusal, Town, operation::Kind, webhook::Webhook};
+use guildhall_tests::{
+    Caller, Credential, Family, Refusal, Town, operation::Kind, webhook::Webhook,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -170,6 +172,41 @@ async fn a_receiver_that_fails_does_not_hold_up_another() {
         send(&town, "general", &number.to_string()).await;
     }
     assert_eq!(alive.calls(20).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
+    let town = town().await;
+    let url = "https://hooks.example.com/hook";
+    let made = make(&town, url, &["message_posted"], json!({})).await;
+    let path = format!("{OUTGOING}/{}", made["_id"].as_str().unwrap());
+    let deliveries = format!("{path}/deliveries");
+    let calls = [
+        (Method::GET, &path),
+        (Method::PATCH, &path),
+        (Method::GET, &deliveries),
+        (Method::DELETE, &path),
+    ];
+    let theirs = town.neighbour("theirs").await.community.api_key;
+    let key = town.integrator();
+    for (method, path) in calls {
+        let by = async |caller: &Caller| {
+            let call = caller.call(method.clone(), path);
+            let call = match method {
+                Method::PATCH => call.json(&json!({ "name": "Newer" })),
+                _ => call,
+            };
+            call.send().await
+        };
+        for kind in [Kind::UserKey, Kind::SystemKey] {
+            let refused = by(&town.by(town.credential(kind))).await;
+            Family::E2.refuses(&refused, Refusal::Unauthenticated);
+        }
+        let foreign = by(&town.by(Credential::Bearer(theirs.clone()))).await;
+        Family::E2.refuses(&foreign, Refusal::NotFound);
+        by(&key).await.expect(200);
+    }
+    Family::E2.refuses(&key.get(&path).await, Refusal::NotFound);
 }
 
 #[tokio::test]
