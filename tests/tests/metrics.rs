@@ -187,8 +187,8 @@ async fn figures_say_nothing_about_anybody() {
     let shown = Exposition::of(&town.platform).await;
     let names = [
         "address", "cache", "code", "consumer", "database", "kind", "le", "listener", "method",
-        "outcome", "pool", "queue", "reader", "reason", "result", "route", "rpc", "service", "state",
-        "status", "version",
+        "outcome", "pool", "queue", "reader", "reason", "result", "route", "rpc", "service",
+        "state", "status", "version",
     ];
     for sample in &shown.samples {
         for (key, value) in &sample.labels {
