@@ -1,8 +1,9 @@
 //! Connect, migrate, read and write.
 //!
-//! On SQLite one transaction writes at a time, in turn, and a few connections read: a transaction that
-//! first reads and then writes would otherwise lose against another with "database is locked",
-//! whatever the busy timeout. On PostgreSQL readers, writers and group commits have pools of their own, so none starves the others.
+//! On SQLite one transaction writes at a time, in turn, and a few connections read: a transaction
+//! that first reads and then writes would otherwise lose against another with "database is locked",
+//! whatever the busy timeout. On PostgreSQL readers, writers and group commits have pools of their
+//! own, so none starves the others.
 
 mod failure;
 pub mod file;
