@@ -66,7 +66,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let webhooks = open(&shutdown, &signals, webhooks).await?;
     let outboxes = [identity.outbox(), messaging.outbox(), webhooks.outbox()];
     match home::streams(settings) {
-        None => webhooks.hear(&outboxes),
+        None => webhooks.hear(&outboxes, settings.serve.event_retention),
         Some(streams) => {
             for outbox in outboxes {
                 jetstream::publish(outbox, &streams, &shutdown);

@@ -97,7 +97,7 @@ impl Identity {
             idempotency: Idempotency::new(database.clone()),
             shown_keys: Cache::new("shown_keys", &signals, UNCOVERED_LIFE),
             signals,
-            outbox: Outbox::open(&database, "identity", shutdown),
+            outbox: Outbox::open(&database, "identity"),
             passwords: Passwords::start().await?,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
             attempts_key: hmac::Key::new(hmac::HMAC_SHA256, attempts_key.as_ref()),

@@ -17,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use guildhall_auth::{Credential, Guard, RateLimit, credential::Scheme, source::CredentialSource};
 use guildhall_data::{CommunityId, KeyId, Storage, UserId};
-use guildhall_events::{BusSettings, Coverage, Signals};
+use guildhall_events::{BusSettings, Coverage, Retention, Signals};
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_proto::identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey};
 use guildhall_runtime::{Reason, Result, Shutdown};
@@ -80,6 +80,7 @@ impl Town {
                 urls: vec![url],
                 tls_ca: None,
                 stream_replicas: 1,
+                retention: Retention::default(),
                 service,
                 hears: &["identity"],
             };

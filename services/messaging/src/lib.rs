@@ -79,7 +79,7 @@ impl Messaging {
             Duration::ZERO,
             shutdown.clone(),
         );
-        let outbox = Outbox::open(&database, "messaging", shutdown);
+        let outbox = Outbox::open(&database, "messaging");
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         let inner = Arc::new(Inner {
             directory: Directory::new(identity, &signals),

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use guildhall_data::ChannelId;
-use guildhall_events::{BusSettings, Coverage, Signal, Signals};
+use guildhall_events::{BusSettings, Coverage, Retention, Signal, Signals};
 use guildhall_messaging::arrivals::{Arrival, Arrivals};
 use guildhall_runtime::{Reason, Shutdown};
 use guildhall_testkit::Nats;
@@ -23,6 +23,7 @@ fn replica(nats: &Nats) -> Signals {
         urls: vec![nats.url()],
         tls_ca: None,
         stream_replicas: 1,
+        retention: Retention::default(),
         service: "messaging",
         hears: &["messaging"],
     };

@@ -33,7 +33,7 @@ use guildhall_data::{
     CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, sweep,
 };
 use guildhall_events::{
-    Consumer, Outbox, Signals,
+    Consumer, Outbox, Retention, Signals,
     jetstream::{self, JetStream},
     local,
 };
@@ -164,7 +164,7 @@ impl Webhooks {
             idempotency: Idempotency::new(database.clone()),
             entrance: Entrance::default(),
             sessions: Sessions::derive(secret),
-            outbox: Outbox::open(&database, "webhooks", shutdown),
+            outbox: Outbox::open(&database, "webhooks"),
             directory,
             mailer,
             sealer,
@@ -187,8 +187,8 @@ impl Webhooks {
     }
 
     /// Has the events of `outboxes` carried out, in the process.
-    pub fn hear(&self, outboxes: &[&Outbox]) {
-        let consumer = self.consumer();
+    pub fn hear(&self, outboxes: &[&Outbox], retention: Retention) {
+        let consumer = self.consumer(retention);
         for outbox in outboxes {
             local::connect(outbox, &consumer, &self.0.shutdown);
         }
@@ -196,7 +196,7 @@ impl Webhooks {
 
     /// Has the events of all services carried out, from their streams.
     pub fn hear_streams(&self, streams: &JetStream) {
-        let consumer = self.consumer();
+        let consumer = self.consumer(streams.retention());
         jetstream::consume(
             &consumer,
             &self.0.database,
@@ -206,12 +206,13 @@ impl Webhooks {
         );
     }
 
-    fn consumer(&self) -> Consumer<Subscriber> {
+    fn consumer(&self, retention: Retention) -> Consumer<Subscriber> {
         let subscriber = Subscriber(self.clone());
         Consumer::new(
             "webhooks",
             self.0.database.clone(),
             subscriber,
+            retention,
             &self.0.shutdown,
         )
     }

@@ -19,10 +19,8 @@ use tokio::time::Instant;
 
 use crate::{
     cursor,
-    outbox::{
-        RETENTION,
-        entity::{Column, Entity},
-    },
+    outbox::entity::{Column, Entity},
+    retention::Retention,
 };
 
 /// How long a look is good for, however often the figures are read.
@@ -44,7 +42,7 @@ static ROWS: LazyLock<Gauges> = LazyLock::new(|| {
 
 /// Measures the outbox of `service` whenever metrics are read, until the answer is dropped.
 #[must_use]
-pub fn measured(database: &Database, service: &str) -> Sampler {
+pub fn measured(database: &Database, service: &str, retention: Retention) -> Sampler {
     let labels = vec![("service", service.to_owned())];
     let lag = LAG.get_or_create_owned(&labels);
     let rows = ROWS.get_or_create_owned(&labels);
@@ -57,7 +55,7 @@ pub fn measured(database: &Database, service: &str) -> Sampler {
                 return;
             }
             // While the database is away, the figures stay as they were.
-            if let Ok(backlog) = Backlog::of(&database).await {
+            if let Ok(backlog) = Backlog::of(&database, retention).await {
                 lag.set(backlog.seconds);
                 rows.set(backlog.rows);
                 *looked_at.lock() = Some(Instant::now());
@@ -74,8 +72,8 @@ struct Backlog {
 
 impl Backlog {
     /// Two looks at an index, however many rows there are.
-    async fn of(database: &Database) -> Result<Self> {
-        let abandoned = Timestamp::now().minus(RETENTION).as_millis();
+    async fn of(database: &Database, retention: Retention) -> Result<Self> {
+        let abandoned = Timestamp::now().minus(retention.of_events()).as_millis();
         let done = cursor::slowest(database, abandoned).await?.unwrap_or(0);
         let first = end(database, done, Order::Asc).await?;
         let last = end(database, done, Order::Desc).await?;

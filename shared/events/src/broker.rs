@@ -13,6 +13,8 @@ use guildhall_runtime::{Error, Result, metrics::Counter};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
+use crate::retention::Retention;
+
 /// How often an idle connection is tried; the third ping without an answer ends it.
 const PING: Duration = Duration::from_secs(1);
 /// How long the broker may take to let us in.
@@ -41,6 +43,8 @@ pub struct BusSettings {
     pub service: &'static str,
     /// On how many servers of the broker each stream of events is kept.
     pub stream_replicas: usize,
+    /// How long events stay in the streams, and in the outboxes behind them.
+    pub retention: Retention,
     /// The services whose signals this process acts on. Of each one that it is not itself,
     /// somebody must be heard.
     pub hears: &'static [&'static str],
@@ -222,6 +226,7 @@ mod tests {
             tls_ca: None,
             service: "identity",
             stream_replicas: 1,
+            retention: Retention::default(),
             hears: &["identity"],
         }
     }

@@ -3,7 +3,7 @@
 //! * [`outbox`]: domain events, written in the transaction of their cause and kept there
 //! * `relay`: passes them on, to [`jetstream`] or to a consumer in the process ([`local`])
 //! * [`consumer`]: handles them, each once; [`cursor`]: how far everybody has come
-//! * [`backlog`]: how much of the outbox waits, for the operator
+//! * [`retention`]: how long they stay; [`backlog`]: how much of the outbox waits, for the operator
 //! * [`signals`]: hints that something changed; losing one costs a cache, never a fact
 //! * [`broker`]: where the bus is, and whom a process listens to on it
 //! * [`coverage`]: whether all of it is heard
@@ -24,6 +24,7 @@ pub mod local;
 mod metrics;
 pub mod outbox;
 mod relay;
+mod retention;
 mod roll_call;
 pub mod signals;
 mod wire;
@@ -33,4 +34,5 @@ pub use cache::Cache;
 pub use consumer::{Consumer, Handler};
 pub use coverage::Coverage;
 pub use outbox::Outbox;
+pub use retention::Retention;
 pub use signals::{Signal, Signals};

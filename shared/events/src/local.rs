@@ -12,8 +12,9 @@ use crate::{
     relay::{self, Sink, window::Row},
 };
 
-/// Has `consumer` handle the events of `outbox` until `shutdown`.
+/// Has `consumer` handle the events of `outbox`, and sweeps it, until `shutdown`.
 pub fn connect<H: Handler>(outbox: &Outbox, consumer: &Consumer<H>, shutdown: &Shutdown) {
+    outbox.keep(consumer.retention(), shutdown);
     relay::start(outbox, Local(consumer.clone()), shutdown);
 }
 

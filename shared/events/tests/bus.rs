@@ -8,7 +8,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use guildhall_data::ChannelId;
-use guildhall_events::{BusSettings, Coverage, Signal, Signals, signals::Listener};
+use guildhall_events::{BusSettings, Coverage, Retention, Signal, Signals, signals::Listener};
 use guildhall_runtime::Shutdown;
 use guildhall_testkit::{Mode, Nats, Proxy};
 use tokio::time::{Instant, timeout};
@@ -21,6 +21,7 @@ fn join(url: String, service: &'static str, hears: &'static [&'static str]) -> (
         urls: vec![url],
         tls_ca: None,
         stream_replicas: 1,
+        retention: Retention::default(),
         service,
         hears,
     };

@@ -9,7 +9,7 @@ mod ledger;
 
 use std::time::Duration;
 
-use guildhall_events::{consumer::parked, local, outbox::sweep};
+use guildhall_events::{Retention, consumer::parked, local, outbox::sweep};
 use guildhall_runtime::{Shutdown, Timestamp};
 use guildhall_testkit::Home;
 use tokio::{runtime::Runtime, time::sleep};
@@ -170,7 +170,7 @@ async fn the_outbox_forgets_what_is_old_once_everybody_has_it() {
     run(&source.database, "UPDATE outbox SET created_at = 0").await;
     source.post("new", &["0"]).await;
     let sweep = async |source: &Source| {
-        while sweep::step(&source.database, Timestamp::now())
+        while sweep::step(&source.database, Retention::default(), Timestamp::now())
             .await
             .unwrap()
         {}

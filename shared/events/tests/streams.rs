@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use guildhall_events::{
-    BusSettings,
+    BusSettings, Retention,
     jetstream::{JetStream, consume, publish},
 };
 use guildhall_runtime::Shutdown;
@@ -50,6 +50,7 @@ impl House {
             urls: vec![self.nats.url()],
             tls_ca: None,
             stream_replicas: 1,
+            retention: Retention::default(),
             service: "test",
             hears: &[],
         })

@@ -246,6 +246,7 @@ pub fn bus(part: Part, urls: &[String], serve: &ServeSettings) -> BusSettings {
         urls: urls.to_vec(),
         tls_ca: serve.tls_ca.clone(),
         stream_replicas: serve.nats_replicas,
+        retention: serve.event_retention,
         service: part.service,
         hears: part.hears,
     }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use guildhall_auth::RateLimit;
 use guildhall_data::{PostgresServer, Storage};
+use guildhall_events::Retention;
 use guildhall_runtime::{Error, Result, tls::TlsFiles};
 use rustls::ServerConfig;
 
@@ -101,6 +102,16 @@ pub struct ServeSettings {
         value_name = "N"
     )]
     pub nats_replicas: usize,
+
+    /// Hours for which events are kept once everybody has them, 1 to 744: what a stream that was
+    /// lost gets again. The same in all processes.
+    #[arg(
+        long,
+        env = "GUILDHALL_EVENT_RETENTION",
+        default_value_t,
+        value_name = "HOURS"
+    )]
+    pub event_retention: Retention,
 
     /// PEM file with this process's certificate, and those that lead to its authority.
     #[arg(long, env = "GUILDHALL_TLS_CERT", value_name = "FILE")]

@@ -23,7 +23,7 @@ use prost::Message;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::{backoff::Backoff, metrics::ConsumerFigures, outbox::RETENTION};
+use crate::{backoff::Backoff, metrics::ConsumerFigures, retention::Retention};
 
 /// How often an event is tried that fails for a reason of its own.
 const TRIES: i32 = 5;
@@ -66,6 +66,7 @@ struct Inner<H> {
     name: &'static str,
     database: Database,
     handler: H,
+    retention: Retention,
     figures: ConsumerFigures,
 }
 
@@ -85,12 +86,17 @@ impl<H: Handler> Consumer<H> {
     /// A consumer that remembers in `database`, which has the tables of [`migration`]. Begins to
     /// sweep them, and to try parked events again when an operator says so.
     #[must_use]
-    pub fn new(name: &'static str, database: Database, handler: H, shutdown: &Shutdown) -> Self {
+    pub fn new(
+        name: &'static str,
+        database: Database,
+        handler: H,
+        retention: Retention,
+        shutdown: &Shutdown,
+    ) -> Self {
         sweep::start::<inbox::entity::Entity>(
             database.clone(),
             inbox::entity::Column::ReceivedAt,
-            // A stream that is filled again brings what the outbox still has.
-            RETENTION * 2,
+            retention.of_memory(),
             shutdown.clone(),
         );
         let consumer = Self(Arc::new(Inner {
@@ -98,6 +104,7 @@ impl<H: Handler> Consumer<H> {
             figures: ConsumerFigures::of(name, &database),
             database,
             handler,
+            retention,
         }));
         tokio::spawn(consumer.clone().replay_until(shutdown.clone()));
         consumer
@@ -107,6 +114,12 @@ impl<H: Handler> Consumer<H> {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.0.name
+    }
+
+    /// How long events stay that it handles.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.0.retention
     }
 
     /// Handles events in their order.
@@ -143,6 +156,7 @@ impl<H: Handler> Consumer<H> {
             database,
             handler,
             figures,
+            ..
         } = &*self.0;
         let effects = self.0.effects(events).await?;
         figures.passed.inc_by((events.len() - effects.len()) as u64);
@@ -252,6 +266,7 @@ impl<H: Handler> Consumer<H> {
             database,
             handler,
             figures,
+            ..
         } = &*self.0;
         let event = Event::decode(row.payload.as_slice()).map_err(Error::internal)?;
         let effects = self.0.effects(&[&event]).await?;

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 pub use self::{consume::consume, publish::publish};
 use crate::{
     broker::{Broker, BusSettings},
-    outbox::RETENTION,
+    retention::Retention,
 };
 
 /// How long the broker may take for anything.
@@ -43,6 +43,12 @@ impl JetStream {
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
         Self(Arc::new(settings))
+    }
+
+    /// How long events stay in them.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.0.retention
     }
 
     /// A connection of its own: it never reconnects by itself, because what waits in it would come
@@ -66,7 +72,7 @@ impl JetStream {
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::Old,
             storage: StorageType::File,
-            max_age: RETENTION,
+            max_age: self.retention().of_events(),
             duplicate_window: DUPLICATES,
             num_replicas: self.0.stream_replicas,
             ..Config::default()

@@ -15,8 +15,9 @@ use crate::{
     relay::{self, Sink, window::Row},
 };
 
-/// Passes the events of `outbox` on to its stream until `shutdown`.
+/// Passes the events of `outbox` on to its stream, and sweeps it, until `shutdown`.
 pub fn publish(outbox: &Outbox, streams: &JetStream, shutdown: &Shutdown) {
+    outbox.keep(streams.retention(), shutdown);
     let publisher = Publisher {
         streams: streams.clone(),
         service: outbox.service(),

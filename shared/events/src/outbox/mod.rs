@@ -4,19 +4,14 @@
 
 pub mod sweep;
 
-use std::{sync::Arc, time::Duration};
-
 use guildhall_data::{CommunityId, Database, EventId, FileTransaction, Tenant, failed};
 use guildhall_proto::events::v1::{Event, event::Payload};
-use guildhall_runtime::{Result, Shutdown, Timestamp, metrics::Sampler};
+use guildhall_runtime::{Result, Shutdown, Timestamp};
 use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use tokio::sync::watch;
 
-use crate::backlog;
-
-/// How long rows stay at least: a stream that was made anew gets all of them.
-pub const RETENTION: Duration = Duration::from_secs(24 * 3600);
+use crate::{backlog, retention::Retention};
 
 /// Order holds inside a partition.
 pub(crate) const PARTITIONS: i16 = 16;
@@ -27,22 +22,29 @@ pub struct Outbox {
     database: Database,
     service: &'static str,
     news: watch::Sender<()>,
-    /// Held, not used: it looks at the outbox as long as it is there.
-    _backlog: Arc<Sampler>,
 }
 
 impl Outbox {
-    /// The outbox in the `database` of `service`, swept and measured until `shutdown`. The database
-    /// has the tables of [`migration`] and of [`crate::cursor`].
+    /// The outbox in the `database` of `service`, which has the tables of [`migration`] and of
+    /// [`crate::cursor`].
     #[must_use]
-    pub fn open(database: &Database, service: &'static str, shutdown: &Shutdown) -> Self {
-        sweep::start(database.clone(), shutdown.clone());
+    pub fn open(database: &Database, service: &'static str) -> Self {
         Self {
             database: database.clone(),
             service,
             news: watch::Sender::new(()),
-            _backlog: Arc::new(backlog::measured(database, service)),
         }
+    }
+
+    /// Sweeps and measures it until `shutdown`.
+    pub(crate) fn keep(&self, retention: Retention, shutdown: &Shutdown) {
+        let backlog = backlog::measured(&self.database, self.service, retention);
+        let sweep = sweep::run(self.database.clone(), retention, shutdown.clone());
+        tokio::spawn(async move {
+            // Held: it looks at the outbox as long as it is there.
+            let _backlog = backlog;
+            sweep.await;
+        });
     }
 
     /// Says that events were committed. Whoever forgets it only makes them wait for half a second.

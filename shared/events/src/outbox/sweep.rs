@@ -7,11 +7,8 @@ use guildhall_runtime::{Result, Shutdown, Timestamp};
 use sea_orm::{ExprTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use tokio::time::sleep;
 
-use super::{
-    RETENTION,
-    entity::{Column, Entity},
-};
-use crate::cursor;
+use super::entity::{Column, Entity};
+use crate::{cursor, retention::Retention};
 
 /// Rows that one step deletes at most.
 const STEP: u64 = 500;
@@ -19,27 +16,23 @@ const STEP: u64 = 500;
 const REST: Duration = Duration::from_secs(60);
 
 /// Sweeps again and again until `shutdown`.
-pub(super) fn start(database: Database, shutdown: Shutdown) {
-    tokio::spawn(async move {
-        loop {
-            match step(&database, Timestamp::now()).await {
-                Ok(true) => tokio::task::yield_now().await,
-                Ok(false) => {
-                    tokio::select! {
-                        () = sleep(REST) => {}
-                        () = shutdown.started() => return,
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(?error, "cannot sweep old events, trying again later");
-                    tokio::select! {
-                        () = sleep(REST) => {}
-                        () = shutdown.started() => return,
-                    }
-                }
+pub(super) async fn run(database: Database, retention: Retention, shutdown: Shutdown) {
+    loop {
+        match step(&database, retention, Timestamp::now()).await {
+            Ok(true) => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(?error, "cannot sweep old events, trying again later");
             }
         }
-    });
+        tokio::select! {
+            () = sleep(REST) => {}
+            () = shutdown.started() => return,
+        }
+    }
 }
 
 /// One step; says whether there may be more.
@@ -47,8 +40,8 @@ pub(super) fn start(database: Database, shutdown: Shutdown) {
 /// # Errors
 /// When the database fails; the next step tries again.
 #[expect(clippy::disallowed_methods, reason = "expiry knows no community")]
-pub async fn step(database: &Database, now: Timestamp) -> Result<bool> {
-    let horizon = now.minus(RETENTION).as_millis();
+pub async fn step(database: &Database, retention: Retention, now: Timestamp) -> Result<bool> {
+    let horizon = now.minus(retention.of_events()).as_millis();
     let everybody_has = cursor::slowest(database, horizon)
         .await?
         .unwrap_or(i64::MAX);

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use guildhall_data::{CommunityId, Database, PostgresServer, Storage, Transaction};
 use guildhall_events::{
-    Consumer, Handler, Outbox,
+    Consumer, Handler, Outbox, Retention,
     consumer::migration::CreateInbox,
     cursor::migration::CreateEventCursors,
     outbox::{self, NewEvent, migration::CreateOutbox},
@@ -92,7 +92,7 @@ impl Source {
             .await
             .unwrap();
         Self {
-            outbox: Outbox::open(&database, "source", &Shutdown::default()),
+            outbox: Outbox::open(&database, "source"),
             community: CommunityId::generate(),
             database,
         }
@@ -202,7 +202,13 @@ impl Ledger {
             is_cured: Arc::clone(&is_cured),
         };
         Self {
-            consumer: Consumer::new("ledger", database.clone(), scribe, shutdown),
+            consumer: Consumer::new(
+                "ledger",
+                database.clone(),
+                scribe,
+                Retention::default(),
+                shutdown,
+            ),
             database,
             changes,
             is_away,
