@@ -173,19 +173,21 @@ impl<H: Handler> Consumer<H> {
             .into_iter()
             .partition(|(_, event, _)| is_blocked(event));
         let (mut repeated, ids) = (waiting.len() + free.len(), free.iter().map(|(id, ..)| *id));
-        let new = inbox::receive(&transaction, name, ids.collect()).await?;
-        repeated -= new.len();
+        let mut new = inbox::receive(&transaction, name, ids.collect()).await?;
+        let handled = new.len();
+        repeated -= handled;
         for (_, event, _) in waiting {
             parked::park(&transaction, name, event, None).await?;
         }
-        let effects = free.into_iter().filter(|(id, ..)| new.contains(id));
+        // Taken out: the same event may have come twice at once.
+        let effects = free.into_iter().filter(|(id, ..)| new.remove(id));
         let effects: Vec<_> = effects.map(|(_, _, effect)| effect).collect();
         let done = match effects.is_empty() {
             true => None,
             false => Some(handler.apply(&transaction, effects).await?),
         };
         Database::commit(transaction).await?;
-        figures.handled.inc_by(new.len() as u64);
+        figures.handled.inc_by(handled as u64);
         figures.repeated.inc_by(repeated as u64);
         if let Some(done) = done {
             handler.applied(done);
