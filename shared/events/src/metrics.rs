@@ -78,7 +78,7 @@ static CONSUMED: LazyLock<Counters> = LazyLock::new(|| {
 static PENDING: LazyLock<Gauges> = LazyLock::new(|| {
     metrics::gauges(
         "guildhall_events_pending",
-        "Events in a stream that have not reached a consumer",
+        "Messages in a stream, each of one event or many, that have not reached a consumer",
     )
 });
 static UNREADABLE: LazyLock<Counters> = LazyLock::new(|| {
@@ -251,7 +251,7 @@ impl ConsumerFigures {
 /// What is counted of a stream that a consumer is fed from.
 #[derive(Debug)]
 pub(crate) struct StreamFigures {
-    /// Events in it that have not reached the consumer.
+    /// Messages in it that have not reached the consumer.
     pub pending: Gauge,
     /// Messages in it that are no events.
     pub unreadable: Counter,

@@ -9,13 +9,15 @@ mod ledger;
 
 use std::time::Duration;
 
-use async_nats::jetstream;
+use async_nats::jetstream::{self, message::StreamMessage};
 use guildhall_events::{
     BusSettings, Retention,
     jetstream::{JetStream, consume, publish},
 };
+use guildhall_proto::events::v1::EventBatch;
 use guildhall_runtime::Shutdown;
 use guildhall_testkit::{Home, Nats};
+use prost::Message;
 use tokio::time::sleep;
 
 use ledger::{Ledger, Source, rows, storage};
@@ -96,13 +98,14 @@ async fn events_cross_processes_once_and_in_order() {
     let mut house = House::new().await;
     house.post(0..100).await;
     house.has_all(100).await;
-    let stream = house
-        .context()
-        .await
-        .get_stream("guildhall_events_source")
-        .await;
-    let stream = stream.unwrap();
-    let message = stream.get_raw_message(1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_travels_alone_has_its_own_id_on_the_way() {
+    let mut house = House::new().await;
+    house.source.post("ann", &["0"]).await;
+    house.ledger.pages_of(1).await;
+    let message = raw(&house.context().await, 1).await.unwrap();
     let first = rows(
         &house.source.database,
         "SELECT event_id FROM outbox ORDER BY position LIMIT 1",
@@ -123,10 +126,26 @@ async fn a_stream_that_is_lost_is_filled_again() {
         .unwrap();
     house.post(20..40).await;
     house.has_all(40).await;
-    let mut stream = context.get_stream("guildhall_events_source").await.unwrap();
-    while stream.info().await.unwrap().state.messages < 80 {
+    while events_in(&context).await < 80 {
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn raw(context: &jetstream::Context, sequence: u64) -> Option<StreamMessage> {
+    let stream = context.get_stream("guildhall_events_source").await.ok()?;
+    stream.get_raw_message(sequence).await.ok()
+}
+
+/// All that lies in the stream.
+async fn events_in(context: &jetstream::Context) -> usize {
+    let mut events = 0;
+    for sequence in 1.. {
+        let Some(message) = raw(context, sequence).await else {
+            break;
+        };
+        events += EventBatch::decode(message.payload).unwrap().events.len();
+    }
+    events
 }
 
 #[tokio::test(flavor = "multi_thread")]

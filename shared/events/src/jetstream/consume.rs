@@ -13,10 +13,9 @@ use futures::{StreamExt, future::join_all};
 use guildhall_data::{Database, EventId};
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
-use prost::Message as _;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JetStream, PATIENCE, away, name_of};
+use super::{JetStream, PATIENCE, away, batch, name_of};
 use crate::{
     backoff::Backoff,
     consumer::{self, Handler},
@@ -24,10 +23,10 @@ use crate::{
     metrics::StreamFigures,
 };
 
-/// Messages that are handled together.
-const BATCH: usize = 512;
+/// Messages that are handled together, each of one event or many.
+const BATCH: usize = 32;
 /// Messages that may be under way to a consumer.
-const PENDING: i64 = 4096;
+const PENDING: i64 = 256;
 /// When a message comes again that nobody has acknowledged.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How often the broker says that it is there though it has nothing to say.
@@ -206,16 +205,7 @@ impl<H: Handler> Feed<H> {
             let pending = i64::try_from(info.pending).unwrap_or(i64::MAX);
             self.figures.pending.set(pending);
         }
-        let mut events = Vec::with_capacity(messages.len());
-        for message in &messages {
-            match Event::decode(message.payload.clone()) {
-                Ok(event) => events.push(event),
-                Err(error) => {
-                    tracing::error!(%error, service = self.service, "a message in the stream is no event");
-                    self.figures.unreadable.inc();
-                }
-            }
-        }
+        let events = self.read_events(&messages);
         let mut backoff = Backoff::default();
         while let Err(error) = self.consumer.handle(&events).await {
             backoff.warn(&error, "events cannot be handled now, trying again");
@@ -232,6 +222,26 @@ impl<H: Handler> Feed<H> {
         // One that is lost comes again.
         join_all(messages.iter().map(Message::ack)).await;
         Ok(())
+    }
+}
+
+impl<H> Feed<H> {
+    /// The events of messages; what is none is left out.
+    fn read_events(&self, messages: &[Message]) -> Vec<Event> {
+        let mut events = Vec::with_capacity(messages.len());
+        for message in messages {
+            let read = batch::events(message.payload.clone());
+            for event in read.unwrap_or_else(|error| vec![Err(error)]) {
+                match event {
+                    Ok(event) => events.push(event),
+                    Err(error) => {
+                        tracing::error!(%error, service = self.service, "what is in the stream is no event");
+                        self.figures.unreadable.inc();
+                    }
+                }
+            }
+        }
+        events
     }
 }
 

@@ -5,8 +5,10 @@
 //! again ([`crate::cursor`] remembers how far it was filled).
 //!
 //! * [`publish`]: a relay fills the stream
+//! * `batch`: with many events in a message
 //! * [`consume`]: a consumer is fed from it
 
+mod batch;
 mod consume;
 mod publish;
 
@@ -30,8 +32,8 @@ use crate::{
 
 /// How long the broker may take for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an id is remembered by which an event that comes again is dropped: the broker's own
-/// default. What comes later is dropped by the inbox.
+/// How long an id is remembered by which a message that comes again is dropped: the broker's own
+/// default. What comes later, or among others, is dropped by the inbox.
 const DUPLICATES: Duration = Duration::from_secs(120);
 
 /// Where the streams are. Cheap to clone.

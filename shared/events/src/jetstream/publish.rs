@@ -8,7 +8,7 @@ use async_nats::{
 use async_trait::async_trait;
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
 
-use super::{JetStream, away, subject_of};
+use super::{JetStream, away, batch::Batch, subject_of};
 use crate::{
     cursor::Mark,
     outbox::Outbox,
@@ -77,9 +77,10 @@ impl Sink for Publisher {
         // Taken out: after a failure the next attempt begins with a new connection.
         let mut session = self.session.take().ok_or_else(closed)?;
         let subject = subject_of(self.service);
-        let mut acks = Vec::with_capacity(rows.len());
-        for row in rows {
-            acks.push(session.publish(&subject, row).await?);
+        let batches = Batch::gather(rows);
+        let mut acks = Vec::with_capacity(batches.len());
+        for batch in batches {
+            acks.push(session.publish(&subject, batch).await?);
         }
         for ack in acks {
             session.confirm(ack).await?;
@@ -91,11 +92,11 @@ impl Sink for Publisher {
 }
 
 impl Session {
-    async fn publish(&self, subject: &str, row: Row) -> Result<PublishAckFuture> {
+    async fn publish(&self, subject: &str, batch: Batch) -> Result<PublishAckFuture> {
         let message = PublishMessage::build()
-            .message_id(row.event_id.to_string())
-            .payload(row.payload.into());
-        let subject = format!("{subject}{}", row.partition);
+            .message_id(batch.id)
+            .payload(batch.payload);
+        let subject = format!("{subject}{}", batch.partition);
         let sent = self.context.send_publish(subject, message).await;
         sent.map_err(away)
     }

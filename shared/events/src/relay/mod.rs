@@ -14,7 +14,7 @@ use guildhall_data::{Backend, EventId};
 use guildhall_runtime::{Result, Shutdown, Timestamp};
 use tokio::time::{Instant, sleep};
 
-use self::window::{Row, Window};
+use self::window::{ROWS, Row, Window};
 use crate::{
     backoff::Backoff,
     cursor::{Leases, Mark},
@@ -26,6 +26,9 @@ use crate::{
 const KEEP: Duration = Duration::from_secs(3);
 /// How long an outbox rests of which nothing was heard: rows may come from another process.
 const POLL: Duration = Duration::from_millis(500);
+/// How long events are gathered while others were just delivered: what a turn costs, it costs
+/// however few they are.
+const GATHER: Duration = Duration::from_millis(20);
 /// How soon a missing row is looked for again.
 const HOLE: Duration = Duration::from_millis(10);
 
@@ -147,9 +150,10 @@ impl<S: Sink> Relay<S> {
         let mut is_prepared = false;
         loop {
             let pause = match self.turn(&mut is_prepared).await {
-                Ok(Turn::Delivered) => {
+                Ok(Turn::Delivered(rows)) => {
                     backoff.reset();
-                    Duration::ZERO
+                    // A full window: there is more than one turn can take.
+                    if rows < ROWS { GATHER } else { Duration::ZERO }
                 }
                 Ok(Turn::Waiting) => HOLE,
                 Ok(Turn::Nothing) => POLL,
@@ -185,7 +189,7 @@ impl<S: Sink> Relay<S> {
         let database = self.outbox.database();
         let (rows, next) = self.progress.window.read(database).await?;
         let turn = match (rows.is_empty(), next.has_holes()) {
-            (false, _) => Turn::Delivered,
+            (false, _) => Turn::Delivered(rows.len() as u64),
             (true, true) => Turn::Waiting,
             (true, false) => Turn::Nothing,
         };
@@ -285,8 +289,8 @@ impl<S: Sink> Relay<S> {
 /// What a turn of a relay brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// There was something, and there may be more.
-    Delivered,
+    /// So many rows, and there may be more.
+    Delivered(u64),
     /// A row may still appear among others.
     Waiting,
     /// Nothing is there.
