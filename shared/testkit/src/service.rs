@@ -82,6 +82,16 @@ impl Service {
         self.process.take().expect("it runs").kill9().await;
     }
 
+    /// Lets it stand still (SIGSTOP): connections stay open, and nobody answers.
+    pub async fn pause(&self) {
+        self.running().stand_still().await;
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub async fn resume(&self) {
+        self.running().signal("CONT").await;
+    }
+
     /// Asks it to stop (SIGTERM), and does not wait.
     pub async fn terminate(&self) {
         self.running().signal("TERM").await;

@@ -84,6 +84,8 @@ fn serve(part: &Part) -> Result<()> {
             Part::FloorGateway { upstream } => floor::hop::gateway(upstream).await,
             Part::Auth => floor::auth::serve().await,
             Part::Sink => floor::sink::serve().await,
+            Part::Ledger { database, broker } => ground::ledger::serve(database, broker).await,
+            Part::Receiver => ground::receiver::serve().await,
         }
     });
     // A thread may still wait for standard input.

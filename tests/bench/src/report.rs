@@ -97,12 +97,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(ratio: f64, target: &Target) -> Self {
+    fn of(ours: f64, floor: f64, target: &Target) -> Self {
+        let ratio = ours / floor;
         let reaches = |wanted: f64| match target.better {
             Better::More => ratio >= wanted,
             Better::Less => ratio <= wanted,
         };
-        match (reaches(target.goal), reaches(target.must)) {
+        let is_close = (ours - floor).abs() <= target.slack;
+        match (reaches(target.goal), reaches(target.must) || is_close) {
             (true, _) => Self::Goal,
             (false, true) => Self::Must,
             (false, false) => Self::Missed,
@@ -117,12 +119,12 @@ impl Outcome {
         let values = |side: &[Sample]| side.iter().map(|sample| sample.value).collect::<Vec<_>>();
         let middle = |of: fn(&Sample) -> f64| median(duel.ours.iter().map(of));
         let (target, ours, floor) = (case.target(), values(&duel.ours), values(&duel.floor));
-        let ratio = median(ours.iter().copied()) / median(floor.iter().copied());
+        let (our, its) = (median(ours.iter().copied()), median(floor.iter().copied()));
         Self {
             name: target.name,
-            ours: median(ours.iter().copied()),
-            floor: median(floor.iter().copied()),
-            ratio,
+            ours: our,
+            floor: its,
+            ratio: our / its,
             unit: target.unit,
             p50: middle(|sample| sample.p50),
             p99: middle(|sample| sample.p99),
@@ -130,7 +132,7 @@ impl Outcome {
             better: target.better,
             must: target.must,
             goal: target.goal,
-            verdict: Verdict::of(ratio, &target),
+            verdict: Verdict::of(our, its, &target),
             ours_rounds: ours,
             floor_rounds: floor,
             invalid: duel.flaws,

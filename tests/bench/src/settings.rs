@@ -26,6 +26,10 @@ pub struct Settings {
     #[arg(long, default_value_t = 4.0, value_parser = seconds)]
     pub seconds: f64,
 
+    /// Seconds for which a consumer must keep up with messages.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds, value_name = "SECONDS")]
+    pub sustained: f64,
+
     /// Messages of the long channel that is listed.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
     pub messages: u32,
@@ -49,6 +53,12 @@ impl Settings {
     pub fn time(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
+
+    /// The time for which a consumer must keep up.
+    #[must_use]
+    pub fn sustained(&self) -> Duration {
+        Duration::from_secs_f64(self.sustained)
+    }
 }
 
 /// A part of the bench that is a process of its own.
@@ -66,6 +76,15 @@ pub enum Part {
     Auth,
     /// A receiver of traces.
     Sink,
+    /// A consumer of events.
+    Ledger {
+        /// Its database.
+        database: String,
+        /// Where events come from.
+        broker: String,
+    },
+    /// A receiver of webhooks.
+    Receiver,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

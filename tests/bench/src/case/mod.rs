@@ -1,11 +1,13 @@
 //! What is measured.
 
 mod auth;
+mod events;
 mod hop;
 mod list;
 mod race;
 mod sampling;
 mod send;
+mod webhooks;
 
 use clap::{ValueEnum, builder::PossibleValue};
 use serde::Serialize;
@@ -37,6 +39,14 @@ pub enum Case {
     AuthLayer,
     /// Sends with a tenth of them traced and without traces.
     TraceSampling,
+    /// Messages whose events a consumer keeps up with.
+    EventsThroughput,
+    /// From a message to the effect of its event.
+    EventsLag,
+    /// Deliveries to quick receivers.
+    WebhooksOut,
+    /// First attempts at healthy receivers beside a dead one.
+    WebhooksIsolation,
 }
 
 /// Whether a ratio should be high or low.
@@ -62,6 +72,8 @@ pub struct Target {
     pub must: f64,
     /// What we want.
     pub goal: f64,
+    /// A figure so close to its floor reaches what it must, whatever the ratio.
+    pub slack: f64,
 }
 
 impl Target {
@@ -72,6 +84,7 @@ impl Target {
             better: Better::More,
             must,
             goal,
+            slack: 0.0,
         }
     }
 
@@ -82,6 +95,15 @@ impl Target {
             better: Better::Less,
             must,
             goal,
+            slack: 0.0,
+        }
+    }
+
+    const fn delay(name: &'static str, must: f64, goal: f64, slack: f64) -> Self {
+        Self {
+            unit: "ms",
+            slack,
+            ..Self::time(name, must, goal)
         }
     }
 }
@@ -101,6 +123,10 @@ impl Case {
             Self::Hop => Target::rate("hop", 0.6, 0.9),
             Self::AuthLayer => Target::rate("auth-layer", 0.9, 0.98),
             Self::TraceSampling => Target::rate("trace-sampling", 0.97, 0.99),
+            Self::EventsThroughput => Target::rate("events-throughput", 0.4, 0.8),
+            Self::EventsLag => Target::delay("events-lag", 250.0, 50.0, 0.0),
+            Self::WebhooksOut => Target::rate("webhooks-out", 0.3, 0.7),
+            Self::WebhooksIsolation => Target::delay("webhooks-isolation", 1.5, 1.1, 10.0),
         }
     }
 
@@ -114,7 +140,13 @@ impl Case {
             | Self::ListFlat
             | Self::DeepPage
             | Self::Hop => true,
-            Self::SendEmbedded64 | Self::AuthLayer | Self::TraceSampling => false,
+            Self::SendEmbedded64
+            | Self::AuthLayer
+            | Self::TraceSampling
+            | Self::EventsThroughput
+            | Self::EventsLag
+            | Self::WebhooksOut
+            | Self::WebhooksIsolation => false,
         }
     }
 }
@@ -132,6 +164,10 @@ impl ValueEnum for Case {
             Self::Hop,
             Self::AuthLayer,
             Self::TraceSampling,
+            Self::EventsThroughput,
+            Self::EventsLag,
+            Self::WebhooksOut,
+            Self::WebhooksIsolation,
         ]
     }
 
@@ -183,5 +219,9 @@ async fn measure(case: Case, settings: &Settings, ground: Option<&mut Ground>) -
         Case::Hop => hop::hop(case, settings, cluster()?).await,
         Case::AuthLayer => auth::layer(case, settings).await,
         Case::TraceSampling => sampling::tenth(case, settings).await,
+        Case::EventsThroughput => events::throughput(case, settings).await,
+        Case::EventsLag => events::lag(case, settings).await,
+        Case::WebhooksOut => webhooks::out(case, settings).await,
+        Case::WebhooksIsolation => webhooks::isolation(case, settings).await,
     }
 }

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod hop;
 pub mod pgbench;
+pub mod posts;
 pub mod sink;
 pub mod sqlite;
 pub mod tables;

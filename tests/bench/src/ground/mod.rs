@@ -1,7 +1,10 @@
 //! The real platform, and what is in it before a case begins.
 
+pub mod ledger;
 pub mod lists;
 pub mod place;
+pub mod receiver;
+pub mod witness;
 
 use guildhall_testkit::{Cluster, Plan};
 
@@ -149,11 +152,19 @@ impl Ground {
 /// When it does not start.
 pub async fn cluster(variables: Vec<(&'static str, String)>) -> Result<Cluster> {
     let plan = Plan {
-        settings: SETTINGS.map(str::to_owned).to_vec(),
         variables,
-        ..Plan::default()
+        ..plan()
     };
     Ok(Cluster::try_start_with(plan).await?)
+}
+
+/// What every cluster consists of.
+#[must_use]
+pub fn plan() -> Plan {
+    Plan {
+        settings: SETTINGS.map(str::to_owned).to_vec(),
+        ..Plan::default()
+    }
 }
 
 /// The processes of a cluster.

@@ -1,0 +1,181 @@
+//! Webhooks: how fast deliveries go out, and whether they keep out of each other's way.
+
+use guildhall_testkit::{Cluster, Plan};
+use serde_json::json;
+
+use super::Case;
+use crate::{
+    Result,
+    duel::{self, Sample},
+    floor::posts::Posts,
+    ground::{
+        self,
+        place::Place,
+        receiver::{DEAD, QUICK, UNSEEN},
+        witness::Asked,
+    },
+    load::{self, Load, Pace, Tally},
+    report::Outcome,
+    settings::Settings,
+};
+
+/// Webhooks whose deliveries are counted, each told of every message.
+const OUT: usize = 4;
+/// Connections of the bare client, and of those who send.
+const CONNECTIONS: usize = 64;
+/// Webhooks of which one may be dead.
+const ISOLATED: usize = 10;
+/// Messages per second that all of those are told of.
+const RATE: f64 = 50.0;
+/// A round begins when the dead one has been dead for as many times its own length.
+const WARM_UP: u32 = 3;
+
+/// Deliveries of events that wait, against a bare client of the same receiver.
+pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
+    let stage = Stage::start().await?;
+    for number in 0..OUT {
+        let url = format!("{}{QUICK}/{number}", stage.receiver.base());
+        stage.subscribe(&url).await;
+    }
+    let bytes = stage.length_of_a_delivery().await?;
+    let bare = Posts::new(&format!("{}{UNSEEN}", stage.receiver.base()), bytes)?;
+    let cast = ground::cast(&stage.cluster);
+    let ours = async || {
+        stage.receiver.forget().await?;
+        ground::checkpoint(&stage.cluster).await?;
+        let webhooks = stage.cluster.webhooks.first().ok_or("no webhooks")?;
+        webhooks.pause().await;
+        // Sends are quicker: as many deliveries as last for a round or so.
+        let sent = stage.send(settings, Pace::AsAnswered, 4).await;
+        webhooks.resume().await;
+        let deliveries = sent?.acknowledged * OUT as u64;
+        let came = stage.receiver.until(deliveries).await?;
+        Ok(Sample {
+            value: (came.count - 1) as f64 / came.span,
+            calls: came.count,
+            p50: came.p50,
+            p99: came.p99,
+            flaw: (came.count > deliveries).then(|| "more deliveries than events".to_owned()),
+        })
+    };
+    let floor = async || {
+        let load = Load {
+            connections: CONNECTIONS,
+            pace: Pace::AsAnswered,
+            time: settings.time(),
+        };
+        Ok(Sample::rate(&load::run(&bare, load).await?))
+    };
+    let duel = duel::fight(case, settings, &cast, ours, floor).await?;
+    let mut outcome = Outcome::of(case, duel);
+    outcome.notes.push(format!(
+        "{OUT} webhooks; the events wait in the stream when a round begins, so that p50 and p99 \
+         say when the last of them was delivered; floor: {CONNECTIONS} connections, {bytes} bytes"
+    ));
+    Ok(outcome)
+}
+
+/// How long healthy webhooks wait for their first attempt when one of ten is dead, against when
+/// none is.
+pub async fn isolation(case: Case, settings: &Settings) -> Result<Outcome> {
+    let stage = Stage::start().await?;
+    let cast = ground::cast(&stage.cluster);
+    let dead = format!("{}{DEAD}", stage.receiver.base());
+    let healthy = format!("{}{UNSEEN}", stage.receiver.base());
+    let ours = async || stage.delays(settings, &dead).await;
+    let floor = async || stage.delays(settings, &healthy).await;
+    let duel = duel::fight(case, settings, &cast, ours, floor).await?;
+    let mut outcome = Outcome::of(case, duel);
+    outcome.notes.push(format!(
+        "{RATE} messages a second, each to {ISOLATED} webhooks; p99 from a message's time to its \
+         arrival at the healthy ones"
+    ));
+    Ok(outcome)
+}
+
+/// A cluster and a receiver of its webhooks.
+struct Stage {
+    cluster: Cluster,
+    place: Place,
+    receiver: Asked,
+}
+
+impl Stage {
+    async fn start() -> Result<Self> {
+        let plan = Plan {
+            private_receivers: true,
+            ..ground::plan()
+        };
+        let cluster = Cluster::try_start_with(plan).await?;
+        let place = Place::prepare(cluster.http(), cluster.demo()).await;
+        Ok(Self {
+            cluster,
+            place,
+            receiver: Asked::start(&["receiver"]).await?,
+        })
+    }
+
+    /// Makes a webhook that is told of every message; its id.
+    async fn subscribe(&self, url: &str) -> String {
+        let body = json!({ "name": "Bench", "url": url, "events": ["message_posted"] });
+        let call = self.place.rest.post("/v1/webhooks/outgoing").json(&body);
+        let made = call.bearer(&self.place.demo.api_key).send().await;
+        made.expect(201)["data"]["_id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    async fn unsubscribe(&self, id: &str) {
+        let path = format!("/v1/webhooks/outgoing/{id}");
+        let call = self.place.rest.delete(&path);
+        let call = call.bearer(&self.place.demo.api_key);
+        call.send().await.expect(200);
+    }
+
+    async fn length_of_a_delivery(&self) -> Result<usize> {
+        self.receiver.forget().await?;
+        self.place.send_one().await;
+        Ok(self.receiver.until(OUT as u64).await?.bytes)
+    }
+
+    /// Sends for a part of a round.
+    async fn send(&self, settings: &Settings, pace: Pace, part: u32) -> Result<Tally> {
+        let load = Load {
+            connections: CONNECTIONS,
+            pace,
+            time: settings.time() / part,
+        };
+        let tally = load::run(&self.place.sends()?, load).await?;
+        match tally.flaw() {
+            None => Ok(tally),
+            Some(flaw) => Err(flaw.into()),
+        }
+    }
+
+    /// How late deliveries come at healthy webhooks while there is one with this address, too.
+    async fn delays(&self, settings: &Settings, other: &str) -> Result<Sample> {
+        let mut webhooks = vec![self.subscribe(other).await];
+        for number in 1..ISOLATED {
+            let url = format!("{}{QUICK}/{number}", self.receiver.base());
+            webhooks.push(self.subscribe(&url).await);
+        }
+        for _ in 0..WARM_UP {
+            self.send(settings, Pace::PerSecond(RATE), 1).await?;
+        }
+        self.receiver.forget().await?;
+        let tally = self.send(settings, Pace::PerSecond(RATE), 1).await?;
+        let healthy = tally.acknowledged * (ISOLATED as u64 - 1);
+        let came = self.receiver.until(healthy).await?;
+        for webhook in &webhooks {
+            self.unsubscribe(webhook).await;
+        }
+        Ok(Sample {
+            value: came.p99,
+            calls: came.count,
+            p50: came.p50,
+            p99: came.p99,
+            flaw: None,
+        })
+    }
+}
