@@ -155,7 +155,7 @@ impl Source {
     pub async fn pages(&self) -> Pages {
         let rows = rows(
             &self.database,
-            "SELECT payload FROM outbox ORDER BY position",
+            "SELECT payload FROM outbox WHERE position > 0 ORDER BY position",
         );
         let mut pages = Pages::new();
         for row in rows.await {
