@@ -2,7 +2,7 @@
 //!
 //! The table is the truth and stays for a retention; whatever carries events on reads it here.
 
-pub mod sweep;
+mod sweep;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,7 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use tokio::sync::watch;
 
+pub use self::sweep::Sweeper;
 use crate::backlog;
 
 /// How long rows stay at least: a stream that was made anew gets all of them.
@@ -36,7 +37,7 @@ impl Outbox {
     /// has the tables of [`migration`] and of [`crate::cursor`].
     #[must_use]
     pub fn open(database: &Database, service: &'static str, shutdown: &Shutdown) -> Self {
-        sweep::start(database.clone(), shutdown.clone());
+        sweep::start(database, shutdown.clone());
         Self {
             database: database.clone(),
             service,
