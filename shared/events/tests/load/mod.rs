@@ -50,11 +50,9 @@ impl Told {
 
     /// What is `kept` is what they were told, in the order in which each of them wrote.
     pub fn expect_kept(&self, kept: &Pages) {
+        expect_in_order(kept);
         let mut unknown = BTreeSet::new();
         for (key, page) in kept {
-            let number = |what: &String| what.parse::<usize>().expect("a number");
-            let in_order = page.is_sorted_by(|a, b| number(a) < number(b));
-            assert!(in_order, "{key} is not kept in its order: {page:?}");
             unknown.extend(page.iter().map(|what| (key.clone(), what.clone())));
         }
         let lost: Vec<_> = self.committed.difference(&unknown).collect();
@@ -218,6 +216,15 @@ impl Writer {
         }
         self.source.outbox.announce();
         Fate::Committed
+    }
+}
+
+/// Events of each key are kept in the order in which their writer numbered them.
+pub fn expect_in_order(kept: &Pages) {
+    for (key, page) in kept {
+        let number = |what: &String| what.parse::<usize>().expect("a number");
+        let in_order = page.is_sorted_by(|a, b| number(a) < number(b));
+        assert!(in_order, "{key} is not kept in its order: {page:?}");
     }
 }
 
