@@ -15,7 +15,6 @@
 //! * [`webhook`]: incoming webhooks, and calls of them
 //! * [`writer`]: writers that repeat each message until it is acknowledged
 //! * [`ledger`]: what messaging has stored, and what must be true of it
-//! * [`chance`]: random moments that can be had again
 //! * [`collector`]: a collector of traces
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +23,6 @@
 )]
 
 pub mod caller;
-pub mod chance;
 pub mod collector;
 pub mod credential;
 pub mod differences;
@@ -43,7 +41,6 @@ pub mod webhook;
 pub mod writer;
 
 pub use caller::Caller;
-pub use chance::Chance;
 pub use credential::Credential;
 pub use differences::Differences;
 pub use envelope::{Family, Refusal};

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use guildhall_testkit::{Cluster, Plan, Platform, Rest};
-use guildhall_tests::{Acknowledged, Chance, Ledger, Outcome, Town, Writers, writer::Effort};
+use guildhall_testkit::{Chance, Cluster, Plan, Platform, Rest};
+use guildhall_tests::{Acknowledged, Ledger, Outcome, Town, Writers, writer::Effort};
 use serde_json::json;
 
 const KILLS: usize = 20;

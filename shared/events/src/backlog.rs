@@ -74,7 +74,9 @@ impl Backlog {
     /// Two looks at an index, however many rows there are.
     async fn of(database: &Database, retention: Retention) -> Result<Self> {
         let abandoned = Timestamp::now().minus(retention.of_events()).as_millis();
-        let done = cursor::slowest(database, abandoned).await?.unwrap_or(0);
+        let cursors = cursor::all(database).await?;
+        let readers = cursors.iter().filter(|it| it.leased_until >= abandoned);
+        let done = readers.map(|it| it.position).min().unwrap_or(0);
         let first = end(database, done, Order::Asc).await?;
         let last = end(database, done, Order::Desc).await?;
         let Some(((first, created_at), (last, _))) = first.zip(last) else {

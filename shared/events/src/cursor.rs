@@ -149,16 +149,15 @@ impl Leases {
 
     /// Takes all that is free, and goes on holding what is held; answers what is held now.
     pub async fn take(&self) -> Result<Vec<Model>> {
+        let has_ended = Expr::col(Column::LeasedUntil).lt(self.now());
+        // Nobody leases for so long: the clock was set back since.
+        let lies_ahead = Expr::col(Column::LeasedUntil).gt(self.now().add(millis(LEASE * 2)));
         let transaction = self.database.begin().await?;
         let taken = Entity::update_many()
             .col_expr(Column::Owner, Expr::val(self.owner.clone()))
             .col_expr(Column::LeasedUntil, self.now().add(millis(LEASE)))
             .filter(Column::Reader.eq(&self.reader))
-            .filter(
-                Column::Owner
-                    .eq(&self.owner)
-                    .or(Expr::col(Column::LeasedUntil).lt(self.now())),
-            )
+            .filter(Column::Owner.eq(&self.owner).or(has_ended).or(lies_ahead))
             .exec_with_returning(&transaction)
             .await
             .map_err(failed)?;
@@ -205,8 +204,7 @@ impl Leases {
     }
 }
 
-/// The position up to which every reader has everything; those that nobody has read for since
-/// `abandoned` are left out. None when there is no reader.
+/// How far each reader has come in each partition.
 ///
 /// # Errors
 /// When the query fails.
@@ -214,13 +212,9 @@ impl Leases {
     clippy::disallowed_methods,
     reason = "a reader reads for all communities"
 )]
-pub(crate) async fn slowest(database: &Database, abandoned: i64) -> Result<Option<i64>> {
-    let cursors = Entity::find()
-        .filter(Column::LeasedUntil.gte(abandoned))
-        .all(database.reader())
-        .await
-        .map_err(failed)?;
-    Ok(cursors.iter().map(|cursor| cursor.position).min())
+pub(crate) async fn all(database: &Database) -> Result<Vec<Model>> {
+    let cursors = Entity::find().all(database.reader()).await;
+    cursors.map_err(failed)
 }
 
 fn millis(duration: Duration) -> i64 {

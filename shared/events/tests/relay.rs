@@ -9,9 +9,11 @@ mod ledger;
 
 use std::time::Duration;
 
-use guildhall_events::{Retention, consumer::parked, local, outbox::sweep};
+use guildhall_events::{Retention, consumer::parked, local, outbox::Sweeper};
+use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Shutdown, Timestamp};
 use guildhall_testkit::Home;
+use prost::Message;
 use tokio::{runtime::Runtime, time::sleep};
 
 use ledger::{Ledger, POISON, Source, rows, run, storage};
@@ -161,6 +163,25 @@ async fn an_event_whose_transaction_ends_late_is_not_lost() {
     assert_eq!(ledger.pages_of(all).await["late"], ["0"]);
 }
 
+async fn left(source: &Source) -> usize {
+    rows(&source.database, "SELECT 1 FROM outbox").await.len()
+}
+
+/// A reader that has come nowhere yet.
+async fn is_stuck(source: &Source, ledger: &Ledger, shutdown: &Shutdown) {
+    ledger.away(true);
+    local::connect(&source.outbox, &ledger.consumer, shutdown);
+    while leased_until(source).await == 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn leased_until(source: &Source) -> i64 {
+    let leased = "SELECT coalesce(min(leased_until), 0) FROM event_cursors";
+    let row = &rows(&source.database, leased).await[0];
+    row.try_get_by_index(0).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_forgets_what_is_old_once_everybody_has_it() {
     let (_home, source, mut ledger, shutdown) = house().await;
@@ -169,27 +190,111 @@ async fn the_outbox_forgets_what_is_old_once_everybody_has_it() {
     source.post("old", &texts).await;
     run(&source.database, "UPDATE outbox SET created_at = 0").await;
     source.post("new", &["0"]).await;
-    let sweep = async |source: &Source| {
-        while sweep::step(&source.database, Retention::default(), Timestamp::now())
-            .await
-            .unwrap()
-        {}
-        rows(&source.database, "SELECT 1 FROM outbox").await.len()
-    };
-    // A reader that has come nowhere yet.
-    ledger.away(true);
-    local::connect(&source.outbox, &ledger.consumer, &shutdown);
-    while rows(&source.database, "SELECT 1 FROM event_cursors")
-        .await
-        .is_empty()
-    {
-        sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(sweep(&source).await, 1201);
+    is_stuck(&source, &ledger, &shutdown).await;
+    let mut sweeper = Sweeper::of(&source.database, Retention::default());
+    sweeper.round(Timestamp::now()).await.unwrap();
+    assert_eq!(left(&source).await, 1201);
     ledger.away(false);
     ledger.pages_of(1201).await;
     shutdown.start();
-    while sweep(&source).await != 1 {
+    while left(&source).await != 1 {
+        sweeper.round(Timestamp::now()).await.unwrap();
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_days_ahead_does_not_sweep_what_nobody_has_read() {
+    let (_home, source, mut ledger, shutdown) = house().await;
+    source.post("key", &["0", "1", "2"]).await;
+    is_stuck(&source, &ledger, &shutdown).await;
+    let mut sweeper = Sweeper::of(&source.database, Retention::default());
+    let ahead = Timestamp::now().plus(3 * Retention::default().of_events());
+    for _ in 0..3 {
+        let until = leased_until(&source).await;
+        sweeper.round(ahead).await.unwrap();
+        while leased_until(&source).await == until {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    ledger.away(false);
+    assert_eq!(ledger.pages_of(3).await["key"], numbers(0..3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_unread_when_all_was_switched_off_is_read_days_later() {
+    let (home, source, ledger, shutdown) = house().await;
+    source.post("key", &["0", "1", "2"]).await;
+    is_stuck(&source, &ledger, &shutdown).await;
+    shutdown.start();
+    while leased_until(&source).await != 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    run(&source.database, "UPDATE outbox SET created_at = 0").await;
+
+    let (source, shutdown) = (Source::open(&storage(&home)).await, Shutdown::default());
+    Sweeper::of(&source.database, Retention::default())
+        .round(Timestamp::now())
+        .await
+        .unwrap();
+    let mut ledger = Ledger::open(&storage(&home), &shutdown).await;
+    local::connect(&source.outbox, &ledger.consumer, &shutdown);
+    assert_eq!(ledger.pages_of(3).await["key"], numbers(0..3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_never_comes_again_does_not_hold_up_the_sweeper() {
+    let (_home, source, ledger, shutdown) = house().await;
+    source.post("key", &["0", "1", "2"]).await;
+    is_stuck(&source, &ledger, &shutdown).await;
+    shutdown.start();
+    while leased_until(&source).await != 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    run(&source.database, "UPDATE outbox SET created_at = 0").await;
+    let mut sweeper = Sweeper::of(&source.database, Retention::default());
+    sweeper.round(Timestamp::now()).await.unwrap();
+    assert_eq!(left(&source).await, 3, "it may still come");
+    sweeper.round(Timestamp::now()).await.unwrap();
+    assert_eq!(left(&source).await, 0);
+}
+
+/// Its owner was killed, and then the database's clock was set back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_lies_in_the_future_is_none() {
+    let (_home, source, mut ledger, shutdown) = house().await;
+    is_stuck(&source, &ledger, &shutdown).await;
+    shutdown.start();
+    while leased_until(&source).await != 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let ahead = Timestamp::now().plus(Duration::from_secs(2 * 3600));
+    let lease = format!(
+        "UPDATE event_cursors SET owner = 'gone', leased_until = {}",
+        ahead.as_millis()
+    );
+    run(&source.database, &lease).await;
+    ledger.away(false);
+    local::connect(&source.outbox, &ledger.consumer, &Shutdown::default());
+    source.post("key", &["0"]).await;
+    assert_eq!(ledger.pages_of(1).await["key"], ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_ten_times_is_handled_once() {
+    let (_home, source, mut ledger, shutdown) = house().await;
+    source.post("ann", &["0"]).await;
+    let payload = rows(&source.database, "SELECT payload FROM outbox").await;
+    let payload: Vec<u8> = payload[0].try_get_by_index(0).unwrap();
+    let event = Event::decode(payload.as_slice()).unwrap();
+    // At once, again, and from the outbox after all.
+    ledger
+        .consumer
+        .handle(&vec![event.clone(); 8])
+        .await
+        .unwrap();
+    ledger.consumer.handle(&[event]).await.unwrap();
+    local::connect(&source.outbox, &ledger.consumer, &shutdown);
+    source.post("ann", &["1"]).await;
+    assert_eq!(ledger.pages_of(2).await["ann"], numbers(0..2));
 }

@@ -9,6 +9,7 @@
 //! * [`receiver`]: a receiver of webhooks that answers what it is told to
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
+//! * [`Chance`]: random moments that can be had again
 //! * [`grpc`]: calls of the services
 //! * [`secret`]: what no log may show; every process's log is searched for it
 //!
@@ -20,6 +21,7 @@
 )]
 
 mod account;
+mod chance;
 pub mod cluster;
 pub mod demo;
 mod folder;
@@ -40,6 +42,7 @@ mod service;
 pub mod smtp;
 pub mod stack;
 
+pub use chance::Chance;
 pub use cluster::{Cluster, Plan};
 pub use demo::{Community, Demo};
 pub use home::Home;

@@ -251,7 +251,7 @@ async fn state(pid: u32) -> String {
 }
 
 /// The processes that `parent` has started and that still run.
-async fn children(parent: u32) -> Vec<u32> {
+pub(crate) async fn children(parent: u32) -> Vec<u32> {
     let processes = ps(&["-A", "-o", "pid=,ppid="]).await;
     let child = |line: &str| {
         let (pid, of) = line.trim().split_once(char::is_whitespace)?;

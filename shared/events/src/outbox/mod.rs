@@ -2,7 +2,7 @@
 //!
 //! The table is the truth and stays for a retention; whatever carries events on reads it here.
 
-pub mod sweep;
+mod sweep;
 
 use guildhall_data::{CommunityId, Database, EventId, FileTransaction, Tenant, failed};
 use guildhall_proto::events::v1::{Event, event::Payload};
@@ -11,6 +11,7 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use tokio::sync::watch;
 
+pub use self::sweep::Sweeper;
 use crate::{backlog, retention::Retention};
 
 /// Order holds inside a partition.

@@ -1,6 +1,6 @@
 //! A bounded outbox: what is older than the retention goes, once every reader has it.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use guildhall_data::{Database, failed};
 use guildhall_runtime::{Result, Shutdown, Timestamp};
@@ -8,7 +8,10 @@ use sea_orm::{ExprTrait, QueryOrder, QuerySelect, entity::prelude::*};
 use tokio::time::sleep;
 
 use super::entity::{Column, Entity};
-use crate::{cursor, retention::Retention};
+use crate::{
+    cursor::{self, entity::Model as Cursor},
+    retention::Retention,
+};
 
 /// Rows that one step deletes at most.
 const STEP: u64 = 500;
@@ -17,16 +20,10 @@ const REST: Duration = Duration::from_secs(60);
 
 /// Sweeps again and again until `shutdown`.
 pub(super) async fn run(database: Database, retention: Retention, shutdown: Shutdown) {
+    let mut sweeper = Sweeper::of(&database, retention);
     loop {
-        match step(&database, retention, Timestamp::now()).await {
-            Ok(true) => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(?error, "cannot sweep old events, trying again later");
-            }
+        if let Err(error) = sweeper.round(Timestamp::now()).await {
+            tracing::warn!(?error, "cannot sweep old events, trying again later");
         }
         tokio::select! {
             () = sleep(REST) => {}
@@ -35,16 +32,59 @@ pub(super) async fn run(database: Database, retention: Retention, shutdown: Shut
     }
 }
 
-/// One step; says whether there may be more.
+/// Sweeps an outbox, in rounds with a rest in between.
 ///
-/// # Errors
-/// When the database fails; the next step tries again.
+/// A reader without a lease for the retention is not waited for. By the clock alone that could be
+/// any of them, after a jump or a night with everything off: so it must have had none for a round.
+#[derive(Debug)]
+pub struct Sweeper {
+    database: Database,
+    retention: Retention,
+    /// The readers that had no lease in the last round, as they were.
+    lapsed: HashSet<Lapsed>,
+}
+
+/// Reader, partition, and until when somebody read.
+type Lapsed = (String, i16, i64);
+
+impl Sweeper {
+    /// A sweeper that has not looked at any reader yet.
+    #[must_use]
+    pub fn of(database: &Database, retention: Retention) -> Self {
+        Self {
+            database: database.clone(),
+            retention,
+            lapsed: HashSet::new(),
+        }
+    }
+
+    /// Deletes all that every reader has, and that at `now` is older than the retention.
+    ///
+    /// # Errors
+    /// When the database fails; the next round tries again.
+    pub async fn round(&mut self, now: Timestamp) -> Result<()> {
+        let horizon = now.minus(self.retention.of_events()).as_millis();
+        let cursors = cursor::all(&self.database).await?;
+        let lapsed = cursors.iter().filter(|it| it.leased_until < horizon);
+        let lapsed: HashSet<_> = lapsed.map(as_it_is).collect();
+        let gone: HashSet<_> = lapsed.intersection(&self.lapsed).collect();
+        let readers = cursors.iter().filter(|it| !gone.contains(&as_it_is(it)));
+        let everybody_has = readers.map(|it| it.position).min().unwrap_or(i64::MAX);
+        self.lapsed = lapsed;
+        while step(&self.database, horizon, everybody_has).await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+}
+
+fn as_it_is(cursor: &Cursor) -> Lapsed {
+    (cursor.reader.clone(), cursor.partition, cursor.leased_until)
+}
+
+/// One step; says whether there may be more.
 #[expect(clippy::disallowed_methods, reason = "expiry knows no community")]
-pub async fn step(database: &Database, retention: Retention, now: Timestamp) -> Result<bool> {
-    let horizon = now.minus(retention.of_events()).as_millis();
-    let everybody_has = cursor::slowest(database, horizon)
-        .await?
-        .unwrap_or(i64::MAX);
+async fn step(database: &Database, horizon: i64, everybody_has: i64) -> Result<bool> {
     let old = Column::CreatedAt.lte(horizon);
     let old = old.and(Column::Position.lte(everybody_has));
     let last = Entity::find()

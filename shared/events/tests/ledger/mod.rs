@@ -22,6 +22,7 @@ use guildhall_events::{
 use guildhall_proto::events::v1::{Event, ReactionAdded, event::Payload};
 use guildhall_runtime::{Error, Reason, Result, Shutdown, Timestamp};
 use guildhall_testkit::Home;
+use prost::Message;
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait as migration, prelude::*};
 use tokio::{sync::watch, time::timeout};
@@ -79,7 +80,11 @@ pub fn storage(home: &Home) -> Storage {
     })
 }
 
+/// What happened under each key, in its order.
+pub type Pages = BTreeMap<String, Vec<String>>;
+
 /// A service whose causes are nothing but their events.
+#[derive(Clone)]
 pub struct Source {
     pub database: Database,
     pub outbox: Outbox,
@@ -104,6 +109,16 @@ impl Source {
 
     /// Writes events of a key in a transaction.
     pub async fn write(&self, transaction: &Transaction, key: &str, what: &[&str]) {
+        self.try_write(transaction, key, what).await.unwrap();
+    }
+
+    /// The same where it may fail.
+    pub async fn try_write(
+        &self,
+        transaction: &Transaction,
+        key: &str,
+        what: &[&str],
+    ) -> Result<()> {
         let event = |what: &&str| NewEvent {
             community: self.community,
             actor: String::new(),
@@ -116,7 +131,7 @@ impl Source {
             }),
         };
         let events = what.iter().map(event).collect();
-        outbox::append(transaction, events).await.unwrap();
+        outbox::append(transaction, events).await
     }
 
     pub async fn commit(&self, transaction: Transaction) {
@@ -133,21 +148,46 @@ impl Source {
 
     /// Lets other processes take over at once, as if this one's leases had run out.
     pub async fn end_leases(&self) {
-        run(&self.database, "UPDATE event_cursors SET leased_until = 0").await;
+        end_leases(&self.database).await;
     }
+
+    /// All that is in its outbox, by key: what was committed.
+    pub async fn pages(&self) -> Pages {
+        let rows = rows(
+            &self.database,
+            "SELECT payload FROM outbox WHERE position > 0 ORDER BY position",
+        );
+        let mut pages = Pages::new();
+        for row in rows.await {
+            let payload: Vec<u8> = row.try_get_by_index(0).unwrap();
+            let event = Event::decode(payload.as_slice()).unwrap();
+            let what = what(&event).unwrap().to_owned();
+            pages.entry(event.partition_key).or_default().push(what);
+        }
+        pages
+    }
+}
+
+fn what(event: &Event) -> Result<&str> {
+    let Some(Payload::ReactionAdded(added)) = &event.payload else {
+        return Err(Error::bug("not one of ours"));
+    };
+    Ok(&added.emoji)
 }
 
 /// A service that writes down what it hears of.
 pub struct Ledger {
     pub database: Database,
     pub consumer: Consumer<Scribe>,
-    changes: watch::Receiver<()>,
+    /// How often it was told that effects are committed.
+    changes: watch::Receiver<usize>,
     is_away: Arc<AtomicBool>,
     is_cured: Arc<AtomicBool>,
 }
 
 pub struct Scribe {
-    changes: watch::Sender<()>,
+    changes: watch::Sender<usize>,
+    then: fn(),
     is_away: Arc<AtomicBool>,
     is_cured: Arc<AtomicBool>,
 }
@@ -162,42 +202,48 @@ impl Handler for Scribe {
             return Err(Error::unavailable(Reason::Unreachable, "away"));
         }
         let effect = |event: &&Event| {
-            let Some(Payload::ReactionAdded(added)) = &event.payload else {
-                return Err(Error::bug("not one of ours"));
-            };
-            if added.emoji == POISON && !self.is_cured.load(Ordering::Relaxed) {
+            let what = what(event)?;
+            if what == POISON && !self.is_cured.load(Ordering::Relaxed) {
                 return Err(Error::bug("poison"));
             }
-            Ok(Some((event.partition_key.clone(), added.emoji.clone())))
+            Ok(Some((event.partition_key.clone(), what.to_owned())))
         };
         Ok(events.iter().map(effect).collect())
     }
 
     async fn apply(&self, transaction: &Transaction, effects: Vec<Self::Effect>) -> Result<()> {
-        for (key, what) in effects {
-            let backend = transaction.get_database_backend();
-            let insert = "INSERT INTO ledger (partition_key, what) VALUES ($1, $2)";
-            let insert = Statement::from_sql_and_values(backend, insert, [key.into(), what.into()]);
-            let done = transaction.execute_raw(insert).await;
-            done.map_err(guildhall_data::failed)?;
-        }
-        Ok(())
+        let backend = transaction.get_database_backend();
+        let places = (0..effects.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2));
+        let places = places.collect::<Vec<_>>().join(", ");
+        let insert = format!("INSERT INTO ledger (partition_key, what) VALUES {places}");
+        let values = effects.into_iter().flat_map(|(key, what)| [key, what]);
+        let values: Vec<_> = values.map(Into::into).collect();
+        let insert = Statement::from_sql_and_values(backend, insert, values);
+        let done = transaction.execute_raw(insert).await;
+        done.map(drop).map_err(guildhall_data::failed)
     }
 
     fn applied(&self, (): ()) {
-        self.changes.send_replace(());
+        (self.then)();
+        self.changes.send_modify(|times| *times += 1);
     }
 }
 
 impl Ledger {
     pub async fn open(storage: &Storage, shutdown: &Shutdown) -> Self {
+        Self::open_and_then(storage, shutdown, || ()).await
+    }
+
+    /// One that does something when its effects are committed.
+    pub async fn open_and_then(storage: &Storage, shutdown: &Shutdown, then: fn()) -> Self {
         let database = Database::open::<Subscriber>(storage, "ledger")
             .await
             .unwrap();
-        let (sender, changes) = watch::channel(());
+        let (sender, changes) = watch::channel(0);
         let (is_away, is_cured) = (Arc::default(), Arc::default());
         let scribe = Scribe {
             changes: sender,
+            then,
             is_away: Arc::clone(&is_away),
             is_cured: Arc::clone(&is_cured),
         };
@@ -226,13 +272,18 @@ impl Ledger {
         self.is_cured.store(true, Ordering::Relaxed);
     }
 
+    /// How often it was told that its effects are committed.
+    pub fn times_told(&self) -> usize {
+        *self.changes.borrow()
+    }
+
     /// All that it wrote down, by key.
-    pub async fn pages(&self) -> BTreeMap<String, Vec<String>> {
+    pub async fn pages(&self) -> Pages {
         let rows = rows(
             &self.database,
             "SELECT partition_key, what FROM ledger ORDER BY position",
         );
-        let mut pages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut pages = Pages::new();
         for row in rows.await {
             let key: String = row.try_get_by_index(0).unwrap();
             pages
@@ -249,7 +300,7 @@ impl Ledger {
     }
 
     /// Waits until it has written down so many events, and answers them by key.
-    pub async fn pages_of(&mut self, count: usize) -> BTreeMap<String, Vec<String>> {
+    pub async fn pages_of(&mut self, count: usize) -> Pages {
         let reached = async {
             loop {
                 let pages = self.pages().await;
@@ -263,6 +314,11 @@ impl Ledger {
         let reached = timeout(LONG, reached).await;
         reached.expect("not everything has arrived")
     }
+}
+
+/// Lets other processes take over at once what is read for this database.
+pub async fn end_leases(database: &Database) {
+    run(database, "UPDATE event_cursors SET leased_until = 0").await;
 }
 
 pub async fn run(database: &Database, sql: &str) {

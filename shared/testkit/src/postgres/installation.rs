@@ -74,10 +74,15 @@ impl Installation {
             }
         }
         command.current_dir(folder.path()).stdin(Stdio::null());
-        if let Some(account) = self.account {
-            account.run(&mut command);
-        }
+        self.run(&mut command);
         command
+    }
+
+    /// Lets another program run as the account.
+    pub(crate) fn run(&self, command: &mut Command) {
+        if let Some(account) = self.account {
+            account.run(command);
+        }
     }
 
     /// Gives a file to the account.

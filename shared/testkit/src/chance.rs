@@ -34,6 +34,12 @@ impl Chance {
         Duration::from_micros(self.next() % limit)
     }
 
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        let limit = u64::try_from(limit).expect("a number");
+        usize::try_from(self.next() % limit).expect("a smaller number")
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
