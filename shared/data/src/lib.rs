@@ -8,7 +8,7 @@
 //! * [`group_commit`]: writes that arrive together go to disk together
 //! * [`idempotency`]: the same key answers the same
 //! * [`seal`]: secrets at rest
-//! * [`sweep`]: bounded tables
+//! * [`sweep`]: bounded tables; [`statistics`]: what the planner knows of those that grow
 //! * `metrics`: what all this counts of itself
 
 pub mod database;
@@ -18,6 +18,7 @@ pub mod idempotency;
 mod metrics;
 pub mod page;
 pub mod seal;
+pub mod statistics;
 pub mod storage;
 pub mod sweep;
 pub mod tenancy;
