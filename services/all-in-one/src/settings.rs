@@ -92,7 +92,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off",
+        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off,rustls_platform_verifier=off",
         global = true
     )]
     pub log: String,

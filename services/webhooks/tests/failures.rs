@@ -18,6 +18,7 @@ use guildhall_runtime::Timestamp;
 use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::store::{deliveries, outgoing};
 use sea_orm::entity::prelude::*;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 fn is(status: DeliveryStatus) -> impl Fn(&Delivery) -> bool {
     move |delivery| delivery.status() == status
@@ -160,6 +161,34 @@ async fn ten_megabytes_of_answer_are_a_success_of_which_a_kibibyte_is_kept() {
         .unwrap();
     assert_eq!(stored.id.to_string(), delivered.id);
     assert_eq!(stored.response_body.unwrap().len(), 1024);
+}
+
+#[tokio::test]
+async fn receivers_that_answer_without_an_end_cost_the_process_nothing() {
+    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let replica = world.replica(timing(&[])).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endless = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1024);
+            tokio::spawn(async move { while stream.write_all(&interim).await.is_ok() {} });
+        }
+    });
+    let mut floods = Vec::new();
+    for number in 0..8 {
+        floods.push(replica.webhook(format!("{endless}/{number}")).await.0);
+    }
+    let (healthy, _) = replica.webhook(receiver.url("hook")).await;
+    replica.hear(&[world.message("Hi")]).await;
+    receiver.call().await;
+    replica.newest(&healthy, is(DeliveryStatus::Success)).await;
+    for flood in &floods {
+        let failed = replica.newest(flood, is(DeliveryStatus::Failed)).await;
+        assert!(failed.error.contains("too long"), "{failed:?}");
+        assert!(failed.duration_ms < 1_500, "{failed:?}");
+    }
 }
 
 #[tokio::test]

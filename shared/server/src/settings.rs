@@ -61,7 +61,7 @@ pub struct ProcessSettings {
     #[arg(
         long,
         env = "GUILDHALL_LOG",
-        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off",
+        default_value = "info,sea_orm_migration=warn,sqlx=error,async_nats=off,rustls_platform_verifier=off",
         value_name = "FILTER"
     )]
     pub log: String,

@@ -6,7 +6,6 @@
 
 use std::net::SocketAddr;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
 use crate::domain::{outgoing::address_of, public_net::is_public};
@@ -54,7 +53,11 @@ impl Reach {
         }
     }
 
-    fn filter(self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+    /// The addresses that a connection may be made to.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(super) fn filter(self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
         let within = match self {
             Self::Anywhere => found,
             Self::Public => {
@@ -66,17 +69,6 @@ impl Reach {
             return Err(NotPublic);
         }
         Ok(within)
-    }
-}
-
-impl Resolve for Reach {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = *self;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses: Addrs = Box::new(reach.filter(found.collect())?.into_iter());
-            Ok(addresses)
-        })
     }
 }
 

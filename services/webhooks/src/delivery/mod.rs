@@ -4,7 +4,7 @@
 //! * `endpoint`: claims what is due for one webhook and attempts it, a few at a time
 //! * `health`: how many that are; `places`: how many there are in all
 //! * `receiver`: where deliveries of a webhook go, and with which secrets
-//! * `sender`: one attempt; `address`: where none may go
+//! * `sender`: one attempt; `line`: the connection for it; `address`: where none may go
 //! * `disable`: what happens to webhooks whose receivers are gone
 
 mod address;
@@ -12,6 +12,7 @@ mod disable;
 mod dispatcher;
 mod endpoint;
 mod health;
+mod line;
 mod places;
 mod receiver;
 mod sender;

@@ -2,18 +2,23 @@
 
 use std::{
     error::Error as _,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use guildhall_runtime::{Error, Result, Timestamp};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use reqwest::{Client, Response, redirect::Policy, retry};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::{TokioExecutor, TokioTimer},
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     address::{NotPublic, Reach},
+    line::{self, Connector},
     receiver::Receiver,
 };
 use crate::{
@@ -27,9 +32,12 @@ const MAX_BODY: usize = 1024;
 const BODY: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(15);
+/// How much of an answer is looked at in one go.
+const BUFFER: usize = 64 * 1024;
 /// The longest description of a failure, in characters.
 const MAX_ERROR: usize = 255;
-const USER_AGENT: &str = concat!("Guildhall-Webhooks/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("Guildhall-Webhooks/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// What an attempt came to.
@@ -50,7 +58,7 @@ pub struct Attempt {
 /// Makes attempts. Redirects are not followed, and no proxy of the environment is used.
 #[derive(Debug)]
 pub struct Sender {
-    client: Client,
+    client: Client<Connector, Full<Bytes>>,
     reach: Reach,
     patience: Duration,
 }
@@ -61,18 +69,11 @@ impl Sender {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(reach: Reach, patience: Duration) -> Result<Self> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .dns_resolver(Arc::new(reach))
-            // A receiver that stalls one exchange must not stall others of its connection.
-            .http1_only()
+        let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
-            .build()
-            .map_err(Error::internal)?;
+            .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(BUFFER)
+            .build(line::connector(reach)?);
         Ok(Self {
             client,
             reach,
@@ -104,7 +105,7 @@ impl Sender {
         receiver: &Receiver,
         delivery: &deliveries::Model,
         deadline: Instant,
-    ) -> Result<Response, String> {
+    ) -> Result<Response<Incoming>, String> {
         self.reach
             .check(&receiver.url)
             .map_err(|error| error.to_string())?;
@@ -112,9 +113,12 @@ impl Sender {
             error.log();
             "the delivery could not be written".to_owned()
         })?;
-        let request = self.client.post(receiver.url.clone());
-        let answer = request.headers(headers).body(body).send();
-        match timeout_at(deadline, answer).await {
+        let uri = Uri::try_from(receiver.url.as_str());
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.map_err(|_| "the url cannot be called".to_owned())?;
+        *request.headers_mut() = headers;
+        match timeout_at(deadline, self.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| described(&error)),
             Err(_) => Err(format!("no answer within {:?}", self.patience)),
         }
@@ -134,6 +138,7 @@ fn letter(receiver: &Receiver, delivery: &deliveries::Model) -> Result<(HeaderMa
     let event_time = Timestamp::from_millis(delivery.event_time).to_iso();
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::USER_AGENT, USER_AGENT);
     let ours = [
         ("x-event", HeaderValue::from_static(delivery.event.name())),
         ("x-event-id", id.clone()),
@@ -160,7 +165,7 @@ fn value(text: &str) -> Result<HeaderValue> {
 }
 
 /// What an answer means, with the beginning of its body.
-async fn judged(response: Response, deadline: Instant) -> Attempt {
+async fn judged(response: Response<Incoming>, deadline: Instant) -> Attempt {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|value| value.to_str().ok());
@@ -181,9 +186,10 @@ async fn judged(response: Response, deadline: Instant) -> Attempt {
 }
 
 /// As much of the body as is kept and comes in time. The connection of a longer one is given up.
-async fn beginning(mut response: Response, deadline: Instant) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await {
+async fn beginning(response: Response<Incoming>, deadline: Instant) -> Vec<u8> {
+    let (mut answer, mut body) = (response.into_body(), Vec::new());
+    while let Ok(Some(Ok(frame))) = timeout_at(deadline, answer.frame()).await {
+        let chunk = frame.into_data().unwrap_or_default();
         let room = MAX_BODY - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
@@ -194,7 +200,7 @@ async fn beginning(mut response: Response, deadline: Instant) -> Vec<u8> {
 }
 
 /// Why there was no answer, without the url, which may hold a secret.
-fn described(error: &reqwest::Error) -> String {
+fn described(error: &legacy::Error) -> String {
     let (mut cause, mut next) = (None, error.source());
     while let Some(source) = next {
         if source.is::<NotPublic>() {
