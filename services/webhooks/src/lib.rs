@@ -5,7 +5,7 @@
 //! * [`domain`]: rules that need no I/O
 //! * `prepare`: from events to deliveries, with [`subscriptions`] and the [`directory`]
 //! * [`delivery`]: from deliveries to receivers; `letters`: what admins are written
-//! * `entrance`: webhooks by address, remembered for a second, and how often they are called
+//! * `entrance`: what a call from outside meets, and how often it comes
 //! * [`store`]: entities and queries
 //! * [`events`]: what the rest of the platform is told, and what is done on its events
 //! * [`present`]: how stored records are shown in answers
@@ -30,7 +30,8 @@ pub mod subscriptions;
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{
-    CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, sweep,
+    CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, statistics,
+    sweep,
 };
 use guildhall_events::{
     Consumer, Outbox, Retention, Signals,
@@ -49,7 +50,6 @@ use crate::{
     events::Subscriber,
     letters::Letters,
     store::deliveries,
-    subscriptions::Subscriptions,
 };
 
 /// The services whose events are carried out.
@@ -71,7 +71,6 @@ struct Inner {
     messaging: Peer,
     settings: Settings,
     directory: Arc<Directory>,
-    subscriptions: Arc<Subscriptions>,
     dispatcher: Dispatcher,
     mailer: Mailer,
     outbox: Outbox,
@@ -144,22 +143,14 @@ impl Webhooks {
     ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, "webhooks").await?;
         sweep_expired(&database, shutdown);
+        statistics::keep::<deliveries::Entity>(&database, shutdown);
         let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
-        let subscriptions = Arc::new(Subscriptions::new(database.clone()));
         let reach = Reach::allowing_private(settings.allow_private);
         let directory = Arc::new(Directory::new(peers.identity, &signals));
         let mailer = Mailer::start(database.clone(), peers.mail, shutdown.clone());
         let letters = Letters::new(&directory, &mailer);
-        let dispatcher = Dispatcher::start(
-            &database,
-            &sealer,
-            &subscriptions,
-            letters,
-            reach,
-            timing,
-            shutdown,
-        )
-        .await?;
+        let dispatcher =
+            Dispatcher::start(&database, &sealer, letters, reach, timing, shutdown).await?;
         let inner = Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
             entrance: Entrance::default(),
@@ -168,7 +159,6 @@ impl Webhooks {
             directory,
             mailer,
             sealer,
-            subscriptions,
             dispatcher,
             database,
             signals,

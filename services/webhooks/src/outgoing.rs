@@ -12,12 +12,14 @@ use crate::{
     domain::{EventKind, Mode, outgoing::Change, outgoing::Target, signature::SigningSecret},
     store::{
         deliveries,
-        outgoing::{self, Ids, Model},
+        outgoing::{self, Ids, Model, OldSecret, OldSecrets},
     },
 };
 
 /// How long the old secret signs beside the new one.
 const ROTATION: Duration = Duration::from_secs(24 * 3600);
+/// How many old ones do at once: each is a signature in a header.
+const OLD_SECRETS: usize = 4;
 
 impl Webhooks {
     /// Makes a webhook and records the answer that shows its secret, the only one.
@@ -39,14 +41,13 @@ impl Webhooks {
         let answer = answer(webhook, secret.reveal());
         ticket.record(&transaction, &answer).await?;
         Database::commit(transaction).await?;
-        self.0.subscriptions.forget(community).await;
         Ok(answer)
     }
 
     /// Changes a webhook; with `rotate` it gets a new secret, which is in this answer alone.
     ///
     /// # Errors
-    /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`check`] says.
+    /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`check`] and [`replace_secret`] say.
     pub(crate) async fn update_outgoing<A: Message>(
         &self,
         (community, id): (CommunityId, WebhookId),
@@ -61,15 +62,13 @@ impl Webhooks {
         apply(&mut webhook, change, &self.0.sealer)?;
         if let Some(secret) = &secret {
             let sealed = self.0.sealer.seal(secret.as_bytes())?;
-            webhook.old_secret = Some(std::mem::replace(&mut webhook.secret, sealed));
-            webhook.old_secret_until = Some(Timestamp::now().plus(ROTATION).as_millis());
+            replace_secret(&mut webhook, sealed, Timestamp::now())?;
         }
         webhook.updated_at = Timestamp::now().as_millis();
         outgoing::update(&transaction, &webhook).await?;
         let answer = answer(webhook, secret.map(|secret| secret.reveal()));
         ticket.record(&transaction, &answer).await?;
         Database::commit(transaction).await?;
-        self.0.subscriptions.forget(community).await;
         // If it is off now, what waits is given up.
         self.wake([(community, id)]);
         Ok(answer)
@@ -87,7 +86,6 @@ impl Webhooks {
         let transaction = self.0.database.begin().await?;
         outgoing::delete(&transaction, community, id).await?;
         Database::commit(transaction).await?;
-        self.0.subscriptions.forget(community).await;
         self.wake([(community, id)]);
         Ok(())
     }
@@ -138,14 +136,31 @@ fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
         encryption_key: None,
         api_key: None,
         secret,
-        old_secret: None,
-        old_secret_until: None,
+        old_secrets: OldSecrets::default(),
         consecutive_failures: 0,
         failing_since: None,
         disabled_reason: None,
         created_at: now,
         updated_at: now,
     }
+}
+
+/// The secret that a receiver may still have goes on signing, however often it is replaced.
+///
+/// # Errors
+/// WRONG_STATE when it was replaced too often.
+fn replace_secret(webhook: &mut Model, sealed: Vec<u8>, now: Timestamp) -> Result<()> {
+    let old = &mut webhook.old_secrets.0;
+    old.retain(|old| now.as_millis() < old.until);
+    if old.len() >= OLD_SECRETS {
+        let message = format!("The secret was rotated {OLD_SECRETS} times within 24 hours");
+        return Err(Error::new(Reason::WrongState, message));
+    }
+    old.push(OldSecret {
+        sealed: std::mem::replace(&mut webhook.secret, sealed),
+        until: now.plus(ROTATION).as_millis(),
+    });
+    Ok(())
 }
 
 fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {

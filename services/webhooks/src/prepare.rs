@@ -13,7 +13,7 @@ use crate::{
         payload::{self, Person, Story},
     },
     store::deliveries::NewDelivery,
-    subscriptions,
+    subscriptions::{self, Subscription},
 };
 
 /// An event that somebody is told of.
@@ -35,10 +35,14 @@ impl Webhooks {
         &self,
         events: &[&Event],
     ) -> Result<Vec<Result<Option<Vec<NewDelivery>>>>> {
-        let mut told = Vec::with_capacity(events.len());
-        for event in events {
-            told.push(self.told(event).await?);
-        }
+        let stories: Vec<_> = events.iter().map(|event| Story::of(event)).collect();
+        let communities = stories.iter().flatten().flatten().map(|it| it.community);
+        let reader = self.0.database.reader();
+        let subscriptions = subscriptions::of(reader, communities.collect()).await?;
+        let told = events.iter().zip(stories).map(|(event, story)| {
+            Ok(story?.and_then(|story| Told::of(event, story, &subscriptions)))
+        });
+        let told: Vec<Result<Option<Told<'_>>>> = told.collect();
         let mut users: HashMap<_, Vec<_>> = HashMap::new();
         for told in told.iter().flatten().flatten() {
             let of_community = users.entry(told.story.community).or_default();
@@ -60,18 +64,6 @@ impl Webhooks {
         Ok(deliveries.collect())
     }
 
-    /// Who is told of an event; none when nobody is.
-    async fn told<'a>(&self, event: &'a Event) -> Result<Result<Option<Told<'a>>>> {
-        let story = match Story::of(event) {
-            Ok(Some(story)) => story,
-            Ok(None) => return Ok(Ok(None)),
-            Err(error) => return Ok(Err(error)),
-        };
-        let all = self.0.subscriptions.of(story.community).await?;
-        let to: Vec<_> = subscriptions::told(&story, &all).collect();
-        Ok(Ok((!to.is_empty()).then_some(Told { event, story, to })))
-    }
-
     /// What payloads say of a community and some of its users; none when it is gone.
     async fn cast(&self, community: CommunityId, users: Vec<UserId>) -> Result<Option<Cast>> {
         let name = match self.0.directory.name(community).await {
@@ -90,7 +82,17 @@ struct Cast {
     users: HashMap<UserId, Arc<Person>>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    /// Who is told of an event; none when nobody is.
+    fn of(
+        event: &'a Event,
+        story: Story,
+        all: &HashMap<CommunityId, Vec<Subscription>>,
+    ) -> Option<Self> {
+        let to: Vec<_> = subscriptions::told(&story, all.get(&story.community)?).collect();
+        (!to.is_empty()).then_some(Self { event, story, to })
+    }
+
     fn written(&self, cast: &Cast) -> Result<Vec<NewDelivery>> {
         let Self { event, story, to } = self;
         let user = story.user.and_then(|id| cast.users.get(&id));

@@ -1,21 +1,25 @@
 //! Which webhooks are told of what.
 //!
-//! What a community's webhooks want is remembered for less than a second. Admins change it rarely,
-//! and a second is soon enough for a change, in every replica and without anybody telling it.
+//! Nothing of it is remembered: a list that is older than an event may lack a webhook that was made
+//! before it, on another replica.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use guildhall_data::{ChannelId, CommunityId, Database, WebhookId};
-use guildhall_events::coverage::UNCOVERED_LIFE;
-use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_data::{ChannelId, CommunityId, WebhookId};
+use guildhall_runtime::{Result, Timestamp};
+use sea_orm::ConnectionTrait;
 
 use crate::{
     domain::{EventKind, EventKinds, payload::Story},
     store::outgoing,
 };
 
-/// Communities whose webhooks are remembered at most, nearly all of them without any.
-const CAPACITY: u64 = 50_000;
+/// How far the clocks of two hosts may be apart: an event that seems to be so much older than its
+/// webhook is told all the same.
+const CLOCKS: Duration = Duration::from_secs(300);
 
 /// What a webhook wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +39,15 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    fn of(webhook: &outgoing::Model) -> Result<Self> {
+    fn of(webhook: &outgoing::Model, now: Timestamp) -> Result<Self> {
+        // One that lies ahead was written before the clock was set back.
+        let active_since = Timestamp::from_millis(webhook.active_since).min(now);
         Ok(Self {
             webhook: webhook.id,
             kinds: webhook.kinds(),
             channels: webhook.channels()?.into_iter().collect(),
             ignored: webhook.ignored()?.into_iter().collect(),
-            active_since: Timestamp::from_millis(webhook.active_since),
+            active_since: active_since.minus(CLOCKS),
             joins_on_bulk_import: webhook.joins_on_bulk_import,
         })
     }
@@ -73,45 +79,25 @@ pub fn told<'a>(
     })
 }
 
-/// What the enabled webhooks of all communities want.
-#[derive(Debug)]
-pub struct Subscriptions {
-    database: Database,
-    remembered: moka::future::Cache<CommunityId, Arc<[Subscription]>>,
-}
-
-impl Subscriptions {
-    /// The subscriptions in `database`.
-    #[must_use]
-    pub fn new(database: Database) -> Self {
-        let remembered = moka::future::Cache::builder()
-            .max_capacity(CAPACITY)
-            .time_to_live(UNCOVERED_LIFE)
-            .build();
-        Self {
-            database,
-            remembered,
-        }
+/// What the enabled webhooks of communities want now. Events that have arrived before are matched
+/// with it: who was answered that a webhook is on, and then caused one, must find it told.
+///
+/// # Errors
+/// When the query fails.
+pub async fn of(
+    connection: &impl ConnectionTrait,
+    communities: HashSet<CommunityId>,
+) -> Result<HashMap<CommunityId, Vec<Subscription>>> {
+    let now = Timestamp::now();
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for webhook in outgoing::enabled(connection, communities).await? {
+        let subscription = Subscription::of(&webhook, now)?;
+        found
+            .entry(webhook.community_id)
+            .or_default()
+            .push(subscription);
     }
-
-    /// Those of a community.
-    ///
-    /// # Errors
-    /// When the query fails.
-    pub async fn of(&self, community: CommunityId) -> Result<Arc<[Subscription]>> {
-        let look_up = async {
-            let webhooks = outgoing::all(self.database.reader(), community).await?;
-            let enabled = webhooks.iter().filter(|webhook| webhook.enabled);
-            enabled.map(Subscription::of).collect::<Result<_>>()
-        };
-        let found = self.remembered.try_get_with(community, look_up).await;
-        found.map_err(|error: Arc<Error>| Error::clone(&error))
-    }
-
-    /// Forgets those of a community, at once in this process.
-    pub async fn forget(&self, community: CommunityId) {
-        self.remembered.invalidate(&community).await;
-    }
+    Ok(found)
 }
 
 #[cfg(test)]

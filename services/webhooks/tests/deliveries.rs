@@ -103,25 +103,32 @@ async fn an_encrypted_body_is_signed_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn while_a_secret_is_rotated_both_sign() {
+async fn a_secret_goes_on_signing_however_often_it_is_rotated() {
     let (world, receiver) = (World::new().await, Receiver::start().await);
     let replica = world.replica(timing(&[])).await;
-    let (id, old) = replica.webhook(receiver.url("hook")).await;
-    let rotated = replica.signed(UpdateOutgoingWebhookRequest {
-        id,
-        rotate_secret: true,
-        ..UpdateOutgoingWebhookRequest::default()
-    });
-    let rotated = replica.client().update_outgoing_webhook(rotated).await;
-    let new = rotated.unwrap().into_inner().secret;
-    assert_ne!(old, new);
-    replica.hear(&[world.message("Hi")]).await;
-    let call = receiver.call().await;
-    for secret in [old, new] {
-        let library = Webhook::new(&secret).unwrap();
-        library.verify(&call.body, &call.headers).unwrap();
+    let (id, first) = replica.webhook(receiver.url("hook")).await;
+    let rotate = async || {
+        let rotated = replica.signed(UpdateOutgoingWebhookRequest {
+            id: id.clone(),
+            rotate_secret: true,
+            ..UpdateOutgoingWebhookRequest::default()
+        });
+        let rotated = replica.client().update_outgoing_webhook(rotated).await;
+        rotated.map(|rotated| rotated.into_inner().secret)
+    };
+    let mut secrets = vec![first];
+    for signatures in 2..=5 {
+        secrets.push(rotate().await.unwrap());
+        replica.hear(&[world.message("Hi")]).await;
+        let call = receiver.call().await;
+        for secret in &secrets {
+            let library = Webhook::new(secret).unwrap();
+            library.verify(&call.body, &call.headers).unwrap();
+        }
+        let signed = call.header("webhook-signature").split(' ').count();
+        assert_eq!(signed, signatures);
     }
-    assert_eq!(call.header("webhook-signature").split(' ').count(), 2);
+    assert_eq!(reason(rotate().await), Reason::WrongState);
 }
 
 #[tokio::test]

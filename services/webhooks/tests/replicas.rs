@@ -13,9 +13,12 @@ use std::{
 
 use fixture::{World, timing};
 use futures::StreamExt;
+use guildhall_data::Database;
 use guildhall_proto::webhooks::v1::DeliveryStatus;
+use guildhall_runtime::Timestamp;
 use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::delivery::Timing;
+use sea_orm::ConnectionTrait;
 
 #[tokio::test]
 async fn dead_endpoints_do_not_delay_a_healthy_one() {
@@ -64,6 +67,41 @@ async fn two_processes_deliver_each_event_once() {
     let delivered = |delivery: &_| status(delivery) == DeliveryStatus::Success;
     replicas[1].newest(&id, delivered).await;
     assert!(receiver.is_quiet().await);
+}
+
+#[tokio::test]
+async fn who_is_made_or_changed_elsewhere_is_told_of_the_next_event() {
+    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let [hearing, other] = [
+        world.replica(timing(&[])).await,
+        world.replica(timing(&[])).await,
+    ];
+    // It has looked who wants to be told.
+    assert_eq!(hearing.hear(&[world.message("Nobody is told")]).await, 0);
+    other.webhook(receiver.url("hook")).await;
+    assert_eq!(hearing.hear(&[world.message("One is")]).await, 1);
+    receiver.call().await;
+}
+
+#[tokio::test]
+async fn clocks_that_are_apart_cost_no_event() {
+    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let replica = world.replica(timing(&[])).await;
+    replica.webhook(receiver.url("hook")).await;
+    // The clock of whoever posts is behind; then ours is set back.
+    let mut behind = world.message("Behind");
+    let minute = Duration::from_secs(60);
+    behind.time = Some(Timestamp::now().minus(minute).into());
+    assert_eq!(replica.hear(&[behind]).await, 1);
+    let ahead = "UPDATE outgoing_webhooks SET active_since = active_since + 86400000";
+    let transaction = world.database.begin().await.unwrap();
+    transaction.execute_unprepared(ahead).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+    assert_eq!(replica.hear(&[world.message("Now")]).await, 1);
+    // What happened well before is still not told.
+    let mut before = world.message("Before");
+    before.time = Some(Timestamp::now().minus(60 * minute).into());
+    assert_eq!(replica.hear(&[before]).await, 0);
 }
 
 fn status(delivery: &guildhall_proto::webhooks::v1::Delivery) -> DeliveryStatus {

@@ -20,7 +20,6 @@ impl Dispatch {
             self.letters.queue(&transaction, letter).await?;
         }
         Database::commit(transaction).await?;
-        self.subscriptions.forget(community).await;
         if was_enabled {
             self.letters.wake();
             log(webhook, reason);

@@ -20,7 +20,6 @@ use crate::{
         due::{self, Claims},
         outcomes::Outcomes,
     },
-    subscriptions::Subscriptions,
 };
 
 /// Endpoints that run at a time at most; what is beyond is found again.
@@ -41,7 +40,6 @@ pub struct Dispatcher(Arc<Dispatch>);
 pub(super) struct Dispatch {
     pub database: Database,
     pub sealer: Arc<Sealer>,
-    pub subscriptions: Arc<Subscriptions>,
     pub letters: Letters,
     pub sender: Sender,
     pub claims: GroupCommit<Claims>,
@@ -63,7 +61,6 @@ impl Dispatcher {
     pub async fn start(
         database: &Database,
         sealer: &Arc<Sealer>,
-        subscriptions: &Arc<Subscriptions>,
         letters: Letters,
         reach: Reach,
         timing: Timing,
@@ -79,7 +76,6 @@ impl Dispatcher {
             outcomes: GroupCommit::start(Outcomes::new(database.clone())).await?,
             database: database.clone(),
             sealer: Arc::clone(sealer),
-            subscriptions: Arc::clone(subscriptions),
             letters,
             places: Places::default(),
             health,

@@ -15,7 +15,7 @@ use crate::{
 pub struct Receiver {
     /// Where to.
     pub url: Url,
-    /// What signs; two while the secret is being rotated.
+    /// What signs; more than one while the secret is being rotated.
     pub secrets: Vec<SigningSecret>,
     /// What encrypts.
     pub encryption: Option<(Mode, AesKey)>,
@@ -30,10 +30,9 @@ impl Receiver {
     /// INTERNAL when it was sealed under another key, or the row was damaged.
     pub fn open(webhook: &outgoing::Model, sealer: &Sealer) -> Result<Self> {
         let mut secrets = vec![SigningSecret::from_bytes(sealer.open(&webhook.secret)?)];
-        let now = Timestamp::now().as_millis();
-        let old = webhook.old_secret.as_ref().zip(webhook.old_secret_until);
-        if let Some((old, _)) = old.filter(|(_, until)| now < *until) {
-            secrets.push(SigningSecret::from_bytes(sealer.open(old)?));
+        let now = Timestamp::now();
+        for old in webhook.old_secrets.signing(now) {
+            secrets.push(SigningSecret::from_bytes(sealer.open(&old.sealed)?));
         }
         Ok(Self {
             url: webhook.url.parse().map_err(Error::internal)?,

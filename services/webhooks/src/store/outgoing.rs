@@ -1,6 +1,6 @@
 //! Outgoing webhooks. Their secrets are sealed.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use guildhall_data::{ChannelId, CommunityId, Tenant, WebhookId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
@@ -50,10 +50,8 @@ pub struct Model {
     pub api_key: Option<Vec<u8>>,
     /// What it signs with, sealed.
     pub secret: Vec<u8>,
-    /// The secret before, sealed.
-    pub old_secret: Option<Vec<u8>>,
-    /// How long that signs, too, in milliseconds.
-    pub old_secret_until: Option<i64>,
+    /// Secrets that sign, too, for a while; the oldest first.
+    pub old_secrets: OldSecrets,
     /// Attempts in a row that failed.
     pub consecutive_failures: i32,
     /// When the first of them ended, in milliseconds.
@@ -69,6 +67,28 @@ pub struct Model {
 /// A JSON array of ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Ids(pub Vec<String>);
+
+/// A JSON array of secrets that were replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct OldSecrets(pub Vec<OldSecret>);
+
+/// A secret that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldSecret {
+    /// Sealed, in hex.
+    #[serde(with = "hex")]
+    pub sealed: Vec<u8>,
+    /// How long it signs, in milliseconds.
+    pub until: i64,
+}
+
+impl OldSecrets {
+    /// Those that still sign, the newest first.
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &OldSecret> {
+        let now = now.as_millis();
+        self.0.iter().rev().filter(move |old| now < old.until)
+    }
+}
 
 /// How AES-256 is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -206,6 +226,27 @@ pub async fn lock(
 /// When the query fails.
 pub async fn all(connection: &impl ConnectionTrait, community: CommunityId) -> Result<Vec<Model>> {
     let query = Entity::within(community).order_by_asc(Column::Id);
+    query.all(connection).await.map_err(failed)
+}
+
+/// The webhooks of these communities that are on.
+///
+/// # Errors
+/// When the query fails.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "events of many communities arrive together"
+)]
+pub async fn enabled(
+    connection: &impl ConnectionTrait,
+    communities: HashSet<CommunityId>,
+) -> Result<Vec<Model>> {
+    if communities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find()
+        .filter(Column::CommunityId.is_in(communities))
+        .filter(Column::Enabled.eq(true));
     query.all(connection).await.map_err(failed)
 }
 
