@@ -85,13 +85,13 @@ impl Verdict {
 
 /// Reads a `Retry-After`: seconds or a date.
 fn parse(text: &str, now: SystemTime) -> Option<Duration> {
-    match text.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            date.duration_since(now).ok()
-        }
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is cut to the limit like all that is too long.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
+    let date = httpdate::parse_http_date(text).ok()?;
+    date.duration_since(now).ok()
 }
 
 #[cfg(test)]
