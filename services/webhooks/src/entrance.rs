@@ -1,33 +1,27 @@
 //! What stands between a call from outside and its webhook.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-};
 use guildhall_data::{CommunityId, WebhookId, seal::Sealer};
 use guildhall_proto::webhooks::v1::IncomingSettings;
 use guildhall_runtime::{Error, Reason, Result};
+use parking_lot::Mutex;
 use prost::Message;
+use tokio::time::Instant;
 
 use crate::{
     domain::{
-        Address, AesKey, Mode, api_key,
+        AesKey, Mode, api_key,
         incoming::{Kind, Settings},
     },
     store::incoming::{Model, USE_PRECISION},
 };
 
-/// How long a webhook is remembered: no signal tells other replicas of a change, and an address that
-/// was deleted or disabled must be dead within a second.
-const LIFE: Duration = Duration::from_secs(1);
-/// Webhooks that are remembered.
-const REMEMBERED: u64 = 10_000;
-/// Calls per minute and webhook, in each process (contract: events, "API Keys & Encryption").
-const CALLS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
-/// Webhooks after which idle ones are forgotten.
-const MAX_COUNTED: usize = 10_000;
+/// Calls within a minute of a webhook, in each process (contract: events, "API Keys & Encryption").
+const CALLS_PER_MINUTE: usize = 60;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Webhooks whose calls are counted at most.
+const COUNTED: u64 = 20_000;
 
 /// An incoming webhook as its callers meet it.
 #[derive(Debug)]
@@ -88,12 +82,22 @@ fn cipher(webhook: &Model, sealer: &Sealer) -> Result<Option<(Mode, AesKey)>> {
     Ok(Some((webhook.encryption_mode, key)))
 }
 
-/// Finds webhooks by their addresses, and counts their calls.
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// Somebody who was let in.
+    Admitted,
+    /// Somebody else: he cannot use up what the others may call.
+    Refused,
+}
+
+/// When somebody called within the last minute.
+type Calls = Arc<Mutex<VecDeque<Instant>>>;
+
+/// Counts the calls of webhooks.
 #[derive(Debug)]
 pub struct Entrance {
-    endpoints: moka::future::Cache<Address, Arc<Endpoint>>,
-    calls: DefaultKeyedRateLimiter<WebhookId>,
-    clock: DefaultClock,
+    calls: moka::sync::Cache<(WebhookId, Caller), Calls>,
     /// Those whose use was noted within the last minute.
     noted: moka::sync::Cache<WebhookId, ()>,
 }
@@ -101,14 +105,12 @@ pub struct Entrance {
 impl Default for Entrance {
     fn default() -> Self {
         Self {
-            endpoints: moka::future::Cache::builder()
-                .max_capacity(REMEMBERED)
-                .time_to_live(LIFE)
+            calls: moka::sync::Cache::builder()
+                .max_capacity(COUNTED)
+                .time_to_idle(MINUTE)
                 .build(),
-            calls: RateLimiter::keyed(Quota::per_minute(CALLS_PER_MINUTE)),
-            clock: DefaultClock::default(),
             noted: moka::sync::Cache::builder()
-                .max_capacity(REMEMBERED)
+                .max_capacity(COUNTED)
                 .time_to_live(USE_PRECISION)
                 .build(),
         }
@@ -116,40 +118,23 @@ impl Default for Entrance {
 }
 
 impl Entrance {
-    /// The webhook at an address, looked up when it is not remembered; once, however many ask. What
-    /// is not there is not remembered.
-    ///
-    /// # Errors
-    /// What the look-up says.
-    pub async fn find(
-        &self,
-        address: Address,
-        look_up: impl Future<Output = Result<Arc<Endpoint>>>,
-    ) -> Result<Arc<Endpoint>> {
-        let found = self.endpoints.try_get_with(address, look_up).await;
-        found.map_err(|error| Error::clone(&error))
-    }
-
-    /// Forgets the webhook at an address, which has changed.
-    pub async fn forget(&self, address: &str) {
-        if let Ok(address) = address.parse::<Address>() {
-            self.endpoints.invalidate(&address).await;
-        }
-    }
-
     /// Counts a call of a webhook.
     ///
     /// # Errors
     /// RATE_LIMITED, with the time to wait.
-    pub fn count(&self, webhook: WebhookId) -> Result<()> {
-        if self.calls.len() > MAX_COUNTED {
-            self.calls.retain_recent();
+    pub fn count(&self, webhook: WebhookId, caller: Caller) -> Result<()> {
+        let calls = self.calls.get_with((webhook, caller), Calls::default);
+        let (mut calls, now) = (calls.lock(), Instant::now());
+        while calls.front().is_some_and(|at| now - *at >= MINUTE) {
+            calls.pop_front();
         }
-        self.calls.check_key(&webhook).map_err(|denied| {
+        if let Some(first) = calls.front().filter(|_| calls.len() >= CALLS_PER_MINUTE) {
             let message = format!("Rate limit exceeded: {CALLS_PER_MINUTE} calls per minute");
-            let wait = denied.wait_time_from(self.clock.now());
-            Error::new(Reason::RateLimited, message).retry_after(wait)
-        })
+            let wait = *first + MINUTE - now;
+            return Err(Error::new(Reason::RateLimited, message).retry_after(wait));
+        }
+        calls.push_back(now);
+        Ok(())
     }
 
     /// Whether the use of a webhook is to be noted: once a minute.
@@ -162,17 +147,31 @@ impl Entrance {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_sixty_first_call_of_a_minute_waits() {
+    #[tokio::test(start_paused = true)]
+    async fn the_sixty_first_call_within_a_minute_waits_for_the_end_of_it() {
         let entrance = Entrance::default();
         let (busy, other) = (WebhookId::generate(), WebhookId::generate());
+        let call = |webhook| entrance.count(webhook, Caller::Admitted);
         for _ in 0..60 {
-            entrance.count(busy).unwrap();
+            call(busy).unwrap();
+            tokio::time::advance(Duration::from_millis(500)).await;
         }
-        let refused = entrance.count(busy).unwrap_err();
+        let refused = call(busy).unwrap_err();
         assert_eq!(refused.reason(), Reason::RateLimited);
-        assert!(refused.retry_delay().unwrap() <= Duration::from_secs(1));
-        assert!(entrance.count(other).is_ok());
+        let wait = refused.retry_delay().unwrap();
+        assert_eq!(wait, Duration::from_secs(30));
+        assert!(call(other).is_ok());
+        tokio::time::advance(wait).await;
+        assert!(call(busy).is_ok());
+        assert!(call(busy).is_err(), "one call has fallen out of the minute");
+    }
+
+    #[test]
+    fn who_was_not_let_in_uses_up_nothing_of_who_was() {
+        let entrance = Entrance::default();
+        let webhook = WebhookId::generate();
+        while entrance.count(webhook, Caller::Refused).is_ok() {}
+        assert!(entrance.count(webhook, Caller::Admitted).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Messages that come by incoming webhooks. The webhooks service has checked who calls; here is
 //! checked what any author may do.
 
-use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, idempotency::KEPT};
+use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, idempotency::Answer};
 use guildhall_proto::messaging::v1::{PostWebhookMessageRequest, PostWebhookMessageResponse};
 use guildhall_runtime::Result;
 use tonic::Response;
@@ -24,8 +24,10 @@ impl Messaging {
         request: PostWebhookMessageRequest,
     ) -> Result<Response<PostWebhookMessageResponse>> {
         let key = key_of(&request)?;
-        let post = self.message_to_post(request).await?;
-        let claim = self.0.idempotency.claim_any(key, POST, KEPT).await?;
+        let post = self.message_to_post(request.clone()).await?;
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(Some(key), POST, &request, Answer::Plain);
+        let claim = claim.await?;
         self.store(post, claim, |message| PostWebhookMessageResponse {
             message: Some(message),
         })
@@ -53,7 +55,8 @@ impl Messaging {
     }
 }
 
-/// A call that is repeated finds what was sent first, under the webhook's own name.
+/// A call that is repeated finds what was sent first, under the webhook's own name; another call
+/// under the name of the first is refused.
 fn key_of(request: &PostWebhookMessageRequest) -> Result<IdempotencyKey> {
     require("dedup_id", &request.dedup_id)?;
     Ok(IdempotencyKey {

@@ -76,12 +76,8 @@ impl IncomingWebhookService for Webhooks {
         let community = request.caller()?.community;
         let id = request.into_inner().id.parse()?;
         let transaction = self.0.database.begin().await?;
-        let webhook = incoming::find(&transaction, community, id).await?;
         incoming::delete(&transaction, community, id).await?;
-        let committed = Database::commit(transaction).await;
-        // Also when the outcome is unknown: forgetting too much costs one look-up.
-        self.0.entrance.forget(&webhook.address).await;
-        committed?;
+        Database::commit(transaction).await?;
         Ok(Response::new(DeleteIncomingWebhookResponse {}))
     }
 
@@ -162,16 +158,13 @@ impl Webhooks {
         let mut webhook = incoming::hold(&transaction, caller.community, id).await?;
         let api_key = self.change_incoming(&mut webhook, request)?;
         incoming::update(&transaction, &webhook).await?;
-        let address = webhook.address.clone();
         let response = UpdateIncomingWebhookResponse {
             webhook: Some(present::incoming(webhook)?),
             api_key: shown(api_key),
         };
         ticket.record(&transaction, &response).await?;
-        let committed = Database::commit(transaction).await;
-        // Also when the outcome is unknown: forgetting too much costs one look-up.
-        self.0.entrance.forget(&address).await;
-        committed.map(|()| answer(response, false))
+        Database::commit(transaction).await?;
+        Ok(answer(response, false))
     }
 
     /// Changes a webhook as asked; its new API key, when it gets one.

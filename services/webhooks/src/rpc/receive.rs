@@ -1,8 +1,8 @@
 //! Calls of incoming webhooks (contract: events, "Incoming webhook url"), checked in this order:
-//! address, rate limit, API key, size, encryption, content. Who does not know an address learns
+//! address, API key and rate limit, size, encryption, content. Who does not know an address learns
 //! nothing about it, not even that it is busy.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use guildhall_auth::{
     caller::{IDEMPOTENT_REPLAYED, answer},
@@ -27,7 +27,7 @@ use crate::{
         Address, AesKey, Mode,
         incoming::{Call, NewMessage},
     },
-    entrance::Endpoint,
+    entrance::{Caller, Endpoint},
     store::incoming,
 };
 
@@ -48,8 +48,13 @@ impl Webhooks {
         call: ReceiveCallRequest,
     ) -> Result<Response<ReceiveCallResponse>> {
         let endpoint = self.endpoint_at(&call.address).await?;
-        self.0.entrance.count(endpoint.id)?;
-        endpoint.admit(&call.api_key)?;
+        let admitted = endpoint.admit(&call.api_key);
+        let caller = match admitted {
+            Ok(()) => Caller::Admitted,
+            Err(_) => Caller::Refused,
+        };
+        self.0.entrance.count(endpoint.id, caller)?;
+        admitted?;
         self.note_use(&endpoint);
         let body = read(&endpoint, call.encrypted, &call.body).await?;
         match Call::read(endpoint.kind, &endpoint.settings, body)? {
@@ -59,13 +64,12 @@ impl Webhooks {
         }
     }
 
-    async fn endpoint_at(&self, address: &str) -> Result<Arc<Endpoint>> {
+    /// Not remembered from call to call: what was deleted, or has another key, is so at once and in
+    /// every replica.
+    async fn endpoint_at(&self, address: &str) -> Result<Endpoint> {
         let address: Address = address.parse().map_err(|_| incoming::not_found())?;
-        let look_up = async {
-            let webhook = incoming::find_open(self.0.database.reader(), &address).await?;
-            Endpoint::open(&webhook, &self.0.sealer).map(Arc::new)
-        };
-        self.0.entrance.find(address.clone(), look_up).await
+        let webhook = incoming::find_open(self.0.database.reader(), &address).await?;
+        Endpoint::open(&webhook, &self.0.sealer)
     }
 
     /// Notes the use of a webhook behind the answer.
