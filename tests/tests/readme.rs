@@ -78,10 +78,13 @@ async fn the_readmes_first_webhook_works() {
     let platform = Platform::start_with(options).await;
     let port = guildhall_testkit::free_port().port().to_string();
     let here = |text: &str| text.replace("9000", &port);
-    let [calls, webhook, incoming] = &blocks("sh")[..] else {
-        panic!("three blocks of calls")
+    let [_, make, send, list, incoming] = &blocks("sh")[..] else {
+        panic!("five blocks of calls")
     };
-    let made = answers(&paste(&platform, &here(webhook)).await).remove(0);
+    let made = paste(&platform, &here(make)).await;
+    let printed = String::from_utf8(made.stdout).unwrap();
+    let (id, secret) = printed.trim_end().split_once(' ').unwrap();
+    assert!(secret.starts_with("whsec_"), "{printed}");
     let packages = guildhall_testkit::python_packages(&["standardwebhooks==1.1.0"]).await;
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("receiver.py");
@@ -89,29 +92,25 @@ async fn the_readmes_first_webhook_works() {
     let mut receiver = Command::new("python3")
         .arg(script)
         .env("PYTHONPATH", packages)
-        .env("SECRET", made["data"]["secret"].as_str().unwrap())
+        .env("SECRET", secret)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    answers(&paste(&platform, calls).await);
+
+    // All is pasted into one terminal, which still knows what earlier lines have set.
+    let (key, general) = (make.lines().next().unwrap(), send.lines().next().unwrap());
+    let terminal = |lines: &str| format!("{key}\n{general}\nID={id}\n{lines}");
+    answers(&paste(&platform, &terminal(send)).await);
     let mut lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
     // The first attempt may come before the receiver listens; the next comes five seconds later.
     let line = timeout(Duration::from_secs(60), lines.next_line()).await;
     let line = line.unwrap().unwrap().unwrap();
-    assert_eq!(line, "message_posted johndoe Hello from curl");
+    assert_eq!(line, "message_posted johndoe Hello, receiver");
+    let listed = answers(&paste(&platform, &terminal(list)).await).remove(0);
+    assert_eq!(listed["data"][0]["event"], "message_posted");
 
-    let (make, call) = incoming.split_at(incoming.find("curl -s <url").unwrap());
-    let key = webhook.lines().next().unwrap();
-    let make = format!("{key}\n{make}");
-    let made = answers(&paste(&platform, &make).await).remove(0);
-    let call = call
-        .replace("<url of the answer>", made["data"]["url"].as_str().unwrap())
-        .replace(
-            "<apiKey of the answer>",
-            made["data"]["apiKey"].as_str().unwrap(),
-        );
-    let posted = answers(&paste(&platform, &call).await).remove(0);
+    let posted = answers(&paste(&platform, &terminal(incoming)).await).remove(0);
     assert_eq!(posted["message"], "Message send successfully");
 }
 
