@@ -98,6 +98,14 @@ impl Nats {
         process.wait().await;
     }
 
+    /// Deletes all that it has stored; it does not run.
+    pub fn wipe(&self) {
+        assert!(self.process.is_none(), "NATS runs");
+        // The folder that it makes in the one it is given.
+        let stored = self.folder.join("jetstream");
+        std::fs::remove_dir_all(stored).expect("what it has stored");
+    }
+
     /// Waits until it ends by itself; how it ended and the end of its log.
     pub async fn ended(&mut self) -> String {
         let process = self.process.as_mut().expect("it runs");
