@@ -31,6 +31,8 @@ const WHENEVER: [When; 3] = [
     When::AfterForwarding,
     When::BeforeAnswering,
 ];
+/// How often a line is cut.
+const RESETS: usize = 20;
 /// A database that has no space left stays so, until so many events were refused.
 const REFUSED: usize = 200;
 
@@ -54,25 +56,22 @@ async fn is_cut(line: &Proxy, pattern: &str, when: When) {
 async fn a_relay_is_cut_off_in_mid_transaction() {
     let mut chance = Chance::seeded("cuts of the relay");
     let mut house = House::new().await;
+    let mut tap = Tap::new(&house.nats).await;
     let line = house.publish_over_a_line().await;
     house.consume();
     let load = Load::start(&house.source, PACE);
-    for _ in 0..30 {
-        load.goes_on(20).await;
+    for _ in 0..RESETS {
+        tap.goes_on(20).await;
         sleep(chance.moment(Duration::from_millis(30))).await;
         line.reset_all();
-    }
-    load.goes_on(20).await;
-    while stream(&house.nats).await.cached_info().state.messages == 0 {
-        sleep(Duration::from_millis(20)).await;
     }
     // By its creation the stream is known in what is remembered.
     let created = stream(&house.nats).await.cached_info().created;
     let mark = created.unix_timestamp_nanos().to_string();
     for when in WHENEVER {
-        for pattern in ["COMMIT", &mark, "COMMIT", &mark] {
+        for pattern in ["COMMIT", &mark] {
+            tap.goes_on(20).await;
             is_cut(&line, pattern, when).await;
-            load.goes_on(20).await;
         }
     }
     let told = load.end().await;
@@ -136,10 +135,18 @@ async fn a_consumer_is_cut_off_again_and_again_under_load() {
     house.publish();
     house.consume_with(&ledger);
     let load = Load::start(&house.source, PACE);
-    for _ in 0..30 {
-        load.goes_on(20).await;
-        sleep(chance.moment(Duration::from_millis(30))).await;
-        line.reset_all();
+    let mut handled = 0;
+    for round in 0..RESETS {
+        let pages = house.ledger.pages_of(handled + 20).await;
+        handled = pages.values().map(Vec::len).sum();
+        if round % 2 == 0 {
+            sleep(chance.moment(Duration::from_millis(30))).await;
+            line.reset_all();
+        } else {
+            // The key of an effect travels with it.
+            let pattern = ["ann", "COMMIT"][chance.below(2)];
+            is_cut(&line, pattern, WHENEVER[chance.below(3)]).await;
+        }
     }
     let told = load.end().await;
     house.expect_handled(&told).await;

@@ -190,6 +190,11 @@ impl Tap {
         heard.all - heard.ids.len()
     }
 
+    /// Waits until so many more events are passed on.
+    pub async fn goes_on(&mut self, events: usize) {
+        self.reaches(self.events() + events).await;
+    }
+
     /// Waits until so many different events were passed on.
     pub async fn reaches(&mut self, events: usize) {
         let reached = self.0.wait_for(|heard| heard.ids.len() >= events);
