@@ -7,10 +7,14 @@ use std::{backtrace::Backtrace, io::IsTerminal};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Subscriber, field::display};
+use tracing::{Level, Metadata, Subscriber, field::display};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::SubscriberExt,
-    registry::LookupSpan, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry,
+    filter::{LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::trace;
@@ -39,7 +43,10 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
         named.add_directive(LevelFilter::ERROR.into())
     };
     let provider = otlp::provider()?;
-    Registry::default().with(filter).with(log()).try_init()?;
+    let registry = Registry::default()
+        .with(filter)
+        .with(filter_fn(may_be_told));
+    registry.with(log()).try_init()?;
     if let Some(provider) = &provider {
         trace::install(provider.tracer("guildhall"));
     }
@@ -55,6 +62,11 @@ impl Telemetry {
             otlp::flush(provider).await;
         }
     }
+}
+
+/// The broker's client traces each message with all that is in it, which is what users wrote.
+fn may_be_told(line: &Metadata<'_>) -> bool {
+    *line.level() < Level::TRACE || !line.target().starts_with("async_nats")
 }
 
 /// A panic is a line of the log like any other, in the name of its request.
