@@ -120,10 +120,9 @@ async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
         }
     }
     assert_eq!(house.ledger.page("key").await, posted);
-    // Each of the last 10 was committed, and the answer to that was lost; unless the line was cut as
-    // a lease was renewed.
-    let untold = posted.len() - ledger.times_told();
-    assert!(untold > TIMES, "{untold} answers to a COMMIT were lost");
+    // Some of the last 10 were committed, and the answer to that was lost; of others the line was cut
+    // as a lease was renewed.
+    assert!(ledger.times_told() < posted.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

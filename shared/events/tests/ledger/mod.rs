@@ -327,7 +327,16 @@ pub async fn run(database: &Database, sql: &str) {
     Database::commit(transaction).await.unwrap();
 }
 
+/// What a query finds; a connection that has died with its server is tried once more.
 pub async fn rows(database: &Database, sql: &str) -> Vec<sea_orm::QueryResult> {
-    let statement = Statement::from_string(database.backend().into(), sql);
-    database.reader().query_all_raw(statement).await.unwrap()
+    let mut tries = 0;
+    loop {
+        let statement = Statement::from_string(database.backend().into(), sql);
+        match database.reader().query_all_raw(statement).await {
+            Ok(rows) => return rows,
+            Err(error) if tries == 20 => panic!("{error}"),
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
