@@ -1,15 +1,15 @@
 //! Workflows (contract: events, "Workflow webhooks").
 
 use guildhall_auth::{CallerExt, caller::answer, credential::digest_of};
-use guildhall_data::{
-    Claim, Database, IdempotencyKey, Ticket, WorkflowId,
-    idempotency::{Answer, KEPT},
-};
+use guildhall_data::{Claim, Database, IdempotencyKey, WorkflowId, idempotency::Answer};
 use guildhall_events::outbox;
-use guildhall_proto::webhooks::v1::{
-    BeginSessionRequest, BeginSessionResponse, CreateWorkflowRequest, CreateWorkflowResponse,
-    DeleteWorkflowRequest, DeleteWorkflowResponse, ReceiveEventRequest, ReceiveEventResponse,
-    workflow_service_server::WorkflowService,
+use guildhall_proto::{
+    events::v1::Event,
+    webhooks::v1::{
+        BeginSessionRequest, BeginSessionResponse, CreateWorkflowRequest, CreateWorkflowResponse,
+        DeleteWorkflowRequest, DeleteWorkflowResponse, ReceiveEventRequest, ReceiveEventResponse,
+        workflow_service_server::WorkflowService,
+    },
 };
 use guildhall_runtime::{Result, Timestamp};
 use tonic::{Request, Response, Status};
@@ -105,19 +105,22 @@ impl Webhooks {
         Ok(answer(response, false))
     }
 
-    /// Writes an event down, once for each `dedup_id`.
+    /// Writes an event down, once for each `dedup_id`; another one of the same is refused.
     async fn take(
         &self,
         workflow: &Model,
         event: WorkflowEvent,
         dedup_id: &str,
     ) -> Result<Response<ReceiveEventResponse>> {
-        let idempotency = &self.0.idempotency;
-        let claim = match dedup_key(workflow, dedup_id) {
-            Some(key) => idempotency.claim_any(key, RECEIVE, KEPT).await?,
-            None => Claim::First(Ticket::none()),
+        let event = events::workflow_event_received(workflow, event);
+        let told = Event {
+            payload: Some(event.payload.clone()),
+            ..Event::default()
         };
-        let ticket = match claim {
+        let key = dedup_key(workflow, dedup_id);
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(key, RECEIVE, &told, Answer::Plain);
+        let ticket = match claim.await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(ReceiveEventResponse { .. }) => {
                 return Ok(answer(ReceiveEventResponse { replayed: true }, true));
@@ -125,7 +128,6 @@ impl Webhooks {
         };
         let response = ReceiveEventResponse { replayed: false };
         let transaction = self.0.database.begin().await?;
-        let event = events::workflow_event_received(workflow, event);
         outbox::append(&transaction, vec![event]).await?;
         ticket.record(&transaction, &response).await?;
         Database::commit(transaction).await?;
