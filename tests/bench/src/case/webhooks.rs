@@ -30,7 +30,7 @@ const RATE: f64 = 50.0;
 /// A round begins when the dead one has been dead for as many times its own length.
 const WARM_UP: u32 = 3;
 
-/// Deliveries of events that wait, against a bare client of the same receiver.
+/// Deliveries of events that wait, against a bare loop that calls the same receiver.
 pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
     let stage = Stage::start().await?;
     for number in 0..OUT {
@@ -58,19 +58,22 @@ pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
             flaw: (came.count > deliveries).then(|| "more deliveries than events".to_owned()),
         })
     };
-    let floor = async || {
+    let calls = async |connections| {
         let load = Load {
-            connections: CONNECTIONS,
+            connections,
             pace: Pace::AsAnswered,
             time: settings.time(),
         };
         Ok(Sample::rate(&load::run(&bare, load).await?))
     };
+    let floor = async || calls(1).await;
     let duel = duel::fight(case, settings, &cast, ours, floor).await?;
+    let at_once = calls(CONNECTIONS).await?.value;
     let mut outcome = Outcome::of(case, duel);
     outcome.notes.push(format!(
         "{OUT} webhooks; the events wait in the stream when a round begins, so that p50 and p99 \
-         say when the last of them was delivered; floor: {CONNECTIONS} connections, {bytes} bytes"
+         say when the last of them was delivered; floor: one loop, {bytes} bytes a call; \
+         {CONNECTIONS} such loops at once make {at_once:.0} calls a second"
     ));
     Ok(outcome)
 }
