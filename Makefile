@@ -9,7 +9,7 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 ARGS ?= --demo
 
-.PHONY: help run cluster dist test bench lint openapi proto-baseline
+.PHONY: help run cluster dist test faults bench lint openapi proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,24 +21,26 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 	cargo build --release --locked --workspace --bins
 	target/release/guildhall-cluster $(CLUSTER_ARGS)
 
-# What talks to a platform from outside runs on both shapes: one process, and a cluster.
-BOTH_SHAPES := access bad_input channels contract grpc grpc_channels grpc_input idempotency isolation journeys limits \
-	listing mudbase races random_input routes seeds sendbird sendbird_errors streams webhooks_encrypted \
-	webhooks_incoming webhooks_managed webhooks_outgoing workflows
-# So do the services by themselves: on SQLite, and on PostgreSQL.
-BOTH_DATABASES := database relay mail identity append channels listing reactions topics deliveries failures \
-	management replicas
-
-test: ## Run every test
+# A test in a folder `both` runs on both shapes: one process with SQLite, and a cluster on PostgreSQL and NATS.
+# One in a folder `faults` kills processes and cuts networks: it runs alone, with `make faults`.
+test: ## Run every test but the faults
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc \
 			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --workspace --profile cluster; \
 	else \
-		cargo test --locked --workspace \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-tests $(BOTH_SHAPES:%=--test %) \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked -p guildhall-data -p guildhall-events -p guildhall-mail -p guildhall-identity \
-				-p guildhall-messaging -p guildhall-webhooks $(BOTH_DATABASES:%=--test %); \
+		cargo test --locked --workspace --exclude guildhall-tests -- --skip faults:: \
+			&& cargo test --locked -p guildhall-tests --lib --test contract --test journeys \
+			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked --workspace -- both::; \
+	fi
+
+faults: ## Kill processes, cut networks and stop brokers, one test at a time
+	cargo build --locked --workspace --bins --tests
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --locked --workspace --profile faults; \
+	else \
+		cargo test --locked -p guildhall-events faults:: -- --test-threads 1 \
+			&& cargo test --locked -p guildhall-tests --test faults -- --test-threads 1; \
 	fi
 
 dist: ## Build the binaries for operators into target/dist, as fast as they get

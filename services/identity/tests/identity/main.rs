@@ -2,11 +2,10 @@
 //! database.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a fixture that fails must fail its test, with a backtrace"
 )]
 
-mod directory;
+mod both;
 mod fixture;
-mod keys;
-mod login;
-mod operator;
+mod revocation;

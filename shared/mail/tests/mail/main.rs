@@ -5,6 +5,5 @@
     reason = "a fixture that fails must fail its test"
 )]
 
+mod both;
 mod fixture;
-mod mailer;
-mod tls;

@@ -1,0 +1,6 @@
+//! What runs on SQLite and on PostgreSQL.
+
+mod directory;
+mod keys;
+mod login;
+mod operator;

@@ -1,0 +1,262 @@
+//! Messages on their way to the disk: the counters, the group commit, and what goes wrong in it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::join_all;
+use guildhall_data::{Claim, MessageId, Tenant, group_commit::Batch};
+use guildhall_events::{Signal, outbox};
+use guildhall_messaging::{
+    domain::ChannelKind,
+    store::{
+        append::{Append, Item},
+        sequences,
+    },
+};
+use guildhall_proto::events::v1::{Event, event::Payload};
+use guildhall_runtime::{Reason, Timestamp};
+use prost::Message as _;
+use sea_orm::{QueryOrder, entity::prelude::*, sea_query::Expr};
+
+use crate::fixture::{Community, id_of, item};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_channel_counts_its_messages_without_gaps() {
+    let community = Arc::new(Community::new().await);
+    let mut channels = Vec::new();
+    for _ in 0..5 {
+        channels.push(community.channel(ChannelKind::Open).await);
+    }
+    let sent = join_all((0..200).map(|n| {
+        let (community, channel) = (Arc::clone(&community), Arc::clone(&channels[n % 5]));
+        tokio::spawn(async move { community.say(&channel, &format!("message {n}")).await })
+    }))
+    .await;
+    let mut by_channel: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for message in sent {
+        let message = message.unwrap();
+        by_channel
+            .entry(message.channel_id.clone())
+            .or_default()
+            .push(message);
+    }
+    for channel in channels {
+        let mut messages = by_channel.remove(&channel.id.to_string()).unwrap();
+        messages.sort_by_key(|message| message.seq);
+        let seqs: Vec<_> = messages.iter().map(|message| message.seq).collect();
+        assert_eq!(seqs, (1..=40).collect::<Vec<_>>());
+        assert_eq!(community.last_seq(channel.id).await, 40);
+        for (earlier, later) in messages.iter().zip(&messages[1..]) {
+            assert!(earlier.number < later.number);
+            let moment = |of: &guildhall_proto::messaging::v1::Message| {
+                Timestamp::from(of.create_time.unwrap())
+            };
+            assert!(moment(earlier) <= moment(later));
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_bad_message_fails_alone_and_leaves_no_gap() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let first = community.say(&channel, "the first").await;
+    let mut items: Vec<_> = (0..20).map(|n| item(&channel, &format!("{n}"))).collect();
+    items[7].id = id_of(&first);
+    items[13].channel = community.channel_that_is_gone();
+
+    let answers = join_all(items.into_iter().map(|item| community.post(item))).await;
+
+    assert_eq!(
+        answers[7].as_ref().unwrap_err().reason(),
+        Reason::AlreadyExists
+    );
+    assert_eq!(
+        answers[13].as_ref().unwrap_err().reason(),
+        Reason::ChannelNotFound
+    );
+    let mut seqs: Vec<_> = answers
+        .iter()
+        .flatten()
+        .map(|message| message.seq)
+        .collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (2..=19).collect::<Vec<_>>());
+    assert_eq!(community.last_seq(channel.id).await, 19);
+    assert_eq!(
+        community.stored(id_of(&first)).await.unwrap().text,
+        "the first"
+    );
+}
+
+#[tokio::test]
+async fn replies_are_counted_on_their_parent() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let parent = community.say(&channel, "who is there?").await;
+    let other = community.say(&channel, "nobody answers me").await;
+    let reply = || Item {
+        parent: Some((id_of(&parent), parent.number)),
+        ..item(&channel, "me")
+    };
+    let replies = join_all((0..30).map(|_| community.post(reply()))).await;
+
+    for reply in replies {
+        let shown = reply.unwrap().parent.unwrap();
+        assert_eq!((shown.id, shown.number), (parent.id.clone(), parent.number));
+    }
+    let parent = community.stored(id_of(&parent)).await.unwrap();
+    assert_eq!(parent.reply_count, 30);
+    assert!(parent.last_reply_at.unwrap() >= parent.created_at);
+    let other = community.stored(id_of(&other)).await.unwrap();
+    assert_eq!((other.reply_count, other.last_reply_at), (0, None));
+}
+
+#[tokio::test]
+async fn every_message_has_its_event_and_wakes_its_channel() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let mut listener = community.signals.listen();
+    let sent = join_all((0..10).map(|n| community.post(item(&channel, &format!("{n}"))))).await;
+    assert_eq!(
+        listener.next().await,
+        Some(Signal::MessagesStored {
+            channel: channel.id
+        })
+    );
+
+    let rows = outbox::entity::Entity::within(community.id)
+        .order_by_asc(outbox::entity::Column::Position)
+        .all(community.database.reader())
+        .await
+        .unwrap();
+    let mut events = Vec::new();
+    for row in rows {
+        let event = Event::decode(row.payload.as_slice()).unwrap();
+        assert_eq!(event.partition_key, channel.id.to_string());
+        let Some(Payload::MessagePosted(posted)) = event.payload else {
+            panic!("{event:?}")
+        };
+        events.push((posted.seq, posted.message_id, posted.text));
+    }
+    let mut messages: Vec<_> = sent
+        .into_iter()
+        .map(|message| message.unwrap())
+        .map(|message| (message.seq, message.id, message.text))
+        .collect();
+    messages.sort_unstable();
+    assert_eq!(
+        events, messages,
+        "one event a message, in the channel's order"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_sends_with_one_key_store_one_message() {
+    let community = Arc::new(Community::new().await);
+    let channel = community.channel(ChannelKind::Open).await;
+    let attempts = join_all((0..1000).map(|_| {
+        let (community, channel) = (Arc::clone(&community), Arc::clone(&channel));
+        tokio::spawn(async move {
+            match community.claim("key", "once").await? {
+                Claim::First(ticket) => {
+                    let item = Item {
+                        ticket,
+                        ..item(&channel, "once")
+                    };
+                    community.post(item).await.map(Some)
+                }
+                Claim::Replay(first) => Ok(first.message),
+            }
+        })
+    }))
+    .await;
+    let mut stored = None;
+    for attempt in attempts {
+        match attempt.unwrap() {
+            Ok(message) => {
+                let first = stored.get_or_insert_with(|| message.clone());
+                assert_eq!(*first, message, "every answer is the first one");
+            }
+            Err(error) => assert_eq!(error.reason(), Reason::IdempotencyInFlight),
+        }
+    }
+    assert!(stored.is_some());
+    assert_eq!(community.last_seq(channel.id).await, 1);
+    let mismatch = community.claim("key", "something else").await.unwrap_err();
+    assert_eq!(mismatch.reason(), Reason::IdempotencyMismatch);
+}
+
+#[tokio::test]
+async fn a_failed_send_frees_its_key() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let Claim::First(ticket) = community.claim("key", "a").await.unwrap() else {
+        panic!()
+    };
+    let gone = Item {
+        ticket,
+        ..item(&community.channel_that_is_gone(), "a")
+    };
+    assert!(community.post(gone).await.is_err());
+    let Claim::First(ticket) = community.claim("key", "a").await.unwrap() else {
+        panic!()
+    };
+    community
+        .post(Item {
+            ticket,
+            ..item(&channel, "a")
+        })
+        .await
+        .unwrap();
+    assert!(matches!(
+        community.claim("key", "a").await.unwrap(),
+        Claim::Replay(_)
+    ));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_can_be_looked_up() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let (signals, outbox) = (community.signals.clone(), community.outbox.clone());
+    let append = Append::new(community.database.clone(), signals, outbox);
+    let stored = item(&channel, "stored");
+    let answers = append.commit(std::slice::from_ref(&stored)).await.unwrap();
+    let asked = [item(&channel, "never sent"), stored];
+    let outcomes = append.outcomes(&asked).await.unwrap();
+    assert_eq!(outcomes[0], None);
+    assert_eq!(outcomes[1].as_ref(), answers.first());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_does_not_turn_the_order_around() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    // What a clock that ran an hour ahead has left behind.
+    let ahead = Timestamp::now().as_millis() + 3_600_000;
+    let transaction = community.database.begin().await.unwrap();
+    sequences::Entity::update_many()
+        .col_expr(sequences::Column::LastMoment, Expr::val(ahead))
+        .exec(&transaction)
+        .await
+        .unwrap();
+    guildhall_data::Database::commit(transaction).await.unwrap();
+    let message = community.say(&channel, "late").await;
+    assert_eq!(
+        Timestamp::from(message.create_time.unwrap()).as_millis(),
+        ahead
+    );
+}
+
+#[tokio::test]
+async fn a_message_of_another_community_is_not_found() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let id: MessageId = id_of(&community.say(&channel, "mine").await);
+    let reader = community.database.reader();
+    let foreign = community.neighbour();
+    let messages = guildhall_messaging::store::messages::get(reader, foreign, id)
+        .await
+        .unwrap();
+    assert_eq!(messages, None);
+}

@@ -1,0 +1,157 @@
+//! Lists of channels, and what is unique about them.
+
+use std::collections::HashSet;
+
+use guildhall_data::{ChannelId, UserId};
+use guildhall_messaging::{
+    domain::ChannelKind,
+    store::channels::{self, Direct, Position, Scope},
+};
+use guildhall_runtime::Reason;
+
+use crate::fixture::Community;
+
+const ALL: Scope<'_> = Scope {
+    kind: None,
+    direct: Direct::None,
+    only: None,
+};
+
+/// Lists all pages of two.
+async fn list(community: &Community, scope: Scope<'_>) -> Vec<ChannelId> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let reader = community.database.reader();
+        let page = channels::list(reader, community.id, scope, after, 2)
+            .await
+            .unwrap();
+        let Some(last) = page.last() else { return ids };
+        after = Some(Position {
+            created_at: last.channel.created_at,
+            id: last.channel.id,
+        });
+        ids.extend(page.iter().map(|record| record.channel.id));
+    }
+}
+
+#[tokio::test]
+async fn everybody_lists_what_concerns_him_page_by_page() {
+    let community = Community::new().await;
+    let (ann, bob, eve) = (UserId::generate(), UserId::generate(), UserId::generate());
+    let mut shared = HashSet::new();
+    let mut forums = HashSet::new();
+    for kind in [
+        ChannelKind::Open,
+        ChannelKind::Forum,
+        ChannelKind::Announcement,
+    ]
+    .repeat(2)
+    {
+        let id = community.channel(kind).await.id;
+        shared.insert(id);
+        if kind == ChannelKind::Forum {
+            forums.insert(id);
+        }
+    }
+    let between_ann_and_bob = community.dm(&[ann, bob]).await.id;
+    let between_ann_and_eve = community.dm(&[ann, eve]).await.id;
+
+    let with = |dms: &[ChannelId]| shared.iter().chain(dms).copied().collect::<HashSet<_>>();
+    let both = [between_ann_and_bob, between_ann_and_eve];
+    let cases = [
+        (Direct::None, shared.clone()),
+        (Direct::Of(ann), with(&both)),
+        (Direct::Of(bob), with(&both[..1])),
+        (Direct::All, with(&both)),
+    ];
+    for (direct, expected) in cases {
+        let listed = list(&community, Scope { direct, ..ALL }).await;
+        assert_eq!(listed.len(), expected.len(), "{direct:?}: none twice");
+        assert_eq!(
+            listed.into_iter().collect::<HashSet<_>>(),
+            expected,
+            "{direct:?}"
+        );
+    }
+    let only_forums = Scope {
+        kind: Some(ChannelKind::Forum),
+        direct: Direct::All,
+        only: None,
+    };
+    assert_eq!(
+        list(&community, only_forums)
+            .await
+            .into_iter()
+            .collect::<HashSet<_>>(),
+        forums
+    );
+    let limit = HashSet::from([between_ann_and_bob, ChannelId::generate()]);
+    let limited = Scope {
+        kind: None,
+        direct: Direct::Of(ann),
+        only: Some(&limit),
+    };
+    assert_eq!(list(&community, limited).await, [between_ann_and_bob]);
+}
+
+#[tokio::test]
+async fn the_oldest_channel_comes_first() {
+    let community = Community::new().await;
+    for kind in [
+        ChannelKind::Forum,
+        ChannelKind::Open,
+        ChannelKind::Announcement,
+    ]
+    .repeat(3)
+    {
+        community.channel(kind).await;
+    }
+    let reader = community.database.reader();
+    let all = channels::list(reader, community.id, ALL, None, 100)
+        .await
+        .unwrap();
+    let ages: Vec<_> = all.iter().map(|record| record.channel.created_at).collect();
+    assert!(ages.is_sorted());
+    assert_eq!(ages.len(), 9);
+}
+
+#[tokio::test]
+async fn a_url_is_taken_once_in_a_community() {
+    let community = Community::new().await;
+    let first = community
+        .channel_of(ChannelKind::Open, Vec::new(), Some("lounge"))
+        .await
+        .unwrap();
+    let taken = community
+        .channel_of(ChannelKind::Open, Vec::new(), Some("lounge"))
+        .await
+        .unwrap_err();
+    assert_eq!(taken.reason(), Reason::AlreadyExists);
+    let reader = community.database.reader();
+    let found = channels::id_of_url(reader, community.id, "lounge")
+        .await
+        .unwrap();
+    assert_eq!(found, Some(first.id));
+    let foreign = channels::id_of_url(reader, community.neighbour(), "lounge")
+        .await
+        .unwrap();
+    assert_eq!(foreign, None);
+}
+
+#[tokio::test]
+async fn members_are_read_with_their_channel() {
+    let community = Community::new().await;
+    let (ann, bob) = (UserId::generate(), UserId::generate());
+    let dm = community.dm(&[ann, bob]).await;
+    let record = channels::get(community.database.reader(), community.id, dm.id)
+        .await
+        .unwrap();
+    let record = record.unwrap();
+    assert_eq!(
+        record.participants.iter().copied().collect::<HashSet<_>>(),
+        dm.participants
+    );
+    assert!(record.announcers.is_empty());
+    let foreign = channels::get(community.database.reader(), community.neighbour(), dm.id).await;
+    assert_eq!(foreign.unwrap(), None);
+}

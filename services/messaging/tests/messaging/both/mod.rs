@@ -1,0 +1,7 @@
+//! What runs on SQLite and on PostgreSQL.
+
+mod append;
+mod channels;
+mod listing;
+mod reactions;
+mod topics;

@@ -1,0 +1,216 @@
+//! Reactions: idempotent, counted and bounded, however many react at once.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use guildhall_data::{Database, MessageId, UserId};
+use guildhall_messaging::{
+    domain::{ChannelKind, Emoji},
+    store::reactions::{self, MAX_EMOJIS, MAX_USERS, OfMessage, Reaction},
+};
+use guildhall_runtime::{Reason, Result};
+
+use crate::fixture::{Community, id_of};
+
+struct Scene {
+    community: Community,
+    message: MessageId,
+}
+
+impl Scene {
+    async fn new() -> Arc<Self> {
+        let community = Community::new().await;
+        let channel = community.channel(ChannelKind::Open).await;
+        let message = id_of(&community.say(&channel, "well?").await);
+        Arc::new(Self { community, message })
+    }
+
+    fn reaction(&self, user: UserId, emoji: &str) -> Reaction {
+        Reaction {
+            community: self.community.id,
+            message: self.message,
+            emoji: Emoji::parse(emoji).unwrap(),
+            user,
+        }
+    }
+
+    /// Reacts; whether that changed anything.
+    async fn add(&self, user: UserId, emoji: &str) -> Result<bool> {
+        let transaction = self.community.database.begin().await?;
+        let added = reactions::add(&transaction, &self.reaction(user, emoji)).await?;
+        Database::commit(transaction).await?;
+        Ok(added.is_some())
+    }
+
+    async fn remove(&self, user: UserId, emoji: &str) -> bool {
+        let transaction = self.community.database.begin().await.unwrap();
+        let reaction = self.reaction(user, emoji);
+        let removed = reactions::remove(&transaction, &reaction).await.unwrap();
+        Database::commit(transaction).await.unwrap();
+        removed
+    }
+
+    /// Each emoji with its count and the users who are named.
+    async fn all(&self) -> Vec<(String, i64, Vec<UserId>)> {
+        let reader = self.community.database.reader();
+        let all = OfMessage::named(reader, self.community.id, self.message)
+            .await
+            .unwrap();
+        all.into_iter()
+            .map(|(row, users)| (row.emoji, row.count, users))
+            .collect()
+    }
+
+    async fn emojis(&self) -> Vec<(String, i64)> {
+        self.all()
+            .await
+            .into_iter()
+            .map(|(emoji, count, _)| (emoji, count))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn the_same_reaction_twice_is_one_however_it_is_spelled() {
+    let scene = Scene::new().await;
+    let ann = UserId::generate();
+    assert!(scene.add(ann, ":sparkling_heart:").await.unwrap());
+    assert!(!scene.add(ann, "💖").await.unwrap());
+    assert!(
+        scene
+            .add(UserId::generate(), "sparkling_heart")
+            .await
+            .unwrap()
+    );
+    assert_eq!(scene.emojis().await, [("💖".to_owned(), 2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reacts_at_once_is_counted_once() {
+    let scene = Scene::new().await;
+    let users: Vec<_> = (0..30).map(|_| UserId::generate()).collect();
+    let attempts = users.iter().chain(&users).map(|user| {
+        let (scene, user) = (Arc::clone(&scene), *user);
+        tokio::spawn(async move { scene.add(user, "+1").await.unwrap() })
+    });
+    let added = join_all(attempts)
+        .await
+        .into_iter()
+        .filter(|added| *added.as_ref().unwrap());
+    assert_eq!(added.count(), 30);
+    assert_eq!(scene.emojis().await, [("👍".to_owned(), 30)]);
+
+    let attempts = users.iter().chain(&users).take(40).map(|user| {
+        let (scene, user) = (Arc::clone(&scene), *user);
+        tokio::spawn(async move { scene.remove(user, "+1").await })
+    });
+    let removed = join_all(attempts)
+        .await
+        .into_iter()
+        .filter(|removed| *removed.as_ref().unwrap());
+    assert_eq!(removed.count(), 30);
+    assert!(scene.all().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_takes_twenty_emojis_and_more_of_the_same() {
+    let scene = Scene::new().await;
+    let attempts = join_all((0..30).map(|n| {
+        let scene = Arc::clone(&scene);
+        tokio::spawn(async move { scene.add(UserId::generate(), &format!("key{n}")).await })
+    }))
+    .await;
+    let mut refused = 0;
+    for attempt in attempts {
+        if let Err(error) = attempt.unwrap() {
+            assert_eq!(error.reason(), Reason::TooManyReactions);
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 10);
+    let emojis = scene.emojis().await;
+    assert_eq!(emojis.len(), MAX_EMOJIS);
+    assert!(scene.add(UserId::generate(), &emojis[0].0).await.unwrap());
+
+    let last = &emojis[MAX_EMOJIS - 1].0;
+    let (_, _, users) = scene.all().await.pop().unwrap();
+    assert!(scene.remove(users[0], last).await);
+    assert!(scene.add(UserId::generate(), "one_more").await.unwrap());
+}
+
+#[tokio::test]
+async fn emojis_come_in_the_order_of_their_first_use() {
+    let scene = Scene::new().await;
+    let (ann, bob) = (UserId::generate(), UserId::generate());
+    for (user, emoji) in [(ann, "zzz"), (ann, "+1"), (bob, "apple"), (bob, "zzz")] {
+        scene.add(user, emoji).await.unwrap();
+    }
+    let names = |all: Vec<(String, i64)>| all.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(scene.emojis().await), ["💤", "👍", "🍎"]);
+    assert!(scene.remove(ann, "+1").await);
+    scene.add(ann, "+1").await.unwrap();
+    assert_eq!(names(scene.emojis().await), ["💤", "🍎", "👍"]);
+}
+
+#[tokio::test]
+async fn the_first_hundred_members_are_named() {
+    let scene = Scene::new().await;
+    let mut users = Vec::new();
+    for _ in 0..MAX_USERS + 20 {
+        let user = UserId::generate();
+        scene.add(user, "+1").await.unwrap();
+        users.push(user);
+    }
+    scene.add(users[0], "heart").await.unwrap();
+    let all = scene.all().await;
+    assert_eq!(all.len(), 2);
+    let (_, count, named) = &all[0];
+    assert_eq!((*count, named.len() as u64), (120, MAX_USERS));
+    // Whoever reacted in the same millisecond comes in the order of ids.
+    let (first, last) = (&users[..90], &users[119]);
+    assert!(first.iter().all(|user| named.contains(user)) && !named.contains(last));
+    assert_eq!(all[1].2, [users[0]]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_reacted_to() {
+    let scene = Scene::new().await;
+    let nowhere = Reaction {
+        message: MessageId::generate(),
+        ..scene.reaction(UserId::generate(), "+1")
+    };
+    let transaction = scene.community.database.begin().await.unwrap();
+    let refused = reactions::add(&transaction, &nowhere).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::MessageNotFound);
+    drop(transaction);
+    assert!(!scene.remove(UserId::generate(), "+1").await);
+}
+
+#[tokio::test]
+async fn the_answer_names_the_member_whose_reaction_it_answers() {
+    let scene = Scene::new().await;
+    let (ann, bob) = (UserId::generate(), UserId::generate());
+    scene.add(bob, "+1").await.unwrap();
+    let reader = scene.community.database.reader();
+    let named = || OfMessage::named(reader, scene.community.id, scene.message);
+    let reaction = scene.reaction(ann, "+1");
+    let users = |all: OfMessage| {
+        all.into_iter()
+            .map(|(row, users)| (row.count, users))
+            .collect::<Vec<_>>()
+    };
+
+    let before = named().await.unwrap();
+    let transaction = scene.community.database.begin().await.unwrap();
+    reactions::add(&transaction, &reaction).await.unwrap();
+    let after = before.after(&transaction, &reaction, true).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+    assert_eq!(users(after), [(2, vec![bob, ann])]);
+
+    let before = named().await.unwrap();
+    let transaction = scene.community.database.begin().await.unwrap();
+    reactions::remove(&transaction, &reaction).await.unwrap();
+    let after = before.after(&transaction, &reaction, false).await.unwrap();
+    Database::commit(transaction).await.unwrap();
+    assert_eq!(users(after), [(1, vec![bob])]);
+}

@@ -1,0 +1,10 @@
+//! The store of messaging on a real database, and its live streams on a real NATS server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
+
+mod arrivals;
+mod both;
+mod fixture;

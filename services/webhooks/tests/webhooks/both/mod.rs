@@ -1,0 +1,6 @@
+//! What runs on SQLite and on PostgreSQL.
+
+mod deliveries;
+mod failures;
+mod management;
+mod replicas;

@@ -1,0 +1,3 @@
+//! What runs on SQLite and on PostgreSQL.
+
+mod database;

@@ -1,0 +1,11 @@
+//! The database, the idempotency table, group commits and the sweeper on a real SQLite file or
+//! PostgreSQL server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
+
+mod both;
+mod file;
+mod fixture;

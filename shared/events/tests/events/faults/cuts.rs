@@ -1,0 +1,245 @@
+//! The database is cut off in mid-transaction, is killed, or has no space left: what was committed
+//! is handled once and in order, and what was refused is nowhere.
+
+use std::time::Duration;
+
+use guildhall_data::Database;
+use guildhall_events::{consumer::parked, jetstream::publish, local};
+use guildhall_runtime::Shutdown;
+use guildhall_testkit::{Chance, Home, Mode, Proxy, When};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    house::{House, Tap, stream, streams},
+    ledger::{Ledger, Source, rows, run, storage},
+    load::{Load, expect_handled},
+};
+
+/// How long each of the writers rests.
+const PACE: Duration = Duration::from_millis(50);
+/// How long it may take until somebody walks into a snare.
+const PATIENCE: Duration = Duration::from_secs(30);
+const WHENEVER: [When; 3] = [
+    When::BeforeForwarding,
+    When::AfterForwarding,
+    When::BeforeAnswering,
+];
+/// How often a line is cut.
+const RESETS: usize = 20;
+/// A database that has no space left stays so, until so many events were refused.
+const REFUSED: usize = 200;
+
+impl House {
+    /// Somebody passes the events on who reaches his database over a line of his own.
+    async fn publish_over_a_line(&self) -> Proxy {
+        let line = Proxy::start(self.postgres.address()).await;
+        let source = self.source_through(line.address()).await;
+        let streams = streams(&self.nats.url());
+        publish(&source.outbox, &streams, &Shutdown::default());
+        line
+    }
+}
+
+async fn is_cut(line: &Proxy, pattern: &str, when: When) {
+    let cut = timeout(PATIENCE, line.reset_when(pattern.as_bytes(), when)).await;
+    cut.unwrap_or_else(|_| panic!("nobody says {pattern}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_cut_off_in_mid_transaction() {
+    let mut chance = Chance::seeded("cuts of the relay");
+    let mut house = House::new().await;
+    let mut tap = Tap::new(&house.nats).await;
+    let line = house.publish_over_a_line().await;
+    house.consume();
+    let load = Load::start(&house.source, PACE);
+    for _ in 0..RESETS {
+        tap.goes_on(20).await;
+        sleep(chance.moment(Duration::from_millis(30))).await;
+        line.reset_all();
+    }
+    // By its creation the stream is known in what is remembered.
+    let created = stream(&house.nats).await.cached_info().created;
+    let mark = created.unix_timestamp_nanos().to_string();
+    for when in WHENEVER {
+        for pattern in ["COMMIT", &mark] {
+            tap.goes_on(20).await;
+            is_cut(&line, pattern, when).await;
+        }
+    }
+    let told = load.end().await;
+    house.expect_handled(&told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_comes_back_after_another_has_taken_over() {
+    let mut house = House::new().await;
+    let mut tap = Tap::new(&house.nats).await;
+    let line = house.publish_over_a_line().await;
+    house.consume();
+    let load = Load::start(&house.source, PACE);
+    tap.reaches(100).await;
+    line.set(Mode::Blackhole);
+    house.publish();
+    // Once the lease has run out.
+    tap.reaches(load.committed() + 500).await;
+    line.set(Mode::Pass);
+    load.goes_on(1000).await;
+    let told = load.end().await;
+    house.expect_handled(&told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
+    const TIMES: usize = 5;
+    let mut house = House::new().await;
+    let line = Proxy::start(house.postgres.address()).await;
+    let ledger = house.ledger_through(line.address()).await;
+    house.publish();
+    house.consume_with(&ledger);
+    let mut posted = Vec::new();
+    // The effect's own text travels with it.
+    for pattern in ["TEXT", "COMMIT"] {
+        for when in WHENEVER {
+            for _ in 0..TIMES {
+                let text = format!("number {}.", posted.len());
+                let pattern = pattern.replace("TEXT", &text);
+                let cut = line.reset_when(pattern.as_bytes(), when);
+                house.source.post("key", &[&text]).await;
+                timeout(PATIENCE, cut).await.expect("it is said");
+                posted.push(text);
+                house.ledger.pages_of(posted.len()).await;
+            }
+        }
+    }
+    assert_eq!(house.ledger.page("key").await, posted);
+    // Some of the last 10 were committed, and the answer to that was lost; of others the line was cut
+    // as a lease was renewed.
+    assert!(ledger.times_told() < posted.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_cut_off_again_and_again_under_load() {
+    let mut chance = Chance::seeded("cuts of the consumer");
+    let mut house = House::new().await;
+    let line = Proxy::start(house.postgres.address()).await;
+    let ledger = house.ledger_through(line.address()).await;
+    house.publish();
+    house.consume_with(&ledger);
+    let load = Load::start(&house.source, PACE);
+    let mut handled = 0;
+    for round in 0..RESETS {
+        let pages = house.ledger.pages_of(handled + 20).await;
+        handled = pages.values().map(Vec::len).sum();
+        if round % 2 == 0 {
+            sleep(chance.moment(Duration::from_millis(30))).await;
+            line.reset_all();
+        } else {
+            // The key of an effect travels with it.
+            let pattern = ["ann", "COMMIT"][chance.below(2)];
+            is_cut(&line, pattern, WHENEVER[chance.below(3)]).await;
+        }
+    }
+    let told = load.end().await;
+    house.expect_handled(&told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_killed_and_restarted_under_load() {
+    let mut chance = Chance::seeded("kills of the database");
+    let mut house = House::new().await;
+    house.publish();
+    house.consume();
+    let load = Load::start(&house.source, PACE);
+    for _ in 0..5 {
+        load.goes_on(200).await;
+        sleep(chance.moment(Duration::from_millis(300))).await;
+        house.postgres.kill9().await;
+        load.is_refused(1).await;
+        house.postgres.start_again().await;
+    }
+    load.goes_on(200).await;
+    let told = load.end().await;
+    assert!(!told.refused.is_empty(), "no kill was noticed");
+    house.expect_handled(&told).await;
+}
+
+/// A server's file that may not grow stands for a disk without space. The files of PostgreSQL's own
+/// log have 16 MiB, so the table must have as much.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_on_a_full_disk_refuses_and_goes_on_when_there_is_space() {
+    let mut house = House::new().await;
+    // Below the first position nobody looks for events.
+    let fill = "INSERT INTO outbox \
+         (position, event_id, community_id, partition, payload, created_at) \
+         SELECT -n, '', '', 0, decode(repeat(md5(n::text), 110), 'hex'), 9e15 \
+         FROM generate_series(1, 10000) AS n";
+    run(&house.source.database, fill).await;
+    house.publish();
+    house.consume();
+    let load = Load::start(&house.source, PACE);
+    load.goes_on(500).await;
+    let size = "SELECT pg_relation_size('outbox')";
+    let size = &rows(&house.source.database, size).await[0];
+    let size = u64::try_from(size.try_get_by_index::<i64>(0).unwrap()).unwrap();
+    assert!(size > 17 << 20, "{size}");
+    house.postgres.limit_files(Some(size)).await;
+    load.is_refused(REFUSED).await;
+    house.postgres.limit_files(None).await;
+    load.goes_on(500).await;
+    let told = load.end().await;
+    house.expect_handled(&told).await;
+}
+
+/// Lets a SQLite file grow no more, or again.
+async fn limit(database: &Database, is_full: bool) {
+    let count = &rows(database, "PRAGMA page_count").await[0];
+    let count: i64 = count.try_get_by_index(0).unwrap();
+    let limit = if is_full {
+        count
+    } else {
+        i64::from(u32::MAX) - 1
+    };
+    run(database, &format!("PRAGMA max_page_count = {limit}")).await;
+}
+
+async fn on_files() -> (Home, Source, Ledger) {
+    let home = Home::files();
+    let storage = storage(&home);
+    let source = Source::open(&storage).await;
+    let ledger = Ledger::open(&storage, &Shutdown::default()).await;
+    local::connect(&source.outbox, &ledger.consumer, &Shutdown::default());
+    (home, source, ledger)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_in_a_full_file_refuses_and_goes_on_when_there_is_space() {
+    let (_home, source, mut ledger) = on_files().await;
+    let load = Load::start(&source, PACE);
+    load.goes_on(500).await;
+    limit(&source.database, true).await;
+    load.is_refused(REFUSED).await;
+    // What was committed before needs no more space.
+    ledger.pages_of(load.committed()).await;
+    limit(&source.database, false).await;
+    load.goes_on(500).await;
+    let told = load.end().await;
+    expect_handled(&mut ledger, &source, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_in_a_full_file_waits_for_space() {
+    let (_home, source, mut ledger) = on_files().await;
+    let load = Load::start(&source, PACE);
+    load.goes_on(500).await;
+    limit(&ledger.database, true).await;
+    // Without waiting for what does not come.
+    load.goes_on(2000).await;
+    let handled: usize = ledger.pages().await.values().map(Vec::len).sum();
+    assert!(handled + 500 < load.committed(), "there is space");
+    limit(&ledger.database, false).await;
+    let told = load.end().await;
+    expect_handled(&mut ledger, &source, &told).await;
+    assert_eq!(parked::list(&ledger.database, 10).await.unwrap(), []);
+}

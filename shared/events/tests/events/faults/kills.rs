@@ -1,0 +1,157 @@
+//! Whoever passes events on, or handles them, is killed (SIGKILL) at the worst moments. Each part
+//! is a process of its own: this executable, started once more.
+
+use std::{env, thread, time::Duration};
+
+use guildhall_events::jetstream::{consume, publish};
+use guildhall_runtime::Shutdown;
+use guildhall_testkit::Chance;
+
+use crate::{
+    again::{Again, until_left_alone},
+    house::{House, Tap, consumer, storage, streams},
+    ledger::{Ledger, Source, end_leases, rows},
+    load::Load,
+};
+
+const DATABASE: &str = "GUILDHALL_TEST_DATABASE";
+const BROKER: &str = "GUILDHALL_TEST_BROKER";
+/// What the consumer's process says when effects are committed.
+const COMMITTED: &str = "committed";
+
+/// How long each of the writers rests.
+const PACE: Duration = Duration::from_millis(100);
+const RELAYS: usize = 50;
+/// So many events wait at least for each of the relays.
+const BACKLOG: usize = 100;
+/// Every so many relays, one lives until it has remembered how far it came.
+const REMEMBERS: usize = 10;
+const CONSUMERS: usize = 10;
+
+impl House {
+    fn start(&self, part: &str) -> Again {
+        let variables = [
+            (DATABASE, self.postgres.url("test")),
+            (BROKER, self.nats.url()),
+        ];
+        Again::start(module_path!(), part, &variables)
+    }
+
+    /// How far it is remembered that events were passed on.
+    async fn remembered(&self) -> i64 {
+        let remembered = "SELECT coalesce(max(position), 0) FROM event_cursors";
+        let row = &rows(&self.source.database, remembered).await[0];
+        row.try_get_by_index(0).unwrap()
+    }
+
+    async fn remembers_more_than(&self, position: i64) {
+        while self.remembered().await <= position {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// What a part of a test is told; none for who runs all ignored tests.
+fn told() -> Option<(String, String)> {
+    Some((env::var(DATABASE).ok()?, env::var(BROKER).ok()?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a part of a test, in a process of its own"]
+async fn relays_until_killed() {
+    let Some((database, broker)) = told() else {
+        return;
+    };
+    let source = Source::open(&storage(&database)).await;
+    publish(&source.outbox, &streams(&broker), &Shutdown::default());
+    until_left_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a part of a test, in a process of its own"]
+async fn handles_until_killed() {
+    let Some((database, broker)) = told() else {
+        return;
+    };
+    let (storage, shutdown) = (storage(&database), Shutdown::default());
+    // Its effects are committed: nothing may be acknowledged any more.
+    let ledger = Ledger::open_and_then(&storage, &shutdown, || {
+        println!("\n{COMMITTED}");
+        loop {
+            thread::park();
+        }
+    });
+    let ledger = ledger.await;
+    let (consumer, database) = (&ledger.consumer, &ledger.database);
+    consume(
+        consumer,
+        database,
+        &["source"],
+        &streams(&broker),
+        &shutdown,
+    );
+    until_left_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_killed_fifty_times_in_mid_batch() {
+    let mut chance = Chance::seeded("kills of the relay");
+    let mut house = House::new().await;
+    let mut tap = Tap::new(&house.nats).await;
+    house.consume();
+    let load = Load::start(&house.source, PACE);
+    let mut in_mid_batch = 0;
+    for relay in 1..=RELAYS {
+        load.reaches(tap.events() + BACKLOG).await;
+        let remembered = house.remembered().await;
+        let first = tap.events() + 1;
+        let process = house.start("relays_until_killed");
+        if relay % REMEMBERS == 0 {
+            house.remembers_more_than(remembered).await;
+        } else {
+            tap.reaches(first + chance.below(BACKLOG / 2)).await;
+        }
+        process.kill9().await;
+        // It has passed events on, and did not come to remember it.
+        in_mid_batch += usize::from(house.remembered().await == remembered);
+        house.source.end_leases().await;
+    }
+    let told = load.end().await;
+    house.publish();
+    house.expect_handled(&told).await;
+
+    let again = tap.again();
+    println!(
+        "{RELAYS} relays killed, {in_mid_batch} in mid-batch: {} events committed, {} given up, \
+         {again} passed on again",
+        told.committed.len(),
+        told.refused.len(),
+    );
+    assert!(in_mid_batch > RELAYS / 2, "most kills come too late");
+    assert!(again > RELAYS, "the kills did no harm");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_killed_between_effect_and_acknowledgement() {
+    let mut house = House::new().await;
+    house.publish();
+    let load = Load::start(&house.source, PACE);
+    load.goes_on(1).await;
+    for _ in 0..CONSUMERS {
+        let mut process = house.start("handles_until_killed");
+        process.says(COMMITTED).await;
+        let info = consumer(&house.nats).await.cached_info().clone();
+        let handled: usize = house.ledger.pages().await.values().map(Vec::len).sum();
+        let acknowledged = usize::try_from(info.ack_floor.stream_sequence).unwrap();
+        assert!(
+            info.num_ack_pending > 0 && acknowledged < handled,
+            "{info:?}"
+        );
+        process.kill9().await;
+        end_leases(&house.ledger.database).await;
+        load.goes_on(BACKLOG).await;
+    }
+    let told = load.end().await;
+    house.consume();
+    house.expect_handled(&told).await;
+}

@@ -1,0 +1,14 @@
+//! Events and signals on real databases and a real NATS server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
+
+mod again;
+mod both;
+mod bus;
+mod faults;
+mod house;
+mod ledger;
+mod load;

@@ -1,0 +1,4 @@
+//! What runs on SQLite and on PostgreSQL.
+
+mod mailer;
+mod tls;

@@ -1,0 +1,394 @@
+//! Who is let in: every authenticated operation against every credential that it must refuse.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use guildhall_testkit::Answer;
+use guildhall_tests::{
+    Credential, Differences, Family, OPERATIONS, Operation, Refusal, Town, key, operation::Kind,
+};
+use serde_json::json;
+
+/// 64 hex that are nobody's key.
+const NOBODYS: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Calls every operation with every credential of `trials`, and expects the same refusal.
+async fn refuse_all(town: &Town, trials: &[(String, Credential)], refusal: Refusal) {
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        for (name, credential) in trials {
+            if chooses_another_envelope(operation, credential) {
+                continue;
+            }
+            let answer = operation.make(&town.rest, &town.place(), credential).await;
+            let case = format!("{} with {name}", operation.id);
+            differences.note(case, operation.family.check(&answer, refusal));
+        }
+    }
+    differences.assert_none();
+}
+
+/// The first answer that is a refusal. Other processes hear of a revocation after it is answered.
+async fn refused_within_a_second<A: Future<Output = Answer>>(ask: impl Fn() -> A) -> Answer {
+    let revoked = Instant::now();
+    loop {
+        let begun = revoked.elapsed();
+        let answer = ask().await;
+        if answer.status != 200 {
+            return answer;
+        }
+        assert!(begun < Duration::from_secs(1), "it lives on");
+    }
+}
+
+/// The channel list answers a system key in E3, and everybody else in E1.
+fn chooses_another_envelope(operation: &Operation, credential: &Credential) -> bool {
+    let system = matches!(credential, Credential::SystemKey(_));
+    operation.id == "channels-list" && system != (operation.family == Family::E3)
+}
+
+/// How each kind of credential is presented.
+fn headers(text: &str) -> [Credential; 3] {
+    let text = text.to_owned();
+    [
+        Credential::Bearer(text.clone()),
+        Credential::SystemKey(text.clone()),
+        Credential::SendbirdToken(text),
+    ]
+}
+
+#[tokio::test]
+async fn whoever_may_is_let_in() {
+    let town = Town::start().await;
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        for kind in operation.kinds {
+            let answer = operation
+                .make(&town.rest, &town.place(), &town.credential(*kind))
+                .await;
+            // One kind of key has removed the reaction that the other kind looks for.
+            let gone = operation.finds_it_gone(&answer);
+            let right = answer.status == operation.success || gone;
+            let case = format!("{} with {kind:?}", operation.id);
+            differences.expect(right, case, answer.body);
+        }
+    }
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_credential_that_is_one() {
+    let town = Town::start().await;
+    let mut trials = vec![
+        ("no credential".to_owned(), Credential::Missing),
+        ("an empty one".to_owned(), Credential::Empty),
+    ];
+    let long = "a".repeat(5_000);
+    for text in [
+        NOBODYS,
+        &NOBODYS[..40],
+        "garbage",
+        "a.b.c",
+        "é",
+        "' OR 1=1 --",
+        &long,
+    ] {
+        for credential in headers(text) {
+            trials.push((format!("{credential:.60?}"), credential));
+        }
+    }
+    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+}
+
+#[tokio::test]
+async fn a_credential_of_another_kind_is_as_good_as_none() {
+    let town = Town::start().await;
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        let twins = OPERATIONS.iter().filter(|other| other.id == operation.id);
+        let taken: Vec<_> = twins.flat_map(|twin| twin.kinds).collect();
+        for kind in Kind::ALL {
+            let own = town.credential(kind);
+            let text = match &own {
+                Credential::Bearer(text)
+                | Credential::SystemKey(text)
+                | Credential::SendbirdToken(text) => text,
+                Credential::Missing | Credential::Empty => unreachable!("a credential has a text"),
+            };
+            for credential in headers(text) {
+                let good = credential == own && taken.contains(&&kind);
+                if good || chooses_another_envelope(operation, &credential) {
+                    continue;
+                }
+                let answer = operation.make(&town.rest, &town.place(), &credential).await;
+                let case = format!(
+                    "{} with a {kind:?} as {:.9}",
+                    operation.id,
+                    format!("{credential:?}")
+                );
+                differences.note(
+                    case,
+                    operation.family.check(&answer, Refusal::Unauthenticated),
+                );
+            }
+        }
+    }
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn a_token_is_refused_when_a_single_bit_is_not_ours() {
+    let (town, other) = tokio::join!(Town::start(), Town::start());
+    let parts = |jwt: &str| {
+        let parts: Vec<_> = jwt.split('.').map(str::to_owned).collect();
+        <[String; 3]>::try_from(parts).unwrap()
+    };
+    let [header, payload, signature] = parts(&town.demo.user("grace").jwt);
+    let [_, owner, _] = parts(&town.demo.user("johndoe").jwt);
+    let [.., foreign] = parts(&other.demo.user("johndoe").jwt);
+    // {"alg":"none"}, and {"typ":"JWT","alg":"HS256"}
+    let (none, hmac) = (
+        "eyJhbGciOiJub25lIn0",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9",
+    );
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let bit = format!("{first}{}", &signature[1..]);
+    let trials: Vec<_> = [
+        (
+            "another platform's token",
+            other.demo.user("johndoe").jwt.clone(),
+        ),
+        (
+            "another member's claims",
+            format!("{header}.{owner}.{signature}"),
+        ),
+        (
+            "another platform's signature",
+            format!("{header}.{payload}.{foreign}"),
+        ),
+        ("a changed signature", format!("{header}.{payload}.{bit}")),
+        ("no signature", format!("{header}.{payload}.")),
+        ("algorithm none", format!("{none}.{payload}.")),
+        ("algorithm HS256", format!("{hmac}.{payload}.{signature}")),
+        ("two parts", format!("{header}.{payload}")),
+    ]
+    .map(|(name, text)| (name.to_owned(), Credential::Bearer(text)))
+    .to_vec();
+    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+}
+
+#[tokio::test]
+async fn a_key_ends_with_its_life() {
+    let town = Town::start().await;
+    let all = ["getChannels", "getMessages", "sendMessage", "replyMessage"];
+    let end = SystemTime::now() + Duration::from_millis(2_500);
+    let community = town
+        .keys()
+        .community(key::expiring_at(key::spec(&all), end))
+        .await;
+    let user = town
+        .keys()
+        .user(key::expiring_at(key::spec(&all), end))
+        .await;
+    for key in [&community, &user] {
+        town.bearer(&key.text).get("/v1/channels").await.expect(200);
+    }
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    tokio::time::sleep(left + Duration::from_millis(1)).await;
+    let trials = [
+        (
+            "an expired community key".to_owned(),
+            Credential::Bearer(community.text),
+        ),
+        (
+            "an expired user key".to_owned(),
+            Credential::Bearer(user.text),
+        ),
+    ];
+    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_dies_within_a_second_and_for_every_operation() {
+    let town = Town::start().await;
+    let all = ["getChannels", "getMessages", "sendMessage", "replyMessage"];
+    let mut trials = Vec::new();
+    for key in [
+        town.keys().community(key::spec(&all)).await,
+        town.keys().user(key::spec(&all)).await,
+    ] {
+        // It is warm in every cache before it is revoked.
+        town.bearer(&key.text).get("/v1/channels").await.expect(200);
+        town.keys().revoke(&key).await;
+        let visitor = town.bearer(&key.text);
+        let refused = refused_within_a_second(|| visitor.get("/v1/channels")).await;
+        Family::E1.refuses(&refused, Refusal::Unauthenticated);
+        trials.push(("a revoked key".to_owned(), Credential::Bearer(key.text)));
+    }
+    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+}
+
+#[tokio::test]
+async fn a_token_that_an_operator_revokes_dies_within_a_second() {
+    let town = Town::start().await;
+    let community = town.demo.community_id.as_str();
+    let made = town
+        .platform
+        .command(&["sendbird-token", "create", "--community", community])
+        .await;
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let token = Credential::SendbirdToken(made["apiToken"].as_str().unwrap().to_owned());
+    let path = town
+        .place()
+        .fill("/v3/group_channels/{url}/messages/{number}");
+    let visitor = town.by(token);
+    visitor.get(&path).await.expect(200);
+    let id = made["id"].as_str().unwrap();
+    let revoke = ["sendbird-token", "revoke", "--community", community, id];
+    assert!(town.platform.command(&revoke).await.status.success());
+    let refused = refused_within_a_second(|| visitor.get(&path)).await;
+    Family::Sendbird.refuses(&refused, Refusal::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_key_may_do_what_it_carries_and_nothing_else() {
+    let town = Town::start().await;
+    let permissions = [
+        "getChannels",
+        "manageChannels",
+        "getMessages",
+        "sendMessage",
+        "replyMessage",
+        "webhooks",
+    ];
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        let Some(needed) = operation.permission else {
+            continue;
+        };
+        let others: Vec<_> = permissions
+            .into_iter()
+            .filter(|name| *name != needed)
+            .collect();
+        for kind in operation.kinds {
+            let personal = *kind == Kind::UserKey;
+            let make = async |names: &[&str]| {
+                if personal {
+                    town.keys().user(key::spec(names)).await
+                } else {
+                    town.keys().community(key::spec(names)).await
+                }
+            };
+            if *kind == Kind::SystemKey {
+                continue;
+            }
+            let allowed: Vec<_> = others
+                .iter()
+                .copied()
+                .filter(|name| !personal || !["manageChannels", "webhooks"].contains(name))
+                .collect();
+            let without = Credential::Bearer(make(&allowed).await.text);
+            let answer = operation.make(&town.rest, &town.place(), &without).await;
+            let case = format!("{} with a {kind:?} of {allowed:?}", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::NoPermission));
+
+            let exact = Credential::Bearer(make(&[needed]).await.text);
+            let answer = operation.make(&town.rest, &town.place(), &exact).await;
+            let gone = operation.finds_it_gone(&answer);
+            let right = answer.status == operation.success || gone;
+            differences.expect(
+                right,
+                format!("{} with {needed} alone", operation.id),
+                answer.body,
+            );
+        }
+    }
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn two_different_credentials_are_refused() {
+    let town = Town::start().await;
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        for first in operation.kinds {
+            for second in Kind::ALL {
+                let (own, other) = (town.credential(*first), town.credential(second));
+                if std::mem::discriminant(&own) == std::mem::discriminant(&other) {
+                    continue;
+                }
+                let call = operation.call(&town.rest, &town.place(), &own);
+                let answer = other.sign(call).send().await;
+                let case = format!("{} with {first:?} and {second:?}", operation.id);
+                // Which of the two would choose the envelope is nobody's business.
+                let outcome = match operation.id {
+                    "channels-list" => Family::E1
+                        .check(&answer, Refusal::Invalid)
+                        .or_else(|_| Family::E3.check(&answer, Refusal::Invalid)),
+                    _ => operation.family.check(&answer, Refusal::Invalid),
+                };
+                differences.note(case, outcome);
+            }
+        }
+    }
+    differences.assert_none();
+    let key = &town.demo.system_api_key;
+    let twice = town
+        .rest
+        .get("/v1/channels")
+        .system_key(key)
+        .header("apiKey", key)
+        .send()
+        .await;
+    twice.expect(200);
+}
+
+#[tokio::test]
+async fn the_open_routes_ask_for_nothing() {
+    let town = Town::start().await;
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/v1/openapi.json",
+        "/.well-known/jwks.json",
+        "/docs",
+    ] {
+        assert_eq!(town.rest.get(path).send().await.status, 200, "{path}");
+        let answer = town.bearer("garbage").get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn checks_come_in_the_order_of_the_contract() {
+    let town = Town::start().await;
+    let path = "/v1/messages/send";
+    let reader = town
+        .keys()
+        .community(key::spec(&["getMessages"]))
+        .await
+        .text;
+    let large = vec![b' '; (1 << 20) + 1];
+    let wrong_media = ("Content-Type", "application/xml");
+    let json = ("Content-Type", "application/json");
+    let unknown = "0123456789abcdef01234567";
+    let malformed = json!({ "channelId": "x", "sender": "nobody" }).to_string();
+    let nowhere = json!({ "channelId": unknown, "message": "Hi", "sender": "ada" }).to_string();
+    let key = &town.demo.api_key;
+    for (credential, (name, value), body, refusal) in [
+        (
+            "garbage",
+            wrong_media,
+            large.clone(),
+            Refusal::Unauthenticated,
+        ),
+        (&reader, wrong_media, large.clone(), Refusal::NoPermission),
+        (&reader, json, b"{".to_vec(), Refusal::NoPermission),
+        (key, json, large, Refusal::TooLarge),
+        (key, wrong_media, b"{".to_vec(), Refusal::WrongMediaType),
+        (key, json, malformed.into_bytes(), Refusal::Invalid),
+        (key, json, nowhere.into_bytes(), Refusal::NotFound),
+    ] {
+        let call = town.rest.post(path).bearer(credential).header(name, value);
+        Family::E1.refuses(&call.body(body).send().await, refusal);
+    }
+}

@@ -1,0 +1,381 @@
+//! Whatever a caller sends is answered in the contract's words, and leaves nothing behind.
+
+use guildhall_testkit::Answer;
+use guildhall_tests::{
+    Credential, Differences, Family, OPERATIONS, Operation, Place, Refusal, Town,
+};
+use serde_json::{Map, Value, json};
+
+const UNKNOWN: &str = "0123456789abcdef01234567";
+
+async fn post_raw(town: &Town, operation: &Operation, by: &Credential, body: Vec<u8>) -> Answer {
+    let call = by.sign(operation.bare(&town.rest, &town.place()));
+    call.header("Content-Type", "application/json")
+        .body(body)
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_refused() {
+    let town = Town::start().await;
+    let before = town.ledger().await;
+    let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    let mut differences = Differences::default();
+    for (operation, by, good) in town.operations_with_body() {
+        let good = Value::Object(good).to_string();
+        let bodies: [(&str, Vec<u8>); 14] = [
+            ("nothing", vec![]),
+            ("a brace", b"{".to_vec()),
+            ("half a body", good.as_bytes()[..good.len() / 2].to_vec()),
+            ("a body and a half", format!("{good}{{").into_bytes()),
+            ("two bodies", format!("{good}{good}").into_bytes()),
+            ("single quotes", good.replace('"', "'").into_bytes()),
+            ("a trailing comma", good.replace('}', ",}").into_bytes()),
+            ("null", b"null".to_vec()),
+            ("a number", b"42".to_vec()),
+            ("a text", b"\"text\"".to_vec()),
+            ("a list", format!("[{good}]").into_bytes()),
+            ("100,000 lists", deep.clone()),
+            ("a bare NUL", good.replace(':', ":\0").into_bytes()),
+            (
+                "bytes that are no UTF-8",
+                [good.as_bytes(), b"\xff\xfe"].concat(),
+            ),
+        ];
+        // A change may change nothing.
+        let bodies = bodies.into_iter().skip(usize::from(is_change(operation)));
+        for (what, body) in bodies {
+            let answer = post_raw(&town, operation, &by, body).await;
+            let case = format!("{} with {what}", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::Invalid));
+        }
+    }
+    differences.assert_none();
+    assert_eq!(town.ledger().await, before);
+}
+
+/// Whether an operation changes what its body names, and leaves alone what it does not.
+fn is_change(operation: &Operation) -> bool {
+    operation.method == http::Method::PATCH
+}
+
+#[tokio::test]
+async fn a_field_that_is_missing_or_of_another_type_is_refused() {
+    let town = Town::start().await;
+    let before = town.ledger().await;
+    let wrong = [
+        json!(null),
+        json!(7),
+        json!(1.5),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!(["x"]),
+    ];
+    let mut differences = Differences::default();
+    for (operation, by, good) in town.operations_with_body() {
+        for field in good.keys() {
+            let mut without = good.clone();
+            without.remove(field);
+            let mut bodies = vec![without];
+            if is_change(operation) {
+                bodies.clear();
+            }
+            for value in wrong.iter().skip(usize::from(is_change(operation))) {
+                let mut body = good.clone();
+                body.insert(field.clone(), value.clone());
+                bodies.push(body);
+            }
+            for body in bodies {
+                let body = Value::Object(body).to_string();
+                let answer = post_raw(&town, operation, &by, body.clone().into_bytes()).await;
+                let case = format!("{} with {body}", operation.id);
+                differences.note(case, operation.family.check(&answer, Refusal::Invalid));
+            }
+        }
+    }
+    differences.assert_none();
+    assert_eq!(town.ledger().await, before);
+}
+
+#[tokio::test]
+async fn a_mistake_is_named_as_the_caller_spelled_it() {
+    let town = Town::start().await;
+    let (channel, message) = (town.demo.channel("general"), &town.demo.message_id);
+    for (path, body, field) in [
+        (
+            "send",
+            json!({ "channelId": "x", "message": "Hi", "sender": "ada" }),
+            "channelId",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": "", "sender": "ada" }),
+            "message",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": "Hi" }),
+            "sender",
+        ),
+        (
+            "send",
+            json!({ "channelId": channel, "message": 7, "sender": "ada" }),
+            "message",
+        ),
+        (
+            "reply",
+            json!({ "message": "Hi", "sender": "ada" }),
+            "messageId",
+        ),
+        (
+            "react",
+            json!({ "messageId": message, "emoji": "", "sender": "ada" }),
+            "emoji",
+        ),
+    ] {
+        let answer = town
+            .integrator()
+            .post(&format!("/v1/messages/{path}"), &body)
+            .await;
+        Family::E1.refuses(&answer, Refusal::Invalid);
+        assert_eq!(
+            answer.json()["errors"][0]["field"],
+            field,
+            "{body}: {}",
+            answer.body
+        );
+    }
+    let query = town.integrator().get("/v1/messages?count=0").await;
+    assert_eq!(query.expect(400)["errors"][0]["field"], "count");
+    let chat = town
+        .place()
+        .fill("/api/chat/projects/{project}/chats/{chat}/messages");
+    let body = json!({ "type": "text", "content": "" });
+    let chat = town.member("ada").post(&chat, &body).await.expect(400);
+    assert!(chat["details"]["content"].is_string(), "{chat}");
+}
+
+/// The fields that hold a text of the caller's own.
+fn texts(
+    town: &Town,
+) -> Vec<(
+    &'static Operation,
+    Credential,
+    Map<String, Value>,
+    &'static str,
+)> {
+    let field = |id: &str| match id {
+        "messages-send" | "messages-reply" | "sb-messages-send" => Some("message"),
+        "mb-messages-send" => Some("content"),
+        "channels-create" => Some("topic"),
+        "messages-react" | "mb-reactions-add" | "reactions-remove" | "mb-reactions-remove" => {
+            Some("emoji")
+        }
+        "sb-reactions-add" => Some("reaction"),
+        _ => None,
+    };
+    let all = town.operations_with_body().into_iter();
+    all.filter_map(|(operation, by, body)| Some((operation, by, body, field(operation.id)?)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_kept_is_refused() {
+    let town = Town::start().await;
+    let before = town.ledger().await;
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    // As they stand in the body, since a JSON library would not write some of them.
+    let bad = [
+        ("an empty text", quoted("")),
+        ("blanks", quoted(" \t\n ")),
+        ("100 KB", quoted(&"x".repeat(100 * 1024))),
+        ("10,001 characters", quoted(&"x".repeat(10_001))),
+        ("NUL", r#""a\u0000b""#.to_owned()),
+        ("a high surrogate alone", r#""a\ud83d""#.to_owned()),
+        ("a low surrogate alone", r#""\ude00b""#.to_owned()),
+        (
+            "surrogates the wrong way round",
+            r#""\ude00\ud83d""#.to_owned(),
+        ),
+    ];
+    let mut differences = Differences::default();
+    for (operation, by, mut body, field) in texts(&town) {
+        body.insert(field.to_owned(), json!("@"));
+        let template = Value::Object(body).to_string();
+        for (what, text) in &bad {
+            let body = template.replace("\"@\"", text).into_bytes();
+            let answer = post_raw(&town, operation, &by, body).await;
+            let case = format!("{} with {what}", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::Invalid));
+        }
+    }
+    differences.assert_none();
+    assert_eq!(town.ledger().await, before);
+}
+
+#[tokio::test]
+async fn every_character_comes_back_as_it_went() {
+    let town = Town::start().await;
+    let general = town.demo.channel("general");
+    let longest = "👩🏽‍💻".chars().cycle().take(10_000).collect::<String>();
+    let markup = r#"<script>alert("x")</script> & \ / ' "#.trim_end();
+    for text in [
+        "👩‍👩‍👧‍👦 👍🏽 🏴‍☠️ 🇩🇪 e\u{301} \u{200f}עברית\u{202e} \u{1f600}",
+        markup,
+        "a\r\nb\tc \u{7f}\u{85}\u{feff}\u{10ffff}",
+        "'; DROP TABLE messages; --",
+        &longest,
+    ] {
+        let id = town.send(general, "ada", text).await;
+        let read = town.data(&format!("/v1/messages/{id}")).await;
+        assert_eq!(read["message"], text);
+    }
+    let message = &town.demo.message_id;
+    for emoji in ["👩🏽‍💻", "🏴‍☠️", ":no_such_shortcode:", "🇩🇪"] {
+        let react = json!({ "messageId": message, "emoji": emoji, "sender": "ada" });
+        town.integrator()
+            .post("/v1/messages/react", &react)
+            .await
+            .expect(200);
+    }
+    let path = format!("/v1/messages/{message}/reactions");
+    let reactions = town.data(&path).await;
+    let emojis: Vec<_> = reactions["reactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["emoji"])
+        .collect();
+    assert_eq!(emojis[..2], ["👩🏽‍💻", "🏴‍☠️"]);
+    assert_eq!(emojis.len(), 4);
+}
+
+#[tokio::test]
+async fn an_id_is_24_hex_or_a_mistake() {
+    let town = Town::start().await;
+    let before = town.ledger().await;
+    let long = "a".repeat(8_000);
+    let mut differences = Differences::default();
+    for id in [
+        "r3444rf556tg",
+        &UNKNOWN[1..],
+        &format!("{UNKNOWN}0"),
+        "zzzzzzzzzzzzzzzzzzzzzzzz",
+        "ｆ",
+        "-1",
+        &long,
+    ] {
+        let place = Place {
+            channel: id.to_owned(),
+            message: id.to_owned(),
+            chat: id.to_owned(),
+            chat_message: id.to_owned(),
+            incoming: id.to_owned(),
+            ..town.place()
+        };
+        for operation in OPERATIONS.iter().filter(|operation| names_an_id(operation)) {
+            let answer = operation
+                .make(&town.rest, &place, &town.credential(operation.kinds[0]))
+                .await;
+            let case = format!("{} of {id:.30}", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::Invalid));
+        }
+        for query in ["before", "after", "parent_id", "forum_topic_id"] {
+            let path = format!("/v1/messages?{query}={id}");
+            let answer = town.integrator().get(&path).await;
+            differences.note(
+                format!("{query}={id:.30}"),
+                Family::E1.check(&answer, Refusal::Invalid),
+            );
+        }
+    }
+    differences.assert_none();
+    assert_eq!(town.ledger().await, before);
+}
+
+/// Whether an operation names a record by its 24 hex.
+fn names_an_id(operation: &Operation) -> bool {
+    match operation.family {
+        Family::E1 => {
+            operation.id.starts_with("messages-") || operation.id.starts_with("reactions-")
+        }
+        Family::E2 => operation.path.contains("{incoming}"),
+        Family::Mudbase => true,
+        Family::E3 | Family::Sendbird => false,
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_record_is_not_found() {
+    let town = Town::start().await;
+    let nowhere = Place {
+        channel: UNKNOWN.to_owned(),
+        message: UNKNOWN.to_owned(),
+        url: "no-such-url".to_owned(),
+        number: 9_007_199_254_740_000,
+        chat: UNKNOWN.to_owned(),
+        chat_message: UNKNOWN.to_owned(),
+        incoming: UNKNOWN.to_owned(),
+        ..town.place()
+    };
+    let nobody = Place {
+        sender: "nobody".to_owned(),
+        ..town.place()
+    };
+    let mut differences = Differences::default();
+    for operation in OPERATIONS {
+        let by = town.credential(operation.kinds[0]);
+        if names_an_id(operation) || operation.family == Family::Sendbird {
+            let answer = operation.make(&town.rest, &nowhere, &by).await;
+            differences.note(
+                operation.id,
+                operation.family.check(&answer, Refusal::NotFound),
+            );
+        }
+        let sender = operation.path.contains("{sender}")
+            || operation
+                .body
+                .is_some_and(|body| body(&nobody) != body(&town.place()));
+        if sender {
+            let answer = operation.make(&town.rest, &nobody, &by).await;
+            let case = format!("{} by nobody", operation.id);
+            differences.note(case, operation.family.check(&answer, Refusal::NotFound));
+        }
+    }
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn a_query_that_makes_no_sense_is_refused() {
+    let town = Town::start().await;
+    let mut differences = Differences::default();
+    for query in [
+        "count=0",
+        "count=101",
+        "count=-1",
+        "count=ten",
+        "count=1.5",
+        "count=99999999999999999999",
+        "email=nonsense",
+        "before=2025-13-45T00:00:00Z",
+        "channel_id=%00",
+        "channel_id=%ff",
+    ] {
+        let answer = town
+            .integrator()
+            .get(&format!("/v1/messages?{query}"))
+            .await;
+        differences.note(query, Family::E1.check(&answer, Refusal::Invalid));
+    }
+    for path in [
+        "/v1/messages/%00",
+        "/v1/messages/%ff%fe",
+        "/v1/messages/..%2f..%2fetc",
+    ] {
+        let answer = town.integrator().get(path).await;
+        differences.note(path, Family::E1.check(&answer, Refusal::Invalid));
+    }
+    differences.assert_none();
+}

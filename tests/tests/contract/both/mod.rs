@@ -1,0 +1,13 @@
+//! What runs on both shapes: one process with SQLite, and a cluster.
+
+mod access;
+mod bad_input;
+mod grpc;
+mod grpc_input;
+mod idempotency;
+mod isolation;
+mod limits;
+mod random_input;
+mod routes;
+mod seeds;
+mod sendbird_errors;

@@ -1,0 +1,289 @@
+//! A bad network before PostgreSQL: answers are right or "try again", nothing is lost or doubled,
+//! and nobody has to restart anything.
+
+use std::time::{Duration, Instant};
+
+use guildhall_proto::messaging::v1::{
+    SendMessageRequest, message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::{
+    Cluster, Mode, Plan, When,
+    grpc::{connect, signed},
+};
+use guildhall_tests::{
+    Ledger,
+    figures::Fate,
+    memory::Memory,
+    traffic::{Door, Room, Traffic, refusal},
+};
+use tokio::time::sleep;
+
+/// How long a line swallows everything.
+const OUTAGE: Duration = Duration::from_secs(30);
+/// How long it may take afterwards until everything works again.
+const RECOVERY: Duration = Duration::from_secs(10);
+/// A gateway's budget for a request, and what a busy machine adds to it.
+const BUDGET: Duration = Duration::from_secs(15 + 1);
+
+async fn cluster(replicas: usize) -> Cluster {
+    Cluster::start_with(Plan {
+        messaging: replicas,
+        wires: true,
+        ..Plan::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_slow_line_to_messagings_database_slows_it_down_and_no_more() {
+    let cluster = cluster(1).await;
+    let mut traffic = Traffic::in_room(&Room::open(&cluster).await);
+    let (rest, grpc) = (
+        Door::gateway(&cluster, 0),
+        Door::messaging(&cluster, 0).await,
+    );
+    traffic.sends("rest", &rest, 8);
+    traffic.keyed_sends("rest", &rest, 8);
+    traffic.sends("grpc", &grpc, 8);
+    traffic.reads("rest", &rest, 4);
+    traffic.is_steady(100).await;
+    let memory = Memory::of(&cluster);
+    let delay = Duration::from_millis(200);
+    cluster.messaging[0]
+        .wires()
+        .database
+        .set(Mode::Delay(delay));
+    let slow_from = Instant::now();
+    sleep(Duration::from_secs(12)).await;
+    let slow_to = Instant::now();
+    cluster.messaging[0].wires().database.set(Mode::Pass);
+    traffic.goes_on(100).await;
+    let records = traffic.end().await;
+
+    records.expect_no_surprise();
+    let slow = records.during(slow_from, slow_to).figures();
+    let outcome = records.compare(&Ledger::of(&cluster).await);
+    let growth = memory.growth();
+    println!("200 ms each way to messaging's database: {slow}; {outcome:?}; {growth}");
+    assert_eq!(slow.refused, 0, "slow is no reason to refuse");
+    assert!(slow.longest >= 2 * delay, "it was slow");
+    assert!(slow.longest < BUDGET);
+}
+
+/// What messaging says to one message, while the line is reset at a certain moment of its storing.
+async fn sent_into_a_snare(
+    cluster: &Cluster,
+    room: &Room,
+    n: usize,
+    keyed: bool,
+    (pattern, when): (&str, When),
+) -> Fate {
+    let text = format!("number {n}, {when:?}, {}", pattern.to_lowercase());
+    let pattern = pattern.replace("TEXT", &text);
+    let line = &cluster.messaging[0].wires().database;
+    let reset = line.reset_when(pattern.as_bytes(), when);
+    let request = SendMessageRequest {
+        channel: room.channel.clone(),
+        sender: "ada".into(),
+        text: text.clone(),
+        ..Default::default()
+    };
+    let mut request = signed(request, &format!("Bearer {}", room.key));
+    if keyed {
+        // Not the text, which is looked for.
+        let key = format!("{when:?} {} {n}", pattern.len()).parse().unwrap();
+        request.metadata_mut().insert("idempotency-key", key);
+    }
+    let mut messages = MessageServiceClient::new(connect(cluster.messaging[0].url()).await);
+    let answer = messages.send_message(request).await;
+    tokio::time::timeout(Duration::from_secs(5), reset)
+        .await
+        .expect("the line was reset");
+    match answer {
+        Ok(answer) => {
+            let id = answer.into_inner().message.unwrap().id;
+            Fate::Stored { id, text }
+        }
+        Err(status) => refusal(&status),
+    }
+}
+
+#[tokio::test]
+async fn a_reset_in_mid_transaction_leaves_no_doubt() {
+    let cluster = cluster(1).await;
+    let room = Room::open(&cluster).await;
+    // Its text travels with the insert, whose statement the server knows already.
+    let snares = [
+        ("TEXT", When::BeforeForwarding),
+        ("TEXT", When::BeforeAnswering),
+        ("COMMIT", When::BeforeForwarding),
+        ("COMMIT", When::AfterForwarding),
+        ("COMMIT", When::BeforeAnswering),
+    ];
+    for snare in snares {
+        let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
+        let mut longest = Duration::ZERO;
+        for n in 0..10 {
+            let began = Instant::now();
+            match sent_into_a_snare(&cluster, &room, n, n % 2 == 0, snare).await {
+                Fate::Stored { id, text } => acknowledged.push((id, text)),
+                Fate::Refused(reason) => refused.push(reason),
+                other @ (Fate::Read | Fate::InFlight | Fate::Wrong(_)) => {
+                    panic!("{snare:?}: {other:?}")
+                }
+            }
+            longest = longest.max(began.elapsed());
+        }
+        let ledger = Ledger::of(&cluster).await;
+        ledger.assert_sound();
+        let suffix = format!(", {:?}, {}", snare.1, snare.0.to_lowercase());
+        let stored = ledger.rows.iter().filter(|row| row.text.ends_with(&suffix));
+        let stored: Vec<_> = stored
+            .map(|row| (row.id.clone(), row.text.clone()))
+            .collect();
+        println!(
+            "reset at {snare:?}: 10 sent, {} acknowledged, {} refused {:?}, {} stored, longest {longest:.1?}",
+            acknowledged.len(),
+            refused.len(),
+            refused.first(),
+            stored.len(),
+        );
+        assert_eq!(
+            stored, acknowledged,
+            "{snare:?}: stored is what was said to be"
+        );
+        let commits = matches!(
+            snare,
+            ("COMMIT", When::AfterForwarding | When::BeforeAnswering)
+        );
+        // What is acknowledged all the same: there the line was cut as the relay of events remembered
+        // how far it had come.
+        let never = snare == ("COMMIT", When::BeforeForwarding);
+        assert!(
+            !commits || refused.is_empty(),
+            "it is stored, and that can be found out"
+        );
+        assert!(!never || !refused.is_empty(), "nobody has committed it");
+    }
+    // Whoever was refused tries again, and is not stored twice.
+    let mut traffic = Traffic::in_room(&room);
+    traffic.keyed_sends("rest", &Door::gateway(&cluster, 0), 4);
+    let line = &cluster.messaging[0].wires().database;
+    for when in [
+        When::BeforeForwarding,
+        When::AfterForwarding,
+        When::BeforeAnswering,
+    ] {
+        for _ in 0..5 {
+            line.reset_when(b"COMMIT", when).await;
+            traffic.goes_on(4).await;
+        }
+    }
+    let records = traffic.end().await;
+    records.expect_no_surprise();
+    let outcome = records.compare(&Ledger::of(&cluster).await);
+    println!(
+        "15 resets at COMMIT under load: {}; {outcome:?}",
+        records.figures()
+    );
+}
+
+#[tokio::test]
+async fn a_replica_that_is_cut_off_from_the_database_says_so_and_recovers() {
+    let cluster = cluster(2).await;
+    let room = Room::open(&cluster).await;
+    let mut traffic = Traffic::in_room(&room);
+    let rest = Door::gateway(&cluster, 0);
+    let (cut_off, other) = (
+        Door::messaging(&cluster, 0).await,
+        Door::messaging(&cluster, 1).await,
+    );
+    traffic.sends("gateway", &rest, 8);
+    traffic.keyed_sends("gateway", &rest, 8);
+    traffic.reads("gateway", &rest, 4);
+    traffic.sends("cut off", &cut_off, 8);
+    traffic.keyed_sends("cut off", &cut_off, 4);
+    traffic.reads("cut off", &cut_off, 4);
+    traffic.sends("other", &other, 8);
+    traffic.reads("other", &other, 2);
+    traffic.is_steady(300).await;
+    let memory = Memory::of(&cluster);
+    let line = &cluster.messaging[0].wires().database;
+    line.set(Mode::Blackhole);
+    let cut_at = Instant::now();
+    sleep(OUTAGE).await;
+    line.set(Mode::Pass);
+    let healed_at = Instant::now();
+    sleep(RECOVERY).await;
+    traffic.goes_on(300).await;
+    let records = traffic.end().await;
+
+    let outage = records.during(cut_at, healed_at);
+    let recovered_in = records.recovered_in(healed_at);
+    for via in ["gateway", "cut off", "other"] {
+        println!(
+            "database away for messaging-0, {via}: {}",
+            outage.via(via).figures()
+        );
+    }
+    let growth = memory.growth();
+    let outcome = records.compare(&Ledger::of(&cluster).await);
+    println!(
+        "database away for messaging-0: {outcome:?}; {growth}; recovered in {recovered_in:.1?}"
+    );
+    records.expect_no_surprise();
+    assert!(outage.via("gateway").figures().longest < BUDGET);
+    assert!(
+        outage.via("cut off").figures().refused > 0,
+        "it was cut off"
+    );
+    let other = outage.via("other").figures();
+    assert!(
+        other.longest < Duration::from_secs(10),
+        "locks of the other: {other}"
+    );
+    assert_eq!(other.refused, 0);
+    assert!(recovered_in < RECOVERY);
+}
+
+#[tokio::test]
+async fn without_identitys_database_who_is_known_goes_on() {
+    let cluster = cluster(1).await;
+    let room = Room::open(&cluster).await;
+    let mut traffic = Traffic::in_room(&room);
+    let rest = Door::gateway(&cluster, 0);
+    traffic.sends("known", &rest, 8);
+    traffic.keyed_sends("known", &rest, 4);
+    traffic.reads("known", &rest, 4);
+    traffic.logins("login", &cluster.rest(), &cluster.demo());
+    traffic.is_steady(300).await;
+    let memory = Memory::of(&cluster);
+    let line = &cluster.identity[0].wires().database;
+    line.set(Mode::Blackhole);
+    let cut_at = Instant::now();
+    sleep(OUTAGE).await;
+    line.set(Mode::Pass);
+    let healed_at = Instant::now();
+    sleep(RECOVERY).await;
+    traffic.goes_on(300).await;
+    let records = traffic.end().await;
+
+    let outage = records.during(cut_at, healed_at);
+    let (known, logins) = (outage.via("known").figures(), outage.via("login").figures());
+    let recovered_in = records.recovered_in(healed_at);
+    let growth = memory.growth();
+    let outcome = records.compare(&Ledger::of(&cluster).await);
+    println!(
+        "identity's database away: known {known}; logins {logins}; {outcome:?}; {growth}; \
+         recovered in {recovered_in:.1?}"
+    );
+    records.expect_no_surprise();
+    assert!(logins.longest < BUDGET && known.longest < BUDGET);
+    // Who asks in the last seconds may still be answered.
+    let cut_off = records.begun(cut_at, healed_at - BUDGET).via("login");
+    assert!(logins.refused > 0 && cut_off.figures().right == 0);
+    // What was looked up before counts for half a minute, and for a second where the machine is so
+    // busy that the bus is not relied on.
+    assert!(known.right > 0);
+    assert!(recovered_in < RECOVERY);
+}

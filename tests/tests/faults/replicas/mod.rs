@@ -1,0 +1,86 @@
+//! Two of each service on one database: nobody who writes, reads or listens can tell.
+
+mod keys;
+mod listener;
+mod reader;
+mod start;
+mod world;
+
+use futures::future::try_join_all;
+use guildhall_testkit::{Cluster, Plan};
+use guildhall_tests::{Ledger, Outcome};
+use tokio::{sync::watch, task::JoinSet};
+
+use self::{
+    listener::Listener,
+    reader::{List, Reader},
+    world::{EACH, World},
+};
+
+const REPLICAS: usize = 2;
+const WRITERS: usize = 12;
+
+fn plan(replicas: usize) -> Plan {
+    Plan {
+        identity: replicas,
+        messaging: replicas,
+        webhooks: replicas,
+        gateway: replicas,
+        ..Plan::default()
+    }
+}
+
+#[tokio::test]
+async fn readers_and_listeners_miss_nothing_and_get_nothing_twice() {
+    let cluster = Cluster::start_with(plan(REPLICAS)).await;
+    let world = World::of(&cluster).await;
+    let mut listeners = Vec::new();
+    for messages in &world.grpc {
+        for channel in &world.channels {
+            listeners.push(Listener::start(&world, messages.clone(), channel).await);
+        }
+    }
+    let (over, is_over) = watch::channel(false);
+    let mut readers = JoinSet::new();
+    let lists = [
+        List::Channel(world.channels[0].clone()),
+        List::Author("ada"),
+        List::Community,
+    ];
+    for list in lists {
+        for oldest_first in [false, true] {
+            let reader = Reader {
+                world: world.clone(),
+                list: list.clone(),
+                oldest_first,
+            };
+            readers.spawn(reader.run(is_over.clone()));
+        }
+    }
+    let doors = world.doors();
+    let writers = (0..WRITERS).map(|name| {
+        let door = doors[name % doors.len()].clone();
+        tokio::spawn(world.clone().write(name, door))
+    });
+    let acknowledged = try_join_all(writers).await.unwrap().concat();
+    over.send_replace(true);
+    let mut passes = 0;
+    while let Some(read) = readers.join_next().await {
+        passes += read.unwrap();
+    }
+
+    let ledger = Ledger::of(&cluster).await;
+    let streams = listeners.len();
+    for listener in listeners {
+        listener.check(&ledger).await;
+    }
+    println!(
+        "replicas: written {}, lists read to their end {passes}, live streams {streams}, \
+         lost 0, repeated 0",
+        acknowledged.len()
+    );
+    assert_eq!(acknowledged.len(), WRITERS * EACH);
+    let outcome = ledger.outcome(&world.channels, &acknowledged);
+    assert_eq!(outcome, Outcome::CLEAN);
+    ledger.assert_sound();
+}

@@ -1,0 +1,15 @@
+//! What runs on both shapes: one process with SQLite, and a cluster.
+
+mod channels;
+mod grpc_channels;
+mod listing;
+mod mudbase;
+mod newcomer;
+mod races;
+mod sendbird;
+mod streams;
+mod webhooks_encrypted;
+mod webhooks_incoming;
+mod webhooks_managed;
+mod webhooks_outgoing;
+mod workflows;

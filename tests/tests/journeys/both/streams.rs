@@ -1,0 +1,142 @@
+//! New messages of a channel as they come: in order, without gaps, as long as one may read them.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use guildhall_proto::messaging::v1::{
+    SendMessageRequest, WatchMessagesRequest, WatchMessagesResponse,
+    message_service_client::MessageServiceClient,
+};
+use guildhall_testkit::grpc::signed;
+use guildhall_tests::{Town, key};
+use tonic::{Code, Streaming};
+
+fn key_of(town: &Town) -> String {
+    format!("Bearer {}", town.demo.api_key)
+}
+
+fn hello(channel: &str) -> SendMessageRequest {
+    SendMessageRequest {
+        channel: channel.to_owned(),
+        sender: "ada".into(),
+        text: "Hello".into(),
+        ..Default::default()
+    }
+}
+
+async fn watch(
+    town: &Town,
+    channel: &str,
+    credential: &str,
+    after_seq: Option<i64>,
+) -> Streaming<WatchMessagesResponse> {
+    let request = WatchMessagesRequest {
+        channel: channel.to_owned(),
+        after_seq,
+    };
+    let mut messages = MessageServiceClient::new(town.services.clone());
+    messages
+        .watch_messages(signed(request, credential))
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+async fn next_seq(stream: &mut Streaming<WatchMessagesResponse>) -> i64 {
+    let next = tokio::time::timeout(Duration::from_secs(20), stream.message()).await;
+    next.expect("a message in time")
+        .unwrap()
+        .expect("no end")
+        .message
+        .unwrap()
+        .seq
+}
+
+#[tokio::test]
+async fn a_stream_has_no_gap_while_others_write() {
+    let town = Town::start().await;
+    let channel = serde_json::json!({ "topic": "Busy", "channelType": "open" });
+    let channel = town.channel(&channel).await;
+    for _ in 0..5 {
+        town.send(&channel, "ada", "before").await;
+    }
+    let mut from_the_start = watch(&town, &channel, &key_of(&town), Some(0)).await;
+    let mut from_here = watch(&town, &channel, &key_of(&town), None).await;
+    let writers = (0..8).map(|_| async {
+        let mut messages = MessageServiceClient::new(town.services.clone());
+        for _ in 0..25 {
+            messages
+                .send_message(signed(hello(&channel), &key_of(&town)))
+                .await
+                .unwrap();
+        }
+    });
+    let late = async {
+        let mut seqs = Vec::new();
+        // Resumed in the middle of the traffic, again and again.
+        while seqs.len() < 205 {
+            let after = seqs.last().copied().unwrap_or(0);
+            let mut stream = watch(&town, &channel, &key_of(&town), Some(after)).await;
+            for _ in 0..41 {
+                seqs.push(next_seq(&mut stream).await);
+            }
+        }
+        seqs
+    };
+    let (_, resumed) = tokio::join!(join_all(writers), late);
+    let all: Vec<i64> = (1..=205).collect();
+    assert_eq!(resumed, all);
+    for (stream, expected) in [(&mut from_the_start, &all[..]), (&mut from_here, &all[5..])] {
+        let mut seqs = Vec::new();
+        for _ in expected {
+            seqs.push(next_seq(stream).await);
+        }
+        assert_eq!(seqs, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_credential() {
+    let town = Town::start().await;
+    let general = town.demo.channel("general");
+    let key = town.keys().community(key::spec(&["getMessages"])).await;
+    let mut stream = watch(&town, general, &format!("Bearer {}", key.text), None).await;
+    town.keys().revoke(&key).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), stream.message()).await;
+    let status = ended.expect("it ends in time").unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+}
+
+#[tokio::test]
+async fn a_stream_is_for_those_who_may_read_the_channel() {
+    let town = Town::start().await;
+    let pair = serde_json::json!({ "topic": "Pair", "channelType": "dm", "participants": ["johndoe", "ada"] });
+    let pair = town.channel(&pair).await;
+    let refusal = async |channel: &str, credential: &str| {
+        let request = WatchMessagesRequest {
+            channel: channel.to_owned(),
+            after_seq: None,
+        };
+        let mut messages = MessageServiceClient::new(town.services.clone());
+        messages
+            .watch_messages(signed(request, credential))
+            .await
+            .unwrap_err()
+            .code()
+    };
+    let grace = format!("Bearer {}", town.demo.user("grace").jwt);
+    let ada = format!("Bearer {}", town.demo.user("ada").jwt);
+    let refused = refusal(&pair, &grace).await;
+    assert!(
+        [Code::NotFound, Code::PermissionDenied].contains(&refused),
+        "{refused:?}"
+    );
+    let sender = town.keys().community(key::spec(&["sendMessage"])).await;
+    let without = refusal(&pair, &format!("Bearer {}", sender.text)).await;
+    assert_eq!(without, Code::PermissionDenied);
+    let malformed = refusal("0123456789abcdef01234567", &ada).await;
+    assert_eq!(malformed, Code::NotFound);
+    let mut stream = watch(&town, &pair, &ada, Some(0)).await;
+    town.send(&pair, "johndoe", "Only you").await;
+    assert_eq!(next_seq(&mut stream).await, 1);
+}

@@ -1,0 +1,235 @@
+//! Outgoing webhooks from outside: what happens in a community reaches a receiver.
+
+use guildhall_testkit::{
+    Options,
+    receiver::{Answer, Call, Receiver},
+};
+use guildhall_tests::{
+    Caller, Credential, Family, Refusal, Town, operation::Kind, webhook::Webhook,
+};
+use http::Method;
+use serde_json::{Value, json};
+
+const OUTGOING: &str = "/v1/webhooks/outgoing";
+
+async fn town() -> Town {
+    let options = Options {
+        private_receivers: true,
+        ..Options::default()
+    };
+    Town::start_with(options).await
+}
+
+/// Makes a webhook of the demo community; how the answer shows it, with its secret.
+async fn make(town: &Town, url: &str, events: &[&str], changes: Value) -> Value {
+    let mut new = json!({ "name": "Ours", "url": url, "events": events });
+    for (field, value) in changes.as_object().unwrap() {
+        new[field] = value.clone();
+    }
+    let made = town.integrator().post(OUTGOING, &new).await;
+    made.expect(201)["data"].take()
+}
+
+async fn send(town: &Town, channel: &str, text: &str) -> String {
+    let body = json!({
+        "channelId": town.demo.channel(channel), "message": text, "sender": "johndoe"
+    });
+    let sent = town.integrator().post("/v1/messages/send", &body).await;
+    let sent = sent.expect(200);
+    sent["data"]["messageId"].as_str().unwrap().to_owned()
+}
+
+fn event(call: &Call) -> Value {
+    let event = call.json();
+    assert_eq!(event["event"], call.header("x-event"));
+    assert_eq!(event["event_id"], call.header("webhook-id"));
+    event
+}
+
+#[tokio::test]
+async fn a_message_reaches_its_receiver_as_the_contract_says() {
+    let (town, receiver) = (town().await, Receiver::start().await);
+    let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
+    let id = send(&town, "general", "Hello out there").await;
+    let call = receiver.call().await;
+    let verifier = standardwebhooks::Webhook::new(made["secret"].as_str().unwrap()).unwrap();
+    verifier.verify(&call.body, &call.headers).unwrap();
+    let event = event(&call);
+    let ann = &town.demo.users[0];
+    let expected = json!({
+        "event": "message_posted", "event_id": event["event_id"], "timestamp": event["timestamp"],
+        "community": { "community_id": town.demo.community_id, "name": "Demo" },
+        "user": { "user_id": ann.id.to_string(), "username": ann.username, "email": ann.email },
+        "message": {
+            "id": id, "text": "Hello out there", "parent_id": null, "forum_topic_id": null,
+            "attachments": []
+        },
+        "channel": {
+            "channel_id": town.demo.channel("general"), "name": "General", "channel_type": "open"
+        }
+    });
+    assert_eq!(event, expected);
+    assert_eq!(
+        call.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    assert_eq!(call.header("x-event-id"), event["event_id"]);
+    assert_eq!(call.header("x-event-timestamp"), event["timestamp"]);
+}
+
+#[tokio::test]
+async fn each_webhook_is_told_of_what_it_asked_for() {
+    let (town, receiver) = (town().await, Receiver::start().await);
+    let forum = json!({ "channelIds": [town.demo.channel("announcements")] });
+    let url = receiver.url("hook");
+    make(&town, &url, &["channel_message_posted"], forum).await;
+    let reactions = ["reaction_added", "reaction_removed"];
+    make(&town, &url, &reactions, json!({})).await;
+    send(&town, "general", "not of this channel").await;
+    let id = send(&town, "announcements", "of this channel").await;
+    let told = event(&receiver.call().await);
+    assert_eq!(told["event"], "channel_message_posted");
+    assert_eq!(told["message"]["id"], json!(id));
+
+    let react = json!({ "messageId": id, "emoji": "👍", "sender": "ada" });
+    let integrator = town.integrator();
+    integrator
+        .post("/v1/messages/react", &react)
+        .await
+        .expect(200);
+    let told = event(&receiver.call().await);
+    assert_eq!(told["event"], "reaction_added");
+    assert_eq!(told["reaction"], json!({ "emoji": "👍", "message_id": id }));
+    assert_eq!(told["user"]["username"], "ada");
+    assert!(receiver.is_quiet().await);
+}
+
+#[tokio::test]
+async fn messages_of_an_incoming_webhook_do_not_come_back() {
+    let (town, receiver) = (town().await, Receiver::start().await);
+    let news = Webhook::make(&town, json!({})).await;
+    let ignores = json!({ "ignoreIncomingIds": [news.id] });
+    let url = receiver.url("hook");
+    make(&town, &url, &["message_posted"], ignores).await;
+    news.call(&town, &json!({ "message": "from outside" }))
+        .await
+        .expect(200);
+    send(&town, "general", "from inside").await;
+    let told = event(&receiver.call().await);
+    assert_eq!(told["message"]["text"], "from inside");
+    assert!(receiver.is_quiet().await);
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
+    let (town, receiver) = (town().await, Receiver::start().await);
+    let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
+    let path = format!("{OUTGOING}/{}/deliveries", made["_id"].as_str().unwrap());
+    send(&town, "general", "once").await;
+    let first = receiver.call().await;
+    let delivery = loop {
+        let list = town.integrator().get(&path).await.expect(200);
+        assert_eq!(list["meta"]["total"], 1);
+        let delivery = list["data"][0].clone();
+        if delivery["status"] == "success" {
+            break delivery;
+        }
+    };
+    assert_eq!(delivery["event_id"], first.header("webhook-id"));
+    assert_eq!(
+        (&delivery["attempt"], &delivery["responseStatus"]),
+        (&json!(1), &json!(200))
+    );
+
+    let again = format!("{path}/{}/redeliver", delivery["_id"].as_str().unwrap());
+    town.integrator().post(&again, &json!({})).await.expect(202);
+    let second = receiver.call().await;
+    assert_eq!(second.header("webhook-id"), first.header("webhook-id"));
+    assert_eq!(second.body, first.body);
+
+    let neighbour = town.neighbour("theirs").await;
+    let theirs = Credential::Bearer(neighbour.community.api_key.clone());
+    let foreign = town.by(theirs).post(&again, &json!({})).await;
+    Family::E2.refuses(&foreign, Refusal::NotFound);
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_does_not_hold_up_another() {
+    let (town, dead, alive) = (
+        town().await,
+        Receiver::start().await,
+        Receiver::start().await,
+    );
+    dead.answer_always(Answer::Never);
+    make(&town, &dead.url("hook"), &["message_posted"], json!({})).await;
+    make(&town, &alive.url("hook"), &["message_posted"], json!({})).await;
+    for number in 0..20 {
+        send(&town, "general", &number.to_string()).await;
+    }
+    assert_eq!(alive.calls(20).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
+    let town = town().await;
+    let url = "https://hooks.example.com/hook";
+    let made = make(&town, url, &["message_posted"], json!({})).await;
+    let path = format!("{OUTGOING}/{}", made["_id"].as_str().unwrap());
+    let deliveries = format!("{path}/deliveries");
+    let calls = [
+        (Method::GET, &path),
+        (Method::PATCH, &path),
+        (Method::GET, &deliveries),
+        (Method::DELETE, &path),
+    ];
+    let theirs = town.neighbour("theirs").await.community.api_key;
+    let key = town.integrator();
+    for (method, path) in calls {
+        let by = async |caller: &Caller| {
+            let call = caller.call(method.clone(), path);
+            let call = match method {
+                Method::PATCH => call.json(&json!({ "name": "Newer" })),
+                _ => call,
+            };
+            call.send().await
+        };
+        for kind in [Kind::UserKey, Kind::SystemKey] {
+            let refused = by(&town.by(town.credential(kind))).await;
+            Family::E2.refuses(&refused, Refusal::Unauthenticated);
+        }
+        let foreign = by(&town.by(Credential::Bearer(theirs.clone()))).await;
+        Family::E2.refuses(&foreign, Refusal::NotFound);
+        by(&key).await.expect(200);
+    }
+    Family::E2.refuses(&key.get(&path).await, Refusal::NotFound);
+}
+
+#[tokio::test]
+async fn only_admins_make_webhooks_and_one_of_a_kind() {
+    let town = town().await;
+    let new = json!({
+        "name": "Ours", "url": "https://hooks.example.com/ours", "events": ["message_posted"]
+    });
+    for kind in [Kind::UserKey, Kind::SystemKey] {
+        let refused = town.by(town.credential(kind)).post(OUTGOING, &new).await;
+        Family::E2.refuses(&refused, Refusal::Unauthenticated);
+    }
+    let owner = town.by(town.credential(Kind::Jwt));
+    let made = owner.post(OUTGOING, &new).await.expect(201);
+    assert!(
+        made["data"]["secret"]
+            .as_str()
+            .unwrap()
+            .starts_with("whsec_")
+    );
+    let twice = town.integrator().post(OUTGOING, &new).await;
+    Family::E2.refuses(&twice, Refusal::Conflict);
+    let id = made["data"]["_id"].as_str().unwrap();
+    let shown = town.data(&format!("{OUTGOING}/{id}")).await;
+    assert_eq!(shown["secret"], Value::Null);
+    let rotate = json!({ "rotateSecret": true });
+    let path = format!("{OUTGOING}/{id}");
+    let rotated = town.integrator().call(Method::PATCH, &path).json(&rotate);
+    let rotated = rotated.send().await.expect(200);
+    assert_ne!(rotated["data"]["secret"], made["data"]["secret"]);
+}
