@@ -37,18 +37,25 @@ fn answers(output: &Output) -> Vec<Value> {
     stream.map(|answer| answer.unwrap()).collect()
 }
 
-/// The blocks of the README in a language.
-fn blocks(language: &str) -> Vec<String> {
-    let readme = include_str!("../../../README.md");
+const README: &str = include_str!("../../../README.md");
+const FIRST_WEBHOOK: &str = include_str!("../../../docs/first-webhook.md");
+
+/// The code blocks of a page in a language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
-    let blocks = readme.split(&fence).skip(1);
+    let blocks = page.split(&fence).skip(1);
     let inside = |block: &str| block.split("```").next().unwrap_or_default().to_owned();
     blocks.map(inside).collect()
 }
 
+#[test]
+fn the_readme_is_one_page() {
+    assert!(README.lines().count() <= 130);
+}
+
 #[tokio::test]
 async fn the_readmes_calls_work() {
-    let example = &blocks("sh")[0];
+    let example = &blocks(README, "sh")[0];
     let platform = Platform::start().await;
     let answers = answers(&paste(&platform, example).await);
     let [channels, sent, listed] = answers.as_slice() else {
@@ -66,7 +73,7 @@ async fn the_readmes_calls_work() {
 }
 
 #[tokio::test]
-async fn the_readmes_first_webhook_works() {
+async fn the_first_webhook_of_the_docs_works() {
     let options = Options {
         private_receivers: true,
         ..Options::default()
@@ -74,8 +81,8 @@ async fn the_readmes_first_webhook_works() {
     let platform = Platform::start_with(options).await;
     let port = guildhall_testkit::free_port().port().to_string();
     let here = |text: &str| text.replace("9000", &port);
-    let [_, make, send, list, incoming] = &blocks("sh")[..] else {
-        panic!("five blocks of calls")
+    let [make, send, list, incoming] = &blocks(FIRST_WEBHOOK, "sh")[..] else {
+        panic!("four blocks of calls")
     };
     let made = paste(&platform, &here(make)).await;
     let printed = String::from_utf8(made.stdout).unwrap();
@@ -84,7 +91,7 @@ async fn the_readmes_first_webhook_works() {
     let packages = guildhall_testkit::python_packages(&["standardwebhooks==1.1.0"]).await;
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("receiver.py");
-    std::fs::write(&script, here(&blocks("python")[0])).unwrap();
+    std::fs::write(&script, here(&blocks(FIRST_WEBHOOK, "python")[0])).unwrap();
     let mut receiver = Command::new("python3")
         .arg(script)
         .env("PYTHONPATH", packages)
