@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use guildhall_data::{ChannelId, CommunityId, IdempotencyKey, KeyId, UserId};
 use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_types::{ChannelId, CommunityId, IdempotencyKey, KeyId, UserId};
 use zeroize::Zeroizing;
 
 use crate::Permissions;

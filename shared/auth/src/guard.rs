@@ -2,10 +2,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use guildhall_data::{CommunityId, UserId};
 use guildhall_events::{Cache, Signal, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_types::{CommunityId, UserId};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, UserId};
 use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::{CommunityId, UserId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use guildhall_data::{ChannelId, CommunityId, UserId};
 use guildhall_proto::identity::v1::{
     ListSigningKeysRequest, ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest,
     ResolveSessionResponse, SigningKey, authentication_service_client::AuthenticationServiceClient,
     credential_service_client::CredentialServiceClient,
 };
 use guildhall_runtime::{Error, ErrorKind, Peer, Reason, Result, Timestamp};
+use guildhall_types::{ChannelId, CommunityId, UserId};
 
 use crate::{Authority, ChannelLimit, CredentialKind};
 

@@ -1,6 +1,5 @@
 //! How a service keeps its data.
 //!
-//! * [`id`]: the typed ids
 //! * [`storage`]: where the databases are; [`database`]: connect, migrate, read and write
 //! * [`tenancy`]: no entity is queried without its community
 //! * [`page`]: page sizes and opaque page tokens
@@ -13,7 +12,6 @@
 
 pub mod database;
 pub mod group_commit;
-pub mod id;
 pub mod idempotency;
 mod metrics;
 pub mod page;
@@ -26,10 +24,11 @@ pub mod unnest;
 
 pub use database::{Backend, Database, Transaction, failed, file::FileTransaction};
 pub use group_commit::GroupCommit;
-pub use id::{
-    ChannelId, CommunityId, DeliveryId, EventId, KeyId, MailId, MessageId, PersonId, TopicId,
-    UserId, WebhookId, WorkflowId,
+// Ids are `guildhall-types`; whoever has a database has them from here, as values of it.
+pub use guildhall_types::{
+    ChannelId, CommunityId, DeliveryId, EventId, IdempotencyKey, KeyId, MailId, MessageId,
+    PersonId, TopicId, UserId, WebhookId, WorkflowId, id,
 };
-pub use idempotency::{Claim, Idempotency, IdempotencyKey, Ticket};
+pub use idempotency::{Claim, Idempotency, Ticket};
 pub use storage::{PostgresServer, Storage};
 pub use tenancy::Tenant;

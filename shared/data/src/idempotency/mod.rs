@@ -19,47 +19,12 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use zeroize::Zeroizing;
 
-use crate::{CommunityId, Database, FileTransaction, Tenant, failed, seal::Sealer, unnest};
+use crate::{
+    CommunityId, Database, FileTransaction, IdempotencyKey, Tenant, failed, seal::Sealer, unnest,
+};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
-
-/// Who calls with which key.
-#[derive(Clone)]
-pub struct IdempotencyKey {
-    /// The caller's community.
-    pub community: CommunityId,
-    /// What names the caller's credential, without being it.
-    pub credential: String,
-    /// The caller's key.
-    pub key: String,
-    /// Derived from the credential itself, for answers that hold a secret.
-    pub seal_secret: Zeroizing<Vec<u8>>,
-}
-
-impl IdempotencyKey {
-    /// A request that is answered with a secret may hold one itself: a plain hash of a login
-    /// would let a thief of the database guess passwords at the speed of SHA-256.
-    fn hash(&self, request: &[u8], answer: Answer) -> Vec<u8> {
-        match answer {
-            Answer::Plain => digest(&SHA256, request).as_ref().to_vec(),
-            Answer::Secret => {
-                let root = hmac::Key::new(hmac::HMAC_SHA256, &self.seal_secret);
-                let derived = hmac::sign(&root, b"guildhall request hash");
-                let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-                hmac::sign(&key, request).as_ref().to_vec()
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IdempotencyKey")
-            .field("credential", &self.credential)
-            .finish_non_exhaustive()
-    }
-}
 
 /// How the answer of a key is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +33,20 @@ pub enum Answer {
     Plain,
     /// Kept sealed under the credential and the key, because it holds a secret.
     Secret,
+}
+
+/// A request that is answered with a secret may hold one itself: a plain hash of a login
+/// would let a thief of the database guess passwords at the speed of SHA-256.
+fn hash_of(request: &[u8], key: &IdempotencyKey, answer: Answer) -> Vec<u8> {
+    match answer {
+        Answer::Plain => digest(&SHA256, request).as_ref().to_vec(),
+        Answer::Secret => {
+            let root = hmac::Key::new(hmac::HMAC_SHA256, &key.seal_secret);
+            let derived = hmac::sign(&root, b"guildhall request hash");
+            let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+            hmac::sign(&key, request).as_ref().to_vec()
+        }
+    }
 }
 
 type Scope = (CommunityId, String, &'static str, String);
@@ -113,7 +92,7 @@ impl Idempotency {
         let Some(key) = key else {
             return Ok(Claim::First(Ticket(None)));
         };
-        let hash = key.hash(&Zeroizing::new(request.encode_to_vec()), answer);
+        let hash = hash_of(&Zeroizing::new(request.encode_to_vec()), &key, answer);
         self.claim_hashed(key, rpc, hash, answer, KEPT).await
     }
 
@@ -360,12 +339,12 @@ mod tests {
     fn a_request_with_a_secret_can_not_be_guessed_from_its_hash() {
         let request = b"ada@example.com:password";
         let (plain, keyed) = (
-            key(b"a").hash(request, Answer::Plain),
-            key(b"a").hash(request, Answer::Secret),
+            hash_of(request, &key(b"a"), Answer::Plain),
+            hash_of(request, &key(b"a"), Answer::Secret),
         );
-        assert_eq!(plain, key(b"b").hash(request, Answer::Plain));
-        assert_eq!(keyed, key(b"a").hash(request, Answer::Secret));
+        assert_eq!(plain, hash_of(request, &key(b"b"), Answer::Plain));
+        assert_eq!(keyed, hash_of(request, &key(b"a"), Answer::Secret));
         assert_ne!(keyed, plain);
-        assert_ne!(keyed, key(b"b").hash(request, Answer::Secret));
+        assert_ne!(keyed, hash_of(request, &key(b"b"), Answer::Secret));
     }
 }

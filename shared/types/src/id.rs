@@ -2,9 +2,10 @@
 //!
 //! They promise no order: two made in one millisecond may sort either way.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use guildhall_runtime::{Error, Reason, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Twelve bytes, the value behind every typed id.
 type Raw = [u8; 12];
@@ -64,54 +65,23 @@ macro_rules! ids {
             }
         }
 
-        impl From<$name> for sea_orm::Value {
-            fn from(id: $name) -> Self {
-                sea_orm::Value::String(Some(id.to_string()))
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
             }
         }
 
-        impl sea_orm::sea_query::Nullable for $name {
-            fn null() -> sea_orm::Value {
-                sea_orm::Value::String(None)
-            }
-        }
-
-        impl sea_orm::sea_query::ValueType for $name {
-            fn try_from(value: sea_orm::Value) -> Result<Self, sea_orm::sea_query::ValueTypeErr> {
-                let text = <String as sea_orm::sea_query::ValueType>::try_from(value)?;
-                parse(&text).map(Self).ok_or(sea_orm::sea_query::ValueTypeErr)
-            }
-            fn type_name() -> String {
-                stringify!($name).to_owned()
-            }
-            fn array_type() -> sea_orm::sea_query::ArrayType {
-                sea_orm::sea_query::ArrayType::String
-            }
-            fn column_type() -> sea_orm::sea_query::ColumnType {
-                sea_orm::sea_query::ColumnType::String(sea_orm::sea_query::StringLen::N(24))
-            }
-        }
-
-        impl sea_orm::TryGetable for $name {
-            fn try_get_by<I: sea_orm::ColIdx>(row: &sea_orm::QueryResult, index: I) -> Result<Self, sea_orm::TryGetError> {
-                let text = <String as sea_orm::TryGetable>::try_get_by(row, index)?;
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
                 parse(&text).map(Self).ok_or_else(|| {
-                    sea_orm::DbErr::Type(format!("{text:?} is not a {}", stringify!($name))).into()
+                    de::Error::invalid_value(de::Unexpected::Str(&text), &"24 hexadecimal characters")
                 })
             }
         }
 
-        impl sea_orm::IntoActiveValue<$name> for $name {
-            fn into_active_value(self) -> sea_orm::ActiveValue<$name> {
-                sea_orm::ActiveValue::Set(self)
-            }
-        }
-
-        impl sea_orm::TryFromU64 for $name {
-            fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
-                Err(sea_orm::DbErr::ConvertFromU64(stringify!($name)))
-            }
-        }
+        #[cfg(feature = "database")]
+        crate::database::stored_id!($name);
     )* };
 }
 
@@ -138,7 +108,7 @@ ids! {
     DeliveryId "deliveryId",
     /// A workflow.
     WorkflowId "workflowId",
-    /// A letter.
+    /// An e-mail.
     MailId "mailId",
 }
 

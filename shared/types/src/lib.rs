@@ -1,0 +1,23 @@
+//! Types that every crate speaks of: they carry rules and do no I/O.
+//!
+//! * [`id`]: the typed ids
+//! * [`idempotency`]: who repeats which request
+//! * [`text`], [`list`]: what the texts and lists of a request may be
+//! * [`mask`]: which fields a request means
+//!
+//! With the feature `database`, ids are values of SeaORM.
+
+#[cfg(feature = "database")]
+mod database;
+pub mod id;
+pub mod idempotency;
+pub mod list;
+pub mod mask;
+pub mod text;
+
+pub use id::{
+    ChannelId, CommunityId, DeliveryId, EventId, KeyId, MailId, MessageId, PersonId, TopicId,
+    UserId, WebhookId, WorkflowId,
+};
+pub use idempotency::IdempotencyKey;
+pub use mask::FieldMask;

@@ -1,0 +1,64 @@
+//! What the lists of a request may be.
+
+use std::{collections::HashSet, hash::Hash, str::FromStr};
+
+use guildhall_runtime::{Error, Reason, Result};
+
+/// The ids in a list, in their order, each once.
+///
+/// # Errors
+/// VALUE_TOO_LONG when there are more than `max`, MALFORMED_ID.
+pub fn ids<T>(field: &'static str, texts: &[String], max: usize) -> Result<Vec<T>>
+where
+    T: FromStr<Err = Error> + Copy + Eq + Hash,
+{
+    at_most(field, texts, max)?;
+    let ids = texts.iter().map(|text| id(field, text));
+    let ids = ids.collect::<Result<Vec<T>>>()?;
+    let mut seen = HashSet::with_capacity(ids.len());
+    Ok(ids.into_iter().filter(|id| seen.insert(*id)).collect())
+}
+
+/// The id in a field, whose error names the field instead of the kind of id.
+///
+/// # Errors
+/// MALFORMED_ID.
+pub fn id<T: FromStr<Err = Error>>(field: &'static str, text: &str) -> Result<T> {
+    text.parse().map_err(|_| {
+        let description = format!("{field} must be 24 hexadecimal characters");
+        Error::violation(Reason::MalformedId, field, description)
+    })
+}
+
+/// Refuses more than `max` entries.
+///
+/// # Errors
+/// VALUE_TOO_LONG.
+pub fn at_most<T>(field: &'static str, list: &[T], max: usize) -> Result<()> {
+    if list.len() > max {
+        let description = format!("{field} must be at most {max}");
+        return Err(Error::violation(Reason::ValueTooLong, field, description));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChannelId;
+
+    #[test]
+    fn ids_keep_their_order_and_come_once() {
+        let (one, other) = (ChannelId::generate(), ChannelId::generate());
+        let texts = [other, one, other].map(|id| id.to_string());
+        let read: Vec<ChannelId> = ids("channel_ids", &texts, 3).unwrap();
+        assert_eq!(read, [other, one]);
+        let refused = |texts: &[String], max| {
+            let refused = ids::<ChannelId>("channel_ids", texts, max).unwrap_err();
+            (refused.reason(), refused.violations()[0].field.clone())
+        };
+        let field = "channel_ids".to_owned();
+        assert_eq!(refused(&texts, 2), (Reason::ValueTooLong, field.clone()));
+        assert_eq!(refused(&["x".into()], 2), (Reason::MalformedId, field));
+    }
+}
