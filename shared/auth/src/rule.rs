@@ -1,4 +1,4 @@
-//! Who is let in: the protos' `access` option, and the same thing for REST routes.
+//! Who is let in: the protos' `access` options, and the same thing for REST routes.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -91,10 +91,10 @@ pub struct RpcRule {
 pub struct RpcTable(Arc<HashMap<String, RpcRule>>);
 
 impl RpcTable {
-    /// Reads the options of every method.
+    /// Reads the options of every method, and those of its service.
     ///
     /// # Errors
-    /// A broken build: a method without its options, or with contradictory ones, by name.
+    /// A broken build: a method without options, or with contradictory ones, by name.
     pub fn load() -> Result<Self> {
         let pool = DescriptorPool::decode(guildhall_proto::DESCRIPTORS).map_err(Error::internal)?;
         let mut rules = HashMap::new();
@@ -136,23 +136,38 @@ impl RpcTable {
 
 fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<RpcRule, String> {
     let options = method.options();
-    let access = match extension(pool, &options, "guildhall.access.v1.access")? {
-        Some(Value::Message(access)) => {
-            Access::decode(access.encode_to_vec().as_slice()).map_err(|error| error.to_string())?
-        }
-        _ => return Err("it has no option `access`".into()),
-    };
+    let own = access_in(pool, &options, "guildhall.access.v1.access")?;
+    let service = method.parent_service().options();
+    let default = access_in(pool, &service, "guildhall.access.v1.default_access")?;
     let idempotency = match extension(pool, &options, "guildhall.access.v1.idempotency")? {
         Some(Value::EnumNumber(number)) => Idempotency::try_from(number).ok(),
         _ => None,
     };
     Ok(RpcRule {
-        access: Arc::new(access_rule(&access)?),
+        access: Arc::new(declared(own, default)?),
         streaming: method.is_server_streaming(),
         idempotency: idempotency
             .filter(|idempotency| *idempotency != Idempotency::Unspecified)
             .ok_or("it has no option `idempotency`")?,
     })
+}
+
+/// A method's own access replaces the default of its service as a whole.
+fn declared(own: Option<Access>, default: Option<Access>) -> Result<AccessRule, String> {
+    let access = own.or(default);
+    access_rule(&access.ok_or("it has no option `access`, and its service no `default_access`")?)
+}
+
+fn access_in(
+    pool: &DescriptorPool,
+    options: &DynamicMessage,
+    name: &str,
+) -> Result<Option<Access>, String> {
+    let Some(Value::Message(access)) = extension(pool, options, name)? else {
+        return Ok(None);
+    };
+    let access = Access::decode(access.encode_to_vec().as_slice());
+    access.map(Some).map_err(|error| error.to_string())
 }
 
 fn extension(
@@ -215,6 +230,42 @@ mod tests {
         assert!(table.is_repeatable(list, &plain));
         assert!(table.is_repeatable(HEALTH_CHECK, &plain));
         assert!(!table.is_repeatable("/unknown.v1.Service/Method", &keyed));
+    }
+
+    #[test]
+    fn a_service_has_a_default_access_that_a_method_replaces() {
+        let table = RpcTable::load().unwrap();
+        let of = |method: &str| {
+            let path = format!("/guildhall.webhooks.v1.IncomingWebhookService/{method}");
+            AccessRule::clone(&table.get(&path).unwrap().access)
+        };
+        let admins = AccessRule::credential(
+            &[CredentialKind::CommunityKey, CredentialKind::Jwt],
+            Some(Permission::Webhooks),
+            Role::Admin,
+        );
+        assert_eq!(of("ListIncomingWebhooks"), admins);
+        assert_eq!(of("ReceiveCall"), AccessRule::Public);
+    }
+
+    #[test]
+    fn a_method_needs_an_access_of_its_own_or_a_default() {
+        let (public, internal) = (
+            Access {
+                public: true,
+                ..Access::default()
+            },
+            Access {
+                internal: true,
+                ..Access::default()
+            },
+        );
+        let (own, default) = (Some(public), Some(internal));
+        assert_eq!(declared(own.clone(), None), Ok(AccessRule::Public));
+        assert_eq!(declared(None, default.clone()), Ok(AccessRule::Internal));
+        assert_eq!(declared(own, default.clone()), Ok(AccessRule::Public));
+        assert!(declared(Some(Access::default()), default).is_err());
+        assert!(declared(None, None).is_err());
     }
 
     #[test]
