@@ -10,10 +10,10 @@ use guildhall_auth::{
     source::CredentialSource,
 };
 use guildhall_data::{CommunityId, KeyId, UserId};
-use guildhall_events::Signals;
 use guildhall_gateway::{Gateway, Settings, Upstream, endpoints, service};
 use guildhall_proto::identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey};
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_signals::Signals;
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceExt, service_fn};

@@ -2,11 +2,12 @@
 
 use guildhall_auth::{PeerTokens, RpcTable};
 use guildhall_data::CommunityId;
-use guildhall_events::{Signals, consumer::parked::Parked};
+use guildhall_events::consumer::parked::Parked;
 use guildhall_gateway::Upstream;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
 use guildhall_server::process::remote;
+use guildhall_signals::Signals;
 use guildhall_webhooks::operator;
 use serde_json::json;
 

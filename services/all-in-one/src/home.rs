@@ -7,9 +7,10 @@ use std::{
 };
 
 use guildhall_data::{PostgresServer, Storage, seal};
-use guildhall_events::{Signals, jetstream::JetStream};
+use guildhall_events::jetstream::JetStream;
 use guildhall_runtime::{Error, Result, Shutdown};
 use guildhall_server::{Part, process};
+use guildhall_signals::Signals;
 use zeroize::Zeroizing;
 
 use crate::settings::Settings;

@@ -2,9 +2,9 @@
 
 use guildhall_auth::Role;
 use guildhall_data::{CommunityId, Database, KeyId, Ticket, UserId};
-use guildhall_events::Signal;
 use guildhall_proto::identity::v1::ApiKey;
 use guildhall_runtime::Result;
+use guildhall_signals::KeyChanged;
 use prost::Message;
 use zeroize::Zeroizing;
 
@@ -109,7 +109,7 @@ impl Identity {
         api_keys::delete(&transaction, &key).await?;
         let committed = Database::commit(transaction).await;
         // Also when the outcome is unknown: forgetting too much costs one look-up.
-        self.0.signals.send(Signal::KeyChanged { digest });
+        self.0.signals.send(KeyChanged { digest });
         committed.map(|()| key)
     }
 }

@@ -29,12 +29,13 @@ use guildhall_auth::source::CredentialSource;
 use guildhall_data::{
     CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
 };
-use guildhall_events::{Cache, Outbox, Signal, Signals, coverage::UNCOVERED_LIFE};
+use guildhall_events::Outbox;
 use guildhall_proto::identity::v1::{
     ApiKey, api_key_service_server, authentication_service_server, credential_service_server,
     user_directory_service_server,
 };
 use guildhall_runtime::{Result, Shutdown};
+use guildhall_signals::{Cache, KeyChanged, Signals, coverage::UNCOVERED_LIFE};
 use tonic::service::RoutesBuilder;
 
 pub use guildhall_proto::identity::v1::User;
@@ -95,7 +96,10 @@ impl Identity {
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
-            shown_keys: Cache::new("shown_keys", &signals, UNCOVERED_LIFE),
+            // Keys change rarely: which of them it was need not be known.
+            shown_keys: Cache::builder("shown_keys", &signals, UNCOVERED_LIFE)
+                .emptied_by::<KeyChanged>()
+                .build(),
             signals,
             outbox: Outbox::open(&database, "identity"),
             passwords: Passwords::start().await?,
@@ -104,25 +108,8 @@ impl Identity {
             database,
         }));
         identity.ensure_signing_key().await?;
-        identity.forget_on_signals();
         identity.sweep(shutdown);
         Ok(identity)
-    }
-
-    fn forget_on_signals(&self) {
-        let mut listener = self.0.signals.listen();
-        let inner = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-                match signal {
-                    // Keys change rarely: which of them it was need not be known.
-                    Signal::KeyChanged { .. } | Signal::Missed => inner.shown_keys.forget_all(),
-                    Signal::SessionChanged { .. }
-                    | Signal::ChannelChanged { .. }
-                    | Signal::MessagesStored { .. } => {}
-                }
-            }
-        });
     }
 
     fn sweep(&self, shutdown: &Shutdown) {

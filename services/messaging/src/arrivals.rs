@@ -11,8 +11,8 @@ use std::{
 };
 
 use guildhall_data::ChannelId;
-use guildhall_events::{Coverage, Signal, Signals};
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_signals::{Coverage, MessagesStored, Signals, Subscription};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -31,26 +31,22 @@ struct Inner {
     coverage: watch::Receiver<Coverage>,
     /// The broker has been away for longer than streams bridge.
     lost: watch::Sender<bool>,
+    _subscriptions: [Subscription; 2],
 }
 
 impl Arrivals {
     /// Starts to listen.
     #[must_use]
     pub fn listen(signals: &Signals) -> Self {
-        let arrivals = Self(Arc::new(Inner {
+        let inner = Arc::new_cyclic(|inner| Inner {
             channels: Mutex::default(),
             coverage: signals.watch_coverage(),
             lost: watch::Sender::new(false),
-        }));
-        let inner = Arc::downgrade(&arrivals.0);
-        tokio::spawn(notice_breaks(signals.watch_coverage(), inner.clone()));
-        let mut listener = signals.listen();
-        tokio::spawn(async move {
-            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-                inner.wake(signal);
-            }
+            _subscriptions: Inner::subscribe(inner, signals),
         });
-        arrivals
+        let coverage = signals.watch_coverage();
+        tokio::spawn(notice_breaks(coverage, Arc::downgrade(&inner)));
+        Self(inner)
     }
 
     /// Waits for messages of a channel from now on.
@@ -93,6 +89,22 @@ async fn notice_breaks(mut coverage: watch::Receiver<Coverage>, inner: Weak<Inne
 }
 
 impl Inner {
+    fn subscribe(inner: &Weak<Self>, signals: &Signals) -> [Subscription; 2] {
+        let (one, all) = (inner.clone(), inner.clone());
+        [
+            signals.subscribe(move |stored: &MessagesStored| {
+                if let Some(inner) = one.upgrade() {
+                    inner.wake(stored.channel);
+                }
+            }),
+            signals.subscribe_missed(move || {
+                if let Some(inner) = all.upgrade() {
+                    inner.wake_all();
+                }
+            }),
+        ]
+    }
+
     fn enter(self: &Arc<Self>, channel: ChannelId) -> Arrival {
         let mut channels = self.channels.lock();
         let waiting = channels
@@ -107,21 +119,15 @@ impl Inner {
         }
     }
 
-    fn wake(&self, signal: Signal) {
-        match signal {
-            Signal::MessagesStored { channel } => {
-                if let Some(waiting) = self.channels.lock().get(&channel) {
-                    waiting.send_replace(());
-                }
-            }
-            Signal::Missed => {
-                for waiting in self.channels.lock().values() {
-                    waiting.send_replace(());
-                }
-            }
-            Signal::KeyChanged { .. }
-            | Signal::SessionChanged { .. }
-            | Signal::ChannelChanged { .. } => {}
+    fn wake(&self, channel: ChannelId) {
+        if let Some(waiting) = self.channels.lock().get(&channel) {
+            waiting.send_replace(());
+        }
+    }
+
+    fn wake_all(&self) {
+        for waiting in self.channels.lock().values() {
+            waiting.send_replace(());
         }
     }
 }
@@ -172,15 +178,15 @@ mod tests {
             arrivals.of(channel).await.unwrap(),
             arrivals.of(other).await.unwrap(),
         );
-        signals.send(Signal::MessagesStored { channel: other });
+        signals.send(MessagesStored { channel: other });
         neighbour.next().await;
         assert!(
             !arrival.waiting.has_changed().unwrap(),
             "another channel's message woke it"
         );
-        signals.send(Signal::MessagesStored { channel });
+        signals.send(MessagesStored { channel });
         arrival.next().await;
-        signals.send(Signal::Missed);
+        signals.send_missed();
         arrival.next().await;
     }
 

@@ -8,11 +8,11 @@ use std::{
 
 use guildhall_auth::source::as_told_to_callers;
 use guildhall_data::{CommunityId, UserId};
-use guildhall_events::{Cache, Signal, Signals};
 use guildhall_proto::identity::v1::{
     ResolveUsersRequest, user_directory_service_client::UserDirectoryServiceClient,
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
+use guildhall_signals::{Cache, SessionChanged, Signals};
 
 use crate::domain::Member;
 
@@ -40,8 +40,10 @@ impl Directory {
     pub fn new(identity: Peer, signals: &Signals) -> Self {
         Self {
             identity: UserDirectoryServiceClient::new(identity),
-            members: Cache::new("members", signals, LIFE_ALONE),
-            references: Cache::new("member_references", signals, LIFE_ALONE),
+            members: Cache::builder("members", signals, LIFE_ALONE)
+                .invalidated_by(|changed: &SessionChanged| (changed.community, changed.user))
+                .build(),
+            references: Cache::builder("member_references", signals, LIFE_ALONE).build(),
         }
     }
 
@@ -157,26 +159,10 @@ impl Directory {
             let Some(user) = resolved.user else { continue };
             let member = Arc::new(Member::from_user(user)?);
             let key = (community, member.id);
-            self.members.remember(beginning, key, Arc::clone(&member));
+            self.members.store(beginning, key, Arc::clone(&member));
             found.push((resolved.reference, member));
         }
         Ok(found)
-    }
-
-    /// Forgets what a signal says is no longer so.
-    pub fn forget(&self, signal: Signal) {
-        match signal {
-            Signal::SessionChanged { community, user } => {
-                self.members.forget(&(community, user));
-            }
-            Signal::Missed => {
-                self.members.forget_all();
-                self.references.forget_all();
-            }
-            Signal::KeyChanged { .. }
-            | Signal::ChannelChanged { .. }
-            | Signal::MessagesStored { .. } => {}
-        }
     }
 }
 

@@ -25,7 +25,7 @@ pub mod turns;
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
-use guildhall_events::{Outbox, Signals};
+use guildhall_events::Outbox;
 use guildhall_proto::messaging::v1::{
     channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
     message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
@@ -33,6 +33,7 @@ use guildhall_proto::messaging::v1::{
     topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
 };
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_signals::Signals;
 use tonic::service::RoutesBuilder;
 
 use crate::{
@@ -81,7 +82,7 @@ impl Messaging {
         );
         let outbox = Outbox::open(&database, "messaging");
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
-        let inner = Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             directory: Directory::new(identity, &signals),
             rooms: Rooms::new(database.clone(), &signals),
             idempotency: Idempotency::new(database.clone()),
@@ -92,9 +93,7 @@ impl Messaging {
             shutdown: shutdown.clone(),
             outbox,
             database,
-        });
-        forget_on_signals(&inner, &signals);
-        Ok(Self(inner))
+        })))
     }
 
     /// What it tells the rest of the platform.
@@ -111,15 +110,4 @@ impl Messaging {
             .add_service(MessageServiceServer::new(self.clone()))
             .add_service(ReactionServiceServer::new(self.clone()));
     }
-}
-
-fn forget_on_signals(inner: &Arc<Inner>, signals: &Signals) {
-    let mut listener = signals.listen();
-    let inner = Arc::downgrade(inner);
-    tokio::spawn(async move {
-        while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-            inner.rooms.forget(signal);
-            inner.directory.forget(signal);
-        }
-    });
 }

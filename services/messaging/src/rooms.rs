@@ -7,8 +7,8 @@ use std::{
 };
 
 use guildhall_data::{ChannelId, CommunityId, Database, TopicId};
-use guildhall_events::{Cache, Signal, Signals};
 use guildhall_runtime::{Error, Result};
+use guildhall_signals::{Cache, ChannelChanged, Signals};
 
 use crate::{
     domain::{
@@ -33,14 +33,20 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// The rooms kept in `database`, forgotten as `signals` tell.
+    /// The rooms kept in `database`, cached until `signals` say that they changed.
     #[must_use]
     pub fn new(database: Database, signals: &Signals) -> Self {
         Self {
             database,
-            channels: Cache::new("channels", signals, LIFE_ALONE),
-            urls: Cache::new("channel_urls", signals, LIFE_ALONE),
-            topics: Cache::new("topics", signals, LIFE_ALONE),
+            channels: Cache::builder("channels", signals, LIFE_ALONE)
+                .invalidated_by(|changed: &ChannelChanged| (changed.community, changed.channel))
+                .build(),
+            // An url is checked against its channel whenever it is used.
+            urls: Cache::builder("channel_urls", signals, LIFE_ALONE).build(),
+            // A change of a channel's topics counts as a change of the channel, and is rare.
+            topics: Cache::builder("topics", signals, LIFE_ALONE)
+                .emptied_by::<ChannelChanged>()
+                .build(),
         }
     }
 
@@ -112,7 +118,7 @@ impl Rooms {
             return Ok(channel);
         }
         // It has moved away from the url since.
-        self.urls.forget(&key);
+        self.urls.invalidate(&key);
         Err(channel_not_found())
     }
 
@@ -145,25 +151,6 @@ impl Rooms {
             topic.map(Arc::new).ok_or_else(topic_not_found)
         };
         self.topics.get_or_load((community, id), look_up).await
-    }
-
-    /// Forgets what a signal says is no longer so.
-    pub fn forget(&self, signal: Signal) {
-        match signal {
-            Signal::ChannelChanged { community, channel } => {
-                self.channels.forget(&(community, channel));
-                // A change of its topics counts as a change of the channel, and is rare.
-                self.topics.forget_all();
-            }
-            Signal::Missed => {
-                self.channels.forget_all();
-                self.urls.forget_all();
-                self.topics.forget_all();
-            }
-            Signal::KeyChanged { .. }
-            | Signal::SessionChanged { .. }
-            | Signal::MessagesStored { .. } => {}
-        }
     }
 }
 

@@ -9,12 +9,12 @@ use std::{
 
 use guildhall_auth::source::as_told_to_callers;
 use guildhall_data::{CommunityId, UserId};
-use guildhall_events::{Cache, Signal, Signals};
 use guildhall_proto::identity::v1::{
     GetCommunityRequest, GetCommunityResponse, ResolveUsersRequest, User,
     user_directory_service_client::UserDirectoryServiceClient,
 };
 use guildhall_runtime::{Error, Peer, Result};
+use guildhall_signals::{Cache, SessionChanged, Signals};
 
 use crate::domain::payload::Person;
 
@@ -41,8 +41,10 @@ impl Directory {
     pub fn new(identity: Peer, signals: &Signals) -> Self {
         Self {
             identity: UserDirectoryServiceClient::new(identity),
-            users: Cache::new("webhook_users", signals, LIFE_ALONE),
-            names: Cache::new("webhook_communities", signals, LIFE_ALONE),
+            users: Cache::builder("webhook_users", signals, LIFE_ALONE)
+                .invalidated_by(|changed: &SessionChanged| (changed.community, changed.user))
+                .build(),
+            names: Cache::builder("webhook_communities", signals, LIFE_ALONE).build(),
         }
     }
 
@@ -127,23 +129,9 @@ impl Directory {
         }
         for id in ids {
             let user = found.get(id).cloned();
-            self.users.remember(beginning, (community, *id), user);
+            self.users.store(beginning, (community, *id), user);
         }
         Ok(found)
-    }
-
-    /// Forgets what a signal says is no longer so.
-    pub fn forget(&self, signal: Signal) {
-        match signal {
-            Signal::SessionChanged { community, user } => self.users.forget(&(community, user)),
-            Signal::Missed => {
-                self.users.forget_all();
-                self.names.forget_all();
-            }
-            Signal::KeyChanged { .. }
-            | Signal::ChannelChanged { .. }
-            | Signal::MessagesStored { .. } => {}
-        }
     }
 }
 

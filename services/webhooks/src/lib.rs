@@ -34,12 +34,13 @@ use guildhall_data::{
     sweep,
 };
 use guildhall_events::{
-    Consumer, Outbox, Retention, Signals,
+    Consumer, Outbox, Retention,
     jetstream::{self, JetStream},
     local,
 };
 use guildhall_mail::{MailSettings, Mailer, Transport};
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_signals::Signals;
 use tonic::service::RoutesBuilder;
 
 use crate::{
@@ -63,7 +64,6 @@ pub struct Webhooks(Arc<Inner>);
 struct Inner {
     database: Database,
     idempotency: Idempotency,
-    signals: Signals,
     /// Seals the keys and secrets of webhooks.
     sealer: Arc<Sealer>,
     entrance: Entrance,
@@ -151,7 +151,7 @@ impl Webhooks {
         let letters = Letters::new(&directory, &mailer);
         let dispatcher =
             Dispatcher::start(&database, &sealer, letters, reach, timing, shutdown).await?;
-        let inner = Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
             entrance: Entrance::default(),
             sessions: Sessions::derive(secret),
@@ -161,13 +161,10 @@ impl Webhooks {
             sealer,
             dispatcher,
             database,
-            signals,
             messaging: peers.messaging,
             settings,
             shutdown: shutdown.clone(),
-        });
-        forget_on_signals(&inner);
-        Ok(Self(inner))
+        })))
     }
 
     /// What it tells the rest of the platform.
@@ -239,14 +236,4 @@ fn sweep_expired(database: &Database, shutdown: &Shutdown) {
         deliveries::RETENTION,
         shutdown.clone(),
     );
-}
-
-fn forget_on_signals(inner: &Arc<Inner>) {
-    let mut listener = inner.signals.listen();
-    let inner = Arc::downgrade(inner);
-    tokio::spawn(async move {
-        while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-            inner.directory.forget(signal);
-        }
-    });
 }

@@ -2,9 +2,9 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use guildhall_events::{Cache, Signal, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_signals::{Cache, KeyChanged, SessionChanged, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_types::{CommunityId, UserId};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
@@ -59,29 +59,25 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// A guard that asks `source` and forgets what `signals` tell it to.
+    /// A guard that asks `source`, and caches the answers until `signals` say that they changed.
     pub fn new(source: Arc<dyn CredentialSource>, rate: RateLimit, signals: &Signals) -> Self {
         metrics::prepare();
-        let guard = Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             source,
             rate,
-            keys: Cache::new("keys", signals, LIFE_ALONE),
+            keys: Cache::builder("keys", signals, LIFE_ALONE)
+                .invalidated_by(|changed: &KeyChanged| changed.digest)
+                .build(),
             tokens: moka::sync::Cache::builder()
                 .max_capacity(TOKENS)
                 .time_to_live(TOKEN_LIFE)
                 .build(),
-            sessions: Cache::new("sessions", signals, LIFE_ALONE),
+            sessions: Cache::builder("sessions", signals, LIFE_ALONE)
+                .invalidated_by(|changed: &SessionChanged| (changed.community, changed.user))
+                .build(),
             signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
             refreshing: tokio::sync::Mutex::default(),
-        }));
-        let mut listener = signals.listen();
-        let inner = Arc::downgrade(&guard.0);
-        tokio::spawn(async move {
-            while let (Some(signal), Some(inner)) = (listener.next().await, inner.upgrade()) {
-                inner.forget(signal);
-            }
-        });
-        guard
+        }))
     }
 
     /// Counts a request against the limit of its credential.
@@ -258,18 +254,6 @@ impl Inner {
         let keys: Arc<[SigningKey]> = answered(self.source.signing_keys()).await?.into();
         *self.signing_keys.write() = (Timestamp::now(), Arc::clone(&keys));
         Ok(keys)
-    }
-
-    fn forget(&self, signal: Signal) {
-        match signal {
-            Signal::KeyChanged { digest } => self.keys.forget(&digest),
-            Signal::SessionChanged { community, user } => self.sessions.forget(&(community, user)),
-            Signal::Missed => {
-                self.keys.forget_all();
-                self.sessions.forget_all();
-            }
-            Signal::ChannelChanged { .. } | Signal::MessagesStored { .. } => {}
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use guildhall_runtime::{
     Result, Timestamp,
     metrics::{self, Gauges, Sampler},
 };
+use guildhall_signals::Retention;
 use parking_lot::Mutex;
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*, sea_query::Order};
 use tokio::time::Instant;
@@ -20,7 +21,6 @@ use tokio::time::Instant;
 use crate::{
     cursor,
     outbox::entity::{Column, Entity},
-    retention::Retention,
 };
 
 /// How long a look is good for, however often the figures are read.

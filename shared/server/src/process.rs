@@ -5,7 +5,7 @@ use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, process::ExitCode
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
 use guildhall_data::seal;
 use guildhall_events::{
-    BusSettings, Outbox, Signals,
+    BusSettings, Outbox,
     jetstream::{self, JetStream},
 };
 use guildhall_runtime::{
@@ -14,6 +14,7 @@ use guildhall_runtime::{
     serve::{self, Serving},
     telemetry, tls,
 };
+use guildhall_signals::Signals;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::ServerConfig;

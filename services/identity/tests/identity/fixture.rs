@@ -3,7 +3,6 @@ use guildhall_auth::{
     credential::Scheme,
 };
 use guildhall_data::{PostgresServer, Storage};
-use guildhall_events::Signals;
 use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember, User};
 use guildhall_proto::{
     access::v1::Role,
@@ -15,6 +14,7 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown};
+use guildhall_signals::{KeyChanged, Signals, Subscription};
 use guildhall_testkit::Home;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use tonic::{Request, metadata::MetadataValue, service::Routes};
@@ -31,6 +31,12 @@ pub struct World {
     outside: Peer,
     /// Calls as services make them.
     inside: Peer,
+}
+
+/// See [`World::revoked_keys`].
+pub struct RevokedKeys {
+    pub heard: std::sync::mpsc::Receiver<[u8; 32]>,
+    _subscription: Subscription,
 }
 
 impl World {
@@ -53,6 +59,18 @@ impl World {
             home,
             identity,
             signals,
+        }
+    }
+
+    /// Hears which keys change from now on, as every cache of them does.
+    pub fn revoked_keys(&self) -> RevokedKeys {
+        let (sender, heard) = std::sync::mpsc::channel();
+        let subscription = self.signals.subscribe(move |changed: &KeyChanged| {
+            let _ = sender.send(changed.digest);
+        });
+        RevokedKeys {
+            heard,
+            _subscription: subscription,
         }
     }
 

@@ -12,10 +12,10 @@ use std::{
 use async_trait::async_trait;
 use guildhall_auth::{Credential, Guard, RateLimit, credential::Scheme, source::CredentialSource};
 use guildhall_data::{CommunityId, KeyId, Storage, UserId};
-use guildhall_events::{BusSettings, Coverage, Retention, Signals};
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_proto::identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey};
 use guildhall_runtime::{Reason, Result, Shutdown};
+use guildhall_signals::{BusSettings, Coverage, Retention, Signals};
 use guildhall_testkit::{Mode, Nats, Proxy};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};

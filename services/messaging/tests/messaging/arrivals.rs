@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use guildhall_data::ChannelId;
-use guildhall_events::{BusSettings, Coverage, Retention, Signal, Signals};
 use guildhall_messaging::arrivals::{Arrival, Arrivals};
 use guildhall_runtime::{Reason, Shutdown};
+use guildhall_signals::{BusSettings, Coverage, MessagesStored, Retention, Signals};
 use guildhall_testkit::Nats;
 use tokio::time::{Instant, timeout};
 
@@ -43,7 +43,7 @@ async fn a_stream_wakes_for_what_another_replica_stored() {
     becomes(&there, Coverage::Everywhere).await;
     let channel = ChannelId::generate();
     let mut arrival = Arrivals::listen(&here).of(channel).await.unwrap();
-    there.send(Signal::MessagesStored { channel });
+    there.send(MessagesStored { channel });
     assert!(next(&mut arrival).await);
     let quiet = timeout(Duration::from_millis(300), arrival.next()).await;
     assert!(quiet.is_err(), "it woke for nothing");

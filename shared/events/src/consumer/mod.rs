@@ -23,7 +23,7 @@ use prost::Message;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::{backoff::Backoff, metrics::ConsumerFigures, retention::Retention};
+use crate::{Retention, backoff::Backoff, metrics::ConsumerFigures};
 
 /// How often an event is tried that fails for a reason of its own.
 const TRIES: i32 = 5;

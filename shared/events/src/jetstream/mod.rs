@@ -22,13 +22,10 @@ use async_nats::{
     },
 };
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_signals::{BusSettings, Retention, broker::Broker};
 use tokio::time::timeout;
 
 pub use self::{consume::consume, publish::publish};
-use crate::{
-    broker::{Broker, BusSettings},
-    retention::Retention,
-};
 
 /// How long the broker may take for anything.
 const PATIENCE: Duration = Duration::from_secs(5);

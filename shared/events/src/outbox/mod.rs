@@ -12,7 +12,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use tokio::sync::watch;
 
 pub use self::sweep::Sweeper;
-use crate::{backlog, retention::Retention};
+use crate::{Retention, backlog};
 
 /// Order holds inside a partition.
 pub(crate) const PARTITIONS: i16 = 16;

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use super::entity::{Column, Entity};
 use crate::{
+    Retention,
     cursor::{self, entity::Model as Cursor},
-    retention::Retention,
 };
 
 /// Rows that one step deletes at most.

@@ -1,4 +1,4 @@
-//! Events and signals on real databases and a real NATS server.
+//! Events on real databases and a real NATS server.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,6 @@
 
 mod again;
 mod both;
-mod bus;
 mod faults;
 mod house;
 mod ledger;

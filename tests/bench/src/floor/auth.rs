@@ -8,7 +8,6 @@ use axum::http::{Request, Response};
 use guildhall_auth::{
     AccessLayer, Guard, PeerTokens, RateLimit, RpcTable, source::CredentialSource,
 };
-use guildhall_events::Signals;
 use guildhall_proto::{
     access::v1::CredentialKind,
     identity::v1::{
@@ -22,6 +21,7 @@ use guildhall_runtime::{
     serve::{self, Serving},
     trace::TraceLayer,
 };
+use guildhall_signals::Signals;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tonic::{body::Body, service::Routes};

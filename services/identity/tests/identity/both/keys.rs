@@ -1,7 +1,6 @@
 use futures::future::join_all;
 use guildhall_auth::{Authority, ChannelLimit, Permission, credential::Scheme};
 use guildhall_data::{ChannelId, KeyId};
-use guildhall_events::Signal;
 use guildhall_proto::{
     access::v1::{CredentialKind, Role},
     identity::v1::{
@@ -86,14 +85,9 @@ async fn an_admin_makes_a_key_of_the_community_uses_it_and_revokes_it_at_once() 
     assert!(caller.has(Permission::SendMessage) && !caller.has(Permission::Store));
     assert_eq!(caller.user().to_string(), ada.id);
 
-    let mut listener = world.signals.listen();
+    let revoked = world.revoked_keys();
     assert_eq!(delete(&world, &jwt, &made.id).await.unwrap(), made);
-    assert_eq!(
-        listener.next().await,
-        Some(Signal::KeyChanged {
-            digest: digest(&text)
-        })
-    );
+    assert_eq!(revoked.heard.try_recv(), Ok(digest(&text)));
     assert!(world.is_refused(Scheme::Bearer, &text).await);
     assert_eq!(
         reason(delete(&world, &jwt, &made.id).await),

@@ -3,7 +3,6 @@ use std::fs;
 use futures::future::join_all;
 use guildhall_auth::{Authority, Permission, credential::Scheme};
 use guildhall_data::{CommunityId, KeyId, UserId};
-use guildhall_events::Signal;
 use guildhall_identity::{NewCommunity, NewMember};
 use guildhall_proto::{access::v1::Role, identity::v1::CreateUserApiKeyRequest};
 use guildhall_runtime::Reason;
@@ -201,14 +200,9 @@ async fn a_community_has_several_sendbird_tokens_and_one_system_key() {
         reason(revoke(other.community_id, first).await),
         Reason::KeyNotFound
     );
-    let mut listener = world.signals.listen();
+    let revoked = world.revoked_keys();
     revoke(home.community_id, first).await.unwrap();
-    assert_eq!(
-        listener.next().await,
-        Some(Signal::KeyChanged {
-            digest: digest(&token)
-        })
-    );
+    assert_eq!(revoked.heard.try_recv(), Ok(digest(&token)));
     assert!(world.is_refused(Scheme::SendbirdToken, &token).await);
     assert_eq!(
         reason(revoke(home.community_id, first).await),

@@ -18,9 +18,10 @@ use guildhall_data::{
     group_commit::{Batch, Failure},
     idempotency,
 };
-use guildhall_events::{Outbox, Signal, Signals};
+use guildhall_events::Outbox;
 use guildhall_proto::messaging::v1::{Message, ReplyMessageResponse, SendMessageResponse};
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_signals::{MessagesStored, Signals};
 use prost::Message as _;
 
 use super::{messages, sequences};
@@ -149,7 +150,7 @@ impl Append {
         channels.sort_unstable();
         channels.dedup();
         for channel in channels {
-            self.signals.send(Signal::MessagesStored { channel });
+            self.signals.send(MessagesStored { channel });
         }
         self.outbox.announce();
     }

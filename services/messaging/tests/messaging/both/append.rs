@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
 use guildhall_data::{Claim, MessageId, Tenant, group_commit::Batch};
-use guildhall_events::{Signal, outbox};
+use guildhall_events::outbox;
 use guildhall_messaging::{
     domain::ChannelKind,
     store::{
@@ -14,6 +14,7 @@ use guildhall_messaging::{
 };
 use guildhall_proto::events::v1::{Event, event::Payload};
 use guildhall_runtime::{Reason, Timestamp};
+use guildhall_signals::MessagesStored;
 use prost::Message as _;
 use sea_orm::{QueryOrder, entity::prelude::*, sea_query::Expr};
 
@@ -115,14 +116,12 @@ async fn replies_are_counted_on_their_parent() {
 async fn every_message_has_its_event_and_wakes_its_channel() {
     let community = Community::new().await;
     let channel = community.channel(ChannelKind::Open).await;
-    let mut listener = community.signals.listen();
+    let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
+    let _subscription = community.signals.subscribe(move |stored: &MessagesStored| {
+        let _ = woken.send(stored.channel);
+    });
     let sent = join_all((0..10).map(|n| community.post(item(&channel, &format!("{n}"))))).await;
-    assert_eq!(
-        listener.next().await,
-        Some(Signal::MessagesStored {
-            channel: channel.id
-        })
-    );
+    assert_eq!(wakes.recv().await, Some(channel.id));
 
     let rows = outbox::entity::Entity::within(community.id)
         .order_by_asc(outbox::entity::Column::Position)

@@ -13,24 +13,24 @@ use guildhall_runtime::{Error, Result, metrics::Counter};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
-use crate::retention::Retention;
+use crate::Retention;
 
 /// How often an idle connection is tried; the third ping without an answer ends it.
 const PING: Duration = Duration::from_secs(1);
-/// How long the broker may take to let us in.
+/// How long the broker may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 /// How often the log says that the broker cannot be reached.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 /// The first pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The pause after a connection that is made once: longer than anybody goes on with it.
+/// The pause after a connection that is made once: longer than anybody keeps using it.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Commands to the connection, and messages from it, that may wait: more are dropped and missed.
 const WAITING: usize = 4096;
 
-/// Which bus a process is on, and whom it listens to.
+/// Which bus a process is on, and which services it listens to.
 #[derive(Clone)]
 pub struct BusSettings {
     /// Addresses of the broker's servers, `nats://` or `tls://`; a user with a password, or a
@@ -39,14 +39,14 @@ pub struct BusSettings {
     /// The authority of a `tls://` broker's certificate, in PEM; without it the system's are
     /// trusted.
     pub tls_ca: Option<PathBuf>,
-    /// What this process speaks as: lowercase letters and dashes.
+    /// The service as which this process publishes: lowercase letters and dashes.
     pub service: &'static str,
     /// On how many servers of the broker each stream of events is kept.
     pub stream_replicas: usize,
     /// How long events stay in the streams, and in the outboxes behind them.
     pub retention: Retention,
-    /// The services whose signals this process acts on. Of each one that it is not itself,
-    /// somebody must be heard.
+    /// The services whose signals this process acts on. Of each one but its own, a process must be
+    /// present for caches to be trusted.
     pub hears: &'static [&'static str],
 }
 
@@ -61,10 +61,11 @@ impl fmt::Debug for BusSettings {
 }
 
 /// How and where to connect.
-pub(crate) struct Broker {
-    pub(crate) options: ConnectOptions,
-    /// Free of credentials: the client writes addresses into its log.
-    pub(crate) servers: Vec<ServerAddr>,
+pub struct Broker {
+    /// How to connect.
+    pub options: ConnectOptions,
+    /// Where, free of credentials: the client writes addresses into its log.
+    pub servers: Vec<ServerAddr>,
 }
 
 impl Broker {
@@ -86,7 +87,7 @@ impl Broker {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub(crate) fn once(settings: &BusSettings) -> Result<Self> {
+    pub fn once(settings: &BusSettings) -> Result<Self> {
         let mut broker = Self::of(settings, Counter::default())?;
         let attempts = broker.servers.len();
         let made = AtomicUsize::new(0);
@@ -107,7 +108,7 @@ impl Broker {
             .ping_interval(PING)
             .client_capacity(WAITING)
             .subscription_capacity(WAITING)
-            .event_callback(narrator(connects));
+            .event_callback(log_connection(connects));
         if let Some(authority) = &settings.tls_ca {
             options = options.add_root_certificates(authority.clone());
         }
@@ -127,8 +128,8 @@ impl Broker {
     }
 }
 
-/// Says what becomes of the connection; of failures that go on, one in a while.
-fn narrator(connects: Counter) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+/// Logs what becomes of the connection; of failures that go on, one every ten seconds.
+fn log_connection(connects: Counter) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
     let warned_at: Mutex<Option<Instant>> = Mutex::default();
     move |event| {
         let mut warned_at = warned_at.lock();
@@ -139,7 +140,7 @@ fn narrator(connects: Counter) -> impl Fn(Event) -> Ready<()> + Send + Sync + 's
                 tracing::info!("connected to the broker");
             }
             Event::LameDuckMode | Event::Draining | Event::Closed => {
-                tracing::info!(%event, "the broker goes away");
+                tracing::info!(%event, "the broker is going away");
             }
             Event::Disconnected
             | Event::SlowConsumer(_)
@@ -198,8 +199,8 @@ fn no_address() -> Error {
     )
 }
 
-/// Growing pauses, longer or shorter by the process, so that a broker that comes back is not
-/// stormed.
+/// Growing pauses, of another length in each process, so that a broker that comes back is not
+/// overrun.
 fn pauses(name: &str) -> impl Fn(usize) -> Duration + Send + Sync + 'static {
     let sum: u32 = name.bytes().map(u32::from).sum();
     // Half to one and a half times the pause.

@@ -1,6 +1,6 @@
-//! How much of what other processes say is heard, and how long that may be relied on.
+//! How much of what other processes send is received, and how long that may be relied on.
 //!
-//! Coverage is a lease: it has to be renewed by what is heard, and lapses by itself. So a process
+//! Coverage is a lease: it has to be renewed by what is received, and lapses by itself. So a process
 //! that was stopped for a while trusts nothing when it goes on, before it has done anything.
 
 use std::{
@@ -10,20 +10,20 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How long an entry of a cache lives while every signal is heard.
+/// How long an entry of a cache lives while every signal is received.
 pub const COVERED_LIFE: Duration = Duration::from_secs(30);
 /// How long it lives while signals may be lost, or nobody sends any, counted from the beginning of
 /// its look-up: a change is seen within a second, with time to spare for a busy machine.
 pub const UNCOVERED_LIFE: Duration = Duration::from_millis(800);
 
-/// How much is heard of what other processes say.
+/// How much is received of what other processes send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
     /// No bus: this process is alone.
     Process,
     /// Everything.
     Everywhere,
-    /// The broker is reached, but not everybody who should be heard is.
+    /// The broker is reached, but not every process that should be is.
     Partial,
     /// Nothing: the broker cannot be reached.
     Broken,
@@ -35,14 +35,14 @@ pub(crate) struct Lease {
     base: Instant,
     /// Until when the broker counts as reached, in microseconds since `base`.
     link_until: AtomicU64,
-    /// Until when everybody counts as heard.
+    /// Until when every process counts as present.
     whole_until: AtomicU64,
     /// Since when nothing was missed.
     whole_since: AtomicU64,
 }
 
 impl Lease {
-    /// Nothing is heard yet.
+    /// Nothing is received yet.
     pub(crate) fn new() -> Self {
         Self {
             base: Instant::now(),
@@ -89,7 +89,7 @@ impl Lease {
     }
 
     /// How long what was looked up at `asked_at` lives.
-    pub(crate) fn life_of(&self, asked_at: Instant, now: Instant) -> Duration {
+    pub(crate) fn lifetime(&self, asked_at: Instant, now: Instant) -> Duration {
         let covered = self.coverage(now) == Coverage::Everywhere
             && self.micros(asked_at) > self.whole_since.load(Ordering::Acquire);
         if covered {
@@ -129,8 +129,8 @@ mod tests {
         let now = Instant::now();
         let until = now + Duration::from_millis(500);
         lease.renew(Some(until), Some(until));
-        assert_eq!(lease.life_of(before, now), UNCOVERED_LIFE);
-        assert_eq!(lease.life_of(now, now), COVERED_LIFE);
-        assert_eq!(lease.life_of(now, until), UNCOVERED_LIFE, "it has lapsed");
+        assert_eq!(lease.lifetime(before, now), UNCOVERED_LIFE);
+        assert_eq!(lease.lifetime(now, now), COVERED_LIFE);
+        assert_eq!(lease.lifetime(now, until), UNCOVERED_LIFE, "it has lapsed");
     }
 }

@@ -1,46 +1,49 @@
 //! Signals between processes, over the broker.
 //!
-//! Each service has a subject. A process sends what changed in numbered batches, and an empty
-//! batch four times a second, from which listeners see that nothing is missing. It also hears its
-//! own batches: as long as they come back in time, what others sent before them was heard.
+//! Each service has a subject. A process publishes what changed in numbered batches, and an empty
+//! batch four times a second as a heartbeat, from which subscribers see that nothing is missing.
+//! It also receives its own batches: as long as they come back in time, what others published
+//! before them has been received, too.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_nats::{Client, Message, Subject, Subscriber, connection::State};
 use futures::{FutureExt, StreamExt, stream::SelectAll};
-use guildhall_data::EventId;
-use guildhall_proto::events::v1::SignalBatch;
+use guildhall_proto::events::v1::{Signal as WireSignal, SignalBatch, signal::Kind};
 use guildhall_runtime::{Result, Shutdown};
+use guildhall_types::EventId;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::{
-    sync::{Notify, broadcast, watch},
+    sync::{Notify, watch},
     time::{Instant, MissedTickBehavior},
 };
 
 use crate::{
-    Signal,
     broker::{Broker, BusSettings},
     coverage::{Coverage, Lease, UNCOVERED_LIFE},
     metrics::BusFigures,
-    roll_call::RollCall,
-    wire::MAX_BATCH,
+    presence::Publishers,
+    subscribers::Subscribers,
 };
 
 /// What all subjects begin with; the service follows.
 const SUBJECT: &str = "guildhall.signals.v1.";
-/// How often a process says that it is there.
-const BEAT: Duration = Duration::from_millis(250);
+/// How often a process publishes at least.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How long a batch may take to the broker and back.
 const ROUND_TRIP: Duration = Duration::from_millis(500);
-/// Beats without one of our own batches before a connection is given up: five seconds.
-const DEAF_BEATS: u32 = 20;
-/// Signals that may wait to be sent; with more of them, listeners forget everything.
-const WAITING: usize = 1024;
+/// Heartbeats without an echo of our own before a connection is given up: five seconds.
+const MAX_SILENT_HEARTBEATS: u32 = 20;
+/// Signals that may wait to be published; with more of them, subscribers are told that they
+/// missed some.
+const MAX_WAITING: usize = 1024;
 /// The longest name of a publisher, in bytes.
 const MAX_NAME: usize = 64;
+/// The largest batch, in bytes; whatever is larger is not one of ours.
+const MAX_BATCH: usize = 256 * 1024;
 /// How long a process that ends waits for the broker.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The part of the bus that all of a process share.
 #[derive(Debug)]
@@ -50,24 +53,30 @@ pub(crate) struct Bus {
     waiting: Mutex<Waiting>,
     wake: Notify,
     /// When the newest of our own batches that came back was sent, in the lease's microseconds.
-    returned: watch::Sender<u64>,
+    echoed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     /// A signal that waits twice is sent once.
-    signals: HashSet<Signal>,
+    signals: HashSet<Kind>,
     /// Some could not wait.
     lost: bool,
 }
 
+impl Waiting {
+    fn lose(&mut self) {
+        self.lost = true;
+        self.signals.clear();
+    }
+}
+
 impl Bus {
-    /// Sends a signal as soon as possible.
-    pub(crate) fn enqueue(&self, signal: Signal) {
+    /// Publishes a signal as soon as possible.
+    pub(crate) fn enqueue(&self, signal: Kind) {
         let mut waiting = self.waiting.lock();
-        if signal == Signal::Missed || waiting.signals.len() >= WAITING {
-            waiting.lost = true;
-            waiting.signals.clear();
+        if waiting.signals.len() >= MAX_WAITING {
+            waiting.lose();
         } else if !waiting.lost {
             waiting.signals.insert(signal);
         }
@@ -75,22 +84,28 @@ impl Bus {
         self.wake.notify_one();
     }
 
+    /// Publishes that something was missed.
+    pub(crate) fn enqueue_missed(&self) {
+        self.waiting.lock().lose();
+        self.wake.notify_one();
+    }
+
     /// See [`crate::Signals::delivered`].
     pub(crate) async fn delivered(&self) -> bool {
         let asked_at = self.lease.micros(Instant::now());
-        let mut returned = self.returned.subscribe();
+        let mut echoed = self.echoed.subscribe();
         self.wake.notify_one();
         // A batch takes along all that waits, so one that was sent later is enough.
-        let returned = returned.wait_for(|sent| *sent > asked_at);
-        let in_time = tokio::time::timeout(LAST_WORDS, returned).await;
-        in_time.is_ok_and(|returned| returned.is_ok())
+        let echoed = echoed.wait_for(|sent| *sent > asked_at);
+        let in_time = tokio::time::timeout(FLUSH_TIMEOUT, echoed).await;
+        in_time.is_ok_and(|echoed| echoed.is_ok())
     }
 }
 
-/// Starts the task that speaks and listens on the bus.
+/// Starts the task that publishes and subscribes on the bus.
 pub(crate) fn start(
     settings: &BusSettings,
-    local: broadcast::Sender<Signal>,
+    subscribers: Subscribers,
     shutdown: &Shutdown,
 ) -> Result<Arc<Bus>> {
     let name = EventId::generate().to_string();
@@ -101,69 +116,66 @@ pub(crate) fn start(
         coverage: watch::Sender::new(Coverage::Broken),
         waiting: Mutex::default(),
         wake: Notify::new(),
-        returned: watch::Sender::new(0),
+        echoed: watch::Sender::new(0),
     });
-    let needed = settings.hears.iter().copied();
-    let member = Member {
+    let others = settings.hears.iter().copied();
+    let others = others.filter(|service| *service != settings.service);
+    let node = Node {
         name,
         subject: format!("{SUBJECT}{}", settings.service).into(),
         service: settings.service,
         hears: settings.hears,
-        roll: RollCall::new(
-            needed
-                .filter(|needed| *needed != settings.service)
-                .collect(),
-        ),
+        publishers: Publishers::new(others.collect()),
         number: 0,
         connected_at: None,
-        returned_at: None,
-        deaf_beats: 0,
+        echoed_at: None,
+        silent_heartbeats: 0,
         lapses_at: None,
-        told_at: Instant::now(),
+        notified_at: Instant::now(),
         bus: Arc::clone(&bus),
         figures,
-        local,
+        subscribers,
         shutdown: shutdown.clone(),
     };
-    tokio::spawn(member.run(broker));
+    tokio::spawn(node.run(broker));
     Ok(bus)
 }
 
 /// This process on the bus.
-struct Member {
+struct Node {
     name: String,
     subject: Subject,
     service: &'static str,
     hears: &'static [&'static str],
-    roll: RollCall,
+    publishers: Publishers,
     /// Of the last batch with signals.
     number: u64,
     /// Since when the broker is connected; none while it is not.
     connected_at: Option<Instant>,
     /// When the newest of our own batches that came back was sent.
-    returned_at: Option<Instant>,
-    /// Beats since then.
-    deaf_beats: u32,
-    /// When coverage lapses unless something is heard; none while there is none.
+    echoed_at: Option<Instant>,
+    /// Heartbeats since then.
+    silent_heartbeats: u32,
+    /// When coverage lapses unless something is received; none while there is none.
     lapses_at: Option<Instant>,
-    /// When local listeners were last told that they missed something.
-    told_at: Instant,
+    /// When local subscribers were last told that they missed something.
+    notified_at: Instant,
     bus: Arc<Bus>,
     figures: BusFigures,
-    local: broadcast::Sender<Signal>,
+    subscribers: Subscribers,
     shutdown: Shutdown,
 }
 
 /// Why the task woke up.
-enum Turn {
-    Beat,
-    Wake,
-    Heard(Message),
+enum Wakeup {
+    Heartbeat,
+    Changed,
+    Received(Message),
 }
 
-impl Member {
+impl Node {
     async fn run(mut self, broker: Broker) {
-        let (client, mut heard) = match self.join(broker).await {
+        let (client, mut messages) = match self.join(broker).await {
             Ok(joined) => joined,
             Err(error) => {
                 tracing::error!(error, "the bus cannot be used");
@@ -171,29 +183,29 @@ impl Member {
             }
         };
         let bus = Arc::clone(&self.bus);
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Nobody sends or asks any more once this task alone holds the bus.
         while Arc::strong_count(&bus) > 2 {
-            let turn = tokio::select! {
-                _ = beat.tick() => Turn::Beat,
-                () = bus.wake.notified() => Turn::Wake,
-                () = reached(self.lapses_at) => Turn::Wake,
-                Some(message) = heard.next() => Turn::Heard(message),
+            let wakeup = tokio::select! {
+                _ = heartbeat.tick() => Wakeup::Heartbeat,
+                () = bus.wake.notified() => Wakeup::Changed,
+                () = reached(self.lapses_at) => Wakeup::Changed,
+                Some(message) = messages.next() => Wakeup::Received(message),
             };
             let now = Instant::now();
-            if let Turn::Heard(message) = &turn {
-                let missed = self.hear(message, now);
+            if let Wakeup::Received(message) = &wakeup {
+                let missed = self.receive(message, now);
                 self.settle(missed, now);
                 continue;
             }
-            if let Turn::Beat = turn {
-                self.look_after(&client);
+            if let Wakeup::Heartbeat = wakeup {
+                self.check_echo(&client);
             }
             self.note_connection(&client, now);
-            let missed = self.roll.forget_silent(now);
+            let missed = self.publishers.remove_silent(now);
             self.settle(missed, now);
-            self.speak(&client, now);
+            self.publish(&client, now);
         }
     }
 
@@ -203,11 +215,11 @@ impl Member {
     ) -> Result<(Client, SelectAll<Subscriber>), async_nats::Error> {
         let client = broker.options.connect(broker.servers).await?;
         let services: HashSet<_> = self.hears.iter().chain([&self.service]).collect();
-        let mut heard = SelectAll::new();
+        let mut messages = SelectAll::new();
         for service in services {
-            heard.push(client.subscribe(format!("{SUBJECT}{service}")).await?);
+            messages.push(client.subscribe(format!("{SUBJECT}{service}")).await?);
         }
-        Ok((client, heard))
+        Ok((client, messages))
     }
 
     fn note_connection(&mut self, client: &Client, now: Instant) {
@@ -216,17 +228,17 @@ impl Member {
     }
 
     /// Gives a connection up that counts as open and brings nothing back.
-    fn look_after(&mut self, client: &Client) {
-        self.deaf_beats += 1;
-        if self.deaf_beats >= DEAF_BEATS && self.connected_at.is_some() {
-            self.deaf_beats = 0;
+    fn check_echo(&mut self, client: &Client) {
+        self.silent_heartbeats += 1;
+        if self.silent_heartbeats >= MAX_SILENT_HEARTBEATS && self.connected_at.is_some() {
+            self.silent_heartbeats = 0;
             // Where even this cannot wait in line, the next time can.
             let _ = client.force_reconnect().now_or_never();
         }
     }
 
     /// Passes on what a message says; whether something before it was missed.
-    fn hear(&mut self, message: &Message, now: Instant) -> bool {
+    fn receive(&mut self, message: &Message, now: Instant) -> bool {
         let service = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
         // What cannot be read is missed, and its number will tell.
         let Some(batch) = read(message) else {
@@ -234,86 +246,91 @@ impl Member {
             return false;
         };
         if batch.publisher == self.name {
-            self.hear_myself(&batch, now);
+            self.receive_echo(&batch, now);
             return false;
         }
         let Some(service) = self.hears.iter().find(|heard| **heard == service) else {
             return false;
         };
-        let missed = self.roll.hear(service, &batch, now);
-        for signal in batch.signals.into_iter().filter_map(Signal::from_wire) {
+        let missed = self.publishers.receive(service, &batch, now);
+        for kind in batch
+            .signals
+            .iter()
+            .filter_map(|signal| signal.kind.as_ref())
+        {
             self.figures.received.inc();
-            // Nobody listens: nobody has cached anything.
-            let _ = self.local.send(signal);
+            self.subscribers.received(kind);
         }
         missed
     }
 
-    fn hear_myself(&mut self, batch: &SignalBatch, now: Instant) {
-        // Local listeners have had these signals when they were sent.
+    /// Local subscribers were called with these signals when they were sent.
+    fn receive_echo(&mut self, batch: &SignalBatch, now: Instant) {
         let sent_at = self.bus.lease.moment(batch.sent_micros);
-        if sent_at > self.returned_at && sent_at <= Some(now) {
-            self.returned_at = sent_at;
-            self.deaf_beats = 0;
-            self.bus.returned.send_replace(batch.sent_micros);
+        if sent_at > self.echoed_at && sent_at <= Some(now) {
+            self.echoed_at = sent_at;
+            self.silent_heartbeats = 0;
+            self.bus.echoed.send_replace(batch.sent_micros);
         }
     }
 
-    /// Draws the sum of what was heard: renews the lease, and tells local listeners what they have
-    /// to know.
+    /// Draws the conclusion from what was received: renews the lease, and tells local subscribers
+    /// when they missed something.
     fn settle(&mut self, missed: bool, now: Instant) {
         let connected = self.connected_at.is_some();
-        let link = self.returned_at.filter(|_| connected);
+        let link = self.echoed_at.filter(|_| connected);
         let link_until = link.map(|sent_at| sent_at + ROUND_TRIP);
         let whole_until = link_until
-            .zip(self.roll.whole_until())
-            .map(|(link, roll)| link.min(roll));
+            .zip(self.publishers.present_until())
+            .map(|(link, present)| link.min(present));
         let known = *self.bus.coverage.borrow();
         // The lease may have lapsed since, and nobody was awake to see it.
         let held = self.bus.lease.coverage(now);
         let coverage = coverage(now, link_until, whole_until);
         let changed = held != known || coverage != held;
         // Streams would wait for ever for what nobody can tell them.
-        let again = coverage != Coverage::Everywhere && now >= self.told_at + UNCOVERED_LIFE;
+        let again = coverage != Coverage::Everywhere && now >= self.notified_at + UNCOVERED_LIFE;
         if missed || changed || again {
-            self.told_at = now;
+            self.notified_at = now;
             self.figures.missed.inc();
             self.bus.lease.begin_anew(now);
-            let _ = self.local.send(Signal::Missed);
+            self.subscribers.missed();
         }
         self.bus.lease.renew(link_until, whole_until);
         self.lapses_at = whole_until.filter(|until| now < *until);
         if coverage != known {
-            tracing::info!(?coverage, "what is heard of other processes has changed");
+            tracing::info!(
+                ?coverage,
+                "the coverage of other processes' signals has changed"
+            );
             self.figures.cover(coverage);
             self.bus.coverage.send_replace(coverage);
         }
     }
 
-    /// Sends what waits, or only that this process is there.
-    fn speak(&mut self, client: &Client, now: Instant) {
+    /// Publishes what waits, or only that this process is there.
+    fn publish(&mut self, client: &Client, now: Instant) {
         let waiting = std::mem::take(&mut *self.bus.waiting.lock());
-        let signals: Vec<_> = waiting
-            .signals
-            .into_iter()
-            .filter_map(Signal::to_wire)
+        let signals = waiting.signals.into_iter();
+        let signals: Vec<_> = signals
+            .map(|kind| WireSignal { kind: Some(kind) })
             .collect();
-        // A number that nobody sees tells the listeners that something was lost.
+        // A number that nobody sees tells the subscribers that something was lost.
         self.number += u64::from(waiting.lost) + u64::from(!signals.is_empty());
         let Some(connected_at) = self.connected_at else {
             return;
         };
-        let returned_at = self.returned_at.unwrap_or(connected_at);
+        let echoed_at = self.echoed_at.unwrap_or(connected_at);
         let batch = SignalBatch {
             publisher: self.name.clone(),
             number: self.number,
             sent_micros: self.bus.lease.micros(now),
-            lagging: now > connected_at.max(returned_at) + ROUND_TRIP,
+            lagging: now > connected_at.max(echoed_at) + ROUND_TRIP,
             leaving: self.shutdown.is_started(),
             signals,
         };
         let (count, payload) = (batch.signals.len() as u64, batch.encode_to_vec().into());
-        // Never waits: a batch that the connection cannot take shows as a gap at the next beat.
+        // Never waits: a batch that the connection cannot take shows as a gap at the next heartbeat.
         let published = client.publish(self.subject.clone(), payload).now_or_never();
         if let Some(Ok(())) = published {
             self.figures.sent.inc_by(count);

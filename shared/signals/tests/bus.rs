@@ -1,12 +1,22 @@
-//! Signals between processes over a real NATS server: each [`Signals`] is a process of its own.
+//! Signals between processes over a real NATS server: each [`Signals`] stands for a process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails fails its test"
+)]
 
 use std::{net::SocketAddr, time::Duration};
 
-use guildhall_data::ChannelId;
-use guildhall_events::{BusSettings, Coverage, Retention, Signal, Signals, signals::Listener};
 use guildhall_runtime::Shutdown;
+use guildhall_signals::{
+    BusSettings, Coverage, KeyChanged, MessagesStored, Retention, Signals, Subscription,
+};
 use guildhall_testkit::{Mode, Nats, Proxy};
-use tokio::time::{Instant, timeout};
+use guildhall_types::ChannelId;
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver},
+    time::{Instant, timeout},
+};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -40,75 +50,108 @@ fn gateway_through(nats: &Nats, address: SocketAddr) -> (Signals, Shutdown) {
     join(nats.url_through(address), "gateway", &["identity"])
 }
 
-/// Waits until a process hears as much.
+/// Waits until a process receives as much.
 async fn becomes(signals: &Signals, wanted: Coverage) {
     let mut coverage = signals.watch_coverage();
     let reached = coverage.wait_for(|coverage| *coverage == wanted);
     timeout(LONG, reached).await.expect("it never is").unwrap();
 }
 
-fn key(number: u8) -> Signal {
-    Signal::KeyChanged {
+/// What a subscriber is told.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Key(u8),
+    Channel(ChannelId),
+    Missed,
+}
+
+/// A subscriber to everything.
+struct Listener {
+    heard: UnboundedReceiver<Heard>,
+    _subscriptions: [Subscription; 3],
+}
+
+impl Listener {
+    fn of(signals: &Signals) -> Self {
+        let (sender, heard) = mpsc::unbounded_channel();
+        let (keys, channels) = (sender.clone(), sender.clone());
+        Self {
+            heard,
+            _subscriptions: [
+                signals.subscribe(move |key: &KeyChanged| {
+                    let _ = keys.send(Heard::Key(key.digest[0]));
+                }),
+                signals.subscribe(move |stored: &MessagesStored| {
+                    let _ = channels.send(Heard::Channel(stored.channel));
+                }),
+                signals.subscribe_missed(move || {
+                    let _ = sender.send(Heard::Missed);
+                }),
+            ],
+        }
+    }
+
+    async fn next(&mut self) -> Heard {
+        let heard = timeout(LONG, self.heard.recv());
+        heard.await.expect("a signal in time").unwrap()
+    }
+
+    /// The next signal.
+    async fn next_signal(&mut self) -> Heard {
+        loop {
+            match self.next().await {
+                Heard::Missed => {}
+                signal @ (Heard::Key(_) | Heard::Channel(_)) => return signal,
+            }
+        }
+    }
+
+    /// Waits until it is told that it missed something.
+    async fn missed(&mut self) {
+        while self.next().await != Heard::Missed {}
+    }
+}
+
+fn key(number: u8) -> KeyChanged {
+    KeyChanged {
         digest: [number; 32],
     }
 }
 
-async fn next(listener: &mut Listener) -> Signal {
-    timeout(LONG, listener.next())
-        .await
-        .expect("a signal")
-        .unwrap()
-}
-
-/// The next signal that is not [`Signal::Missed`].
-async fn next_known(listener: &mut Listener) -> Signal {
-    loop {
-        let signal = next(listener).await;
-        if signal != Signal::Missed {
-            return signal;
-        }
-    }
-}
-
-/// Waits until a listener is told that he missed something.
-async fn missed(listener: &mut Listener) {
-    while next(listener).await != Signal::Missed {}
-}
-
 #[tokio::test]
-async fn every_process_hears_a_signal_once() {
+async fn every_process_receives_a_signal_once() {
     let nats = Nats::start().await;
     let ((identity, _), (gateway, _)) = (identity(&nats), gateway(&nats));
     becomes(&identity, Coverage::Everywhere).await;
     becomes(&gateway, Coverage::Everywhere).await;
-    let (mut here, mut there) = (identity.listen(), gateway.listen());
+    let (mut here, mut there) = (Listener::of(&identity), Listener::of(&gateway));
     for number in 1..=3 {
         identity.send(key(number));
-        assert_eq!(next(&mut here).await, key(number), "at once, and once");
-        assert_eq!(next(&mut there).await, key(number));
+        assert_eq!(here.next().await, Heard::Key(number), "at once, and once");
+        assert_eq!(there.next().await, Heard::Key(number));
     }
     assert!(identity.delivered().await);
     // What comes back over the bus would be here by now.
     identity.send(key(4));
-    assert_eq!(next(&mut here).await, key(4));
+    assert_eq!(here.next().await, Heard::Key(4));
 }
 
 #[tokio::test]
-async fn a_process_hears_only_the_services_it_listens_to() {
+async fn a_process_receives_only_from_the_services_it_listens_to() {
     let nats = Nats::start().await;
     let ((identity, _), (gateway, _)) = (identity(&nats), gateway(&nats));
     let ((messaging, _), (replica, _)) = (messaging(&nats), messaging(&nats));
     for signals in [&identity, &gateway, &messaging, &replica] {
         becomes(signals, Coverage::Everywhere).await;
     }
-    let (mut gateway, mut replica) = (gateway.listen(), replica.listen());
+    let (mut gateway, mut replica) = (Listener::of(&gateway), Listener::of(&replica));
     let channel = ChannelId::generate();
-    messaging.send(Signal::MessagesStored { channel });
-    let heard = next_known(&mut replica).await;
-    assert_eq!(heard, Signal::MessagesStored { channel });
+    messaging.send(MessagesStored { channel });
+    let heard = replica.next_signal().await;
+    assert_eq!(heard, Heard::Channel(channel));
     identity.send(key(1));
-    assert_eq!(next_known(&mut gateway).await, key(1));
-    assert_eq!(next_known(&mut replica).await, key(1));
+    assert_eq!(gateway.next_signal().await, Heard::Key(1));
+    assert_eq!(replica.next_signal().await, Heard::Key(1));
 }
 
 #[tokio::test]
@@ -130,18 +173,18 @@ async fn who_leaves_is_not_missed_and_who_dies_is() {
     for signals in [&gateway, &stays, &leaves, &dies] {
         becomes(signals, Coverage::Everywhere).await;
     }
-    let mut listener = gateway.listen();
+    let mut listener = Listener::of(&gateway);
     shutdown.start();
     assert!(leaves.delivered().await);
     drop(leaves);
-    missed(&mut listener).await;
-    assert_eq!(gateway.coverage(), Coverage::Everywhere, "he said so");
+    listener.missed().await;
+    assert_eq!(gateway.coverage(), Coverage::Everywhere, "it said so");
 
     drop(dies);
     becomes(&gateway, Coverage::Partial).await;
-    // Nobody can say what he said last: listeners look for themselves, again and again.
+    // Nobody can say what it sent last: subscribers look for themselves, again and again.
     for _ in 0..3 {
-        missed(&mut listener).await;
+        listener.missed().await;
     }
     assert_eq!(gateway.coverage(), Coverage::Partial);
 }
@@ -150,7 +193,7 @@ async fn who_leaves_is_not_missed_and_who_dies_is() {
 async fn a_broker_that_comes_late_or_goes_is_found_again() {
     let mut nats = Nats::away().await;
     let ((identity, _), (gateway, _)) = (identity(&nats), gateway(&nats));
-    let mut listener = gateway.listen();
+    let mut listener = Listener::of(&gateway);
     identity.send(key(1));
     assert!(!identity.delivered().await, "nobody has taken it");
     assert_eq!(gateway.coverage(), Coverage::Broken);
@@ -158,7 +201,7 @@ async fn a_broker_that_comes_late_or_goes_is_found_again() {
     nats.start_again().await;
     becomes(&identity, Coverage::Everywhere).await;
     becomes(&gateway, Coverage::Everywhere).await;
-    missed(&mut listener).await;
+    listener.missed().await;
 
     nats.kill9().await;
     becomes(&gateway, Coverage::Broken).await;
@@ -166,11 +209,11 @@ async fn a_broker_that_comes_late_or_goes_is_found_again() {
     nats.start_again().await;
     becomes(&gateway, Coverage::Everywhere).await;
     becomes(&identity, Coverage::Everywhere).await;
-    let mut listener = gateway.listen();
+    let mut listener = Listener::of(&gateway);
     identity.send(key(3));
     assert_eq!(
-        next_known(&mut listener).await,
-        key(3),
+        listener.next_signal().await,
+        Heard::Key(3),
         "2 is lost for good"
     );
 }
@@ -191,7 +234,7 @@ async fn a_broker_that_stands_still_is_noticed_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_line_that_swallows_or_dawdles_is_not_relied_on() {
+async fn a_connection_that_loses_or_delays_messages_is_not_relied_on() {
     let nats = Nats::start().await;
     let proxy = Proxy::start(nats.address()).await;
     let (identity, _) = identity(&nats);
@@ -200,12 +243,16 @@ async fn a_line_that_swallows_or_dawdles_is_not_relied_on() {
     becomes(&gateway, Coverage::Everywhere).await;
     proxy.set(Mode::Blackhole);
     becomes(&gateway, Coverage::Broken).await;
-    assert_eq!(identity.coverage(), Coverage::Everywhere, "its line works");
+    assert_eq!(
+        identity.coverage(),
+        Coverage::Everywhere,
+        "its connection works"
+    );
     proxy.set(Mode::Pass);
     becomes(&gateway, Coverage::Everywhere).await;
     proxy.set(Mode::Delay(Duration::from_secs(2)));
     becomes(&gateway, Coverage::Broken).await;
-    // It hears everything, but too late.
+    // It receives everything, but too late.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(gateway.coverage(), Coverage::Broken);
     proxy.set(Mode::Pass);
@@ -213,30 +260,30 @@ async fn a_line_that_swallows_or_dawdles_is_not_relied_on() {
 }
 
 #[tokio::test]
-async fn more_than_the_bus_takes_is_missed_and_not_lost_in_silence() {
+async fn more_than_the_bus_takes_counts_as_missed() {
     let nats = Nats::start().await;
     let ((identity, _), (gateway, _)) = (identity(&nats), gateway(&nats));
     becomes(&identity, Coverage::Everywhere).await;
     becomes(&gateway, Coverage::Everywhere).await;
-    let mut listener = gateway.listen();
-    // In one go: the task that sends gets no turn in between.
+    let mut listener = Listener::of(&gateway);
+    // In one go: the task that publishes does not run in between.
     for _ in 0..2000 {
-        identity.send(Signal::MessagesStored {
+        identity.send(MessagesStored {
             channel: ChannelId::generate(),
         });
     }
-    assert_eq!(next(&mut listener).await, Signal::Missed);
+    assert_eq!(listener.next().await, Heard::Missed);
     identity.send(key(1));
-    assert_eq!(next_known(&mut listener).await, key(1));
+    assert_eq!(listener.next_signal().await, Heard::Key(1));
 }
 
 #[tokio::test]
-async fn what_is_no_batch_of_signals_is_ignored() {
+async fn what_is_not_a_batch_of_signals_is_ignored() {
     let nats = Nats::start().await;
     let ((identity, _), (gateway, _)) = (identity(&nats), gateway(&nats));
     becomes(&identity, Coverage::Everywhere).await;
     becomes(&gateway, Coverage::Everywhere).await;
-    let mut listener = gateway.listen();
+    let mut listener = Listener::of(&gateway);
     let stranger = async_nats::connect(nats.url()).await.unwrap();
     for payload in [vec![0xff; 100], vec![0; 300 * 1024], Vec::new()] {
         let subject = "guildhall.signals.v1.identity";
@@ -244,8 +291,8 @@ async fn what_is_no_batch_of_signals_is_ignored() {
     }
     stranger.flush().await.unwrap();
     identity.send(key(1));
-    assert_eq!(next_known(&mut listener).await, key(1));
-    // Whoever is taken for a publisher is missed when he says nothing for so long.
+    assert_eq!(listener.next_signal().await, Heard::Key(1));
+    // Whoever is taken for a publisher counts as missing when silent for so long.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(gateway.coverage(), Coverage::Everywhere);
 }

@@ -1,0 +1,124 @@
+//! What caches and the bus count of themselves.
+
+use std::sync::LazyLock;
+
+use futures::FutureExt;
+use guildhall_runtime::metrics::{self, Counter, Counters, Gauge, Gauges, Sampler};
+
+use crate::coverage::Coverage;
+
+static LOOK_UPS: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_cache_requests",
+        "Questions to a cache: a hit was answered, a miss asked on",
+    )
+});
+static ENTRIES: LazyLock<Gauges> =
+    LazyLock::new(|| metrics::gauges("guildhall_cache_entries", "Entries that a cache remembers"));
+static COVERAGE: LazyLock<Gauges> = LazyLock::new(|| {
+    metrics::gauges(
+        "guildhall_bus_coverage",
+        "How much is heard of other processes: 1 for the state that holds, 0 for the others",
+    )
+});
+static CONNECTS: LazyLock<Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "guildhall_bus_connects",
+        "Connections made to the broker; all but the first are reconnects",
+    )
+});
+static SENT: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter("guildhall_bus_signals_sent", "Signals given to the broker"));
+static RECEIVED: LazyLock<Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "guildhall_bus_signals_received",
+        "Signals of other processes",
+    )
+});
+static MISSED: LazyLock<Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "guildhall_bus_misses",
+        "Times that signals may have been missed, and caches were emptied",
+    )
+});
+
+/// The figures of one cache.
+#[derive(Debug)]
+pub(crate) struct CacheFigures {
+    /// Questions that it answered.
+    pub hits: Counter,
+    /// Questions that it could not answer.
+    pub misses: Counter,
+    _entries: Sampler,
+}
+
+impl CacheFigures {
+    /// The figures of the cache called `name`, whose entries `count` counts.
+    pub fn of(name: &str, count: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        let cache = ("cache", name.to_owned());
+        let of = |result: &str| {
+            let labels = vec![cache.clone(), ("result", result.to_owned())];
+            LOOK_UPS.get_or_create_owned(&labels)
+        };
+        let (hits, misses) = (of("hit"), of("miss"));
+        let entries = ENTRIES.get_or_create_owned(&vec![cache]);
+        let look = move || {
+            entries.set(i64::try_from(count()).unwrap_or(i64::MAX));
+            futures::future::ready(()).boxed()
+        };
+        Self {
+            hits,
+            misses,
+            _entries: metrics::sampled(look),
+        }
+    }
+}
+
+/// The figures of the bus.
+#[derive(Debug, Clone)]
+pub(crate) struct BusFigures {
+    /// Connections to the broker.
+    pub connects: Counter,
+    /// Signals given to the broker.
+    pub sent: Counter,
+    /// Signals of other processes.
+    pub received: Counter,
+    /// Times that caches were emptied.
+    pub missed: Counter,
+    states: [(Coverage, Gauge); 3],
+}
+
+impl BusFigures {
+    /// Those of this process.
+    pub fn new() -> Self {
+        let of = |coverage: Coverage| {
+            let labels = vec![("state", name(coverage).to_owned())];
+            (coverage, COVERAGE.get_or_create_owned(&labels))
+        };
+        let figures = Self {
+            connects: CONNECTS.clone(),
+            sent: SENT.clone(),
+            received: RECEIVED.clone(),
+            missed: MISSED.clone(),
+            states: [Coverage::Everywhere, Coverage::Partial, Coverage::Broken].map(of),
+        };
+        figures.cover(Coverage::Broken);
+        figures
+    }
+
+    /// The coverage from now on.
+    pub fn cover(&self, coverage: Coverage) {
+        for (state, gauge) in &self.states {
+            gauge.set(i64::from(*state == coverage));
+        }
+    }
+}
+
+fn name(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::Process => "process",
+        Coverage::Everywhere => "everywhere",
+        Coverage::Partial => "partial",
+        Coverage::Broken => "broken",
+    }
+}
