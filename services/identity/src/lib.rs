@@ -1,25 +1,24 @@
 //! Communities, users, roles, credentials and logins.
 //!
-//! * [`operator`]: what an operator does, past every access rule
-//! * `rpc`: what callers ask, a file per gRPC service
-//! * `login`, `keys`, `directory`, `credentials`: what is done for them
-//! * `passwords`, `signing`: the two expensive secrets
-//! * `events`: what the rest of the platform is told
-//! * `domain`: rules that need no I/O
+//! * `rpc`: a file per gRPC service
+//! * `actions`: a file per use case, with its transaction
+//! * `domain`: rules without I/O
 //! * `store`: entities and queries
+//! * `present`: stored records as they look in answers
+//! * `events`: what the rest of the platform is told
 //! * `migration`: the tables
+//!
+//! Two files serve the whole service: `passwords` hashes them on a bounded number of threads, and
+//! `credential_source` answers the access layer in the same process.
 
-mod credentials;
-mod directory;
+mod actions;
+mod credential_source;
 mod domain;
 mod events;
-mod keys;
-mod login;
 mod migration;
-pub mod operator;
 mod passwords;
+mod present;
 mod rpc;
-mod signing;
 mod store;
 
 use std::{sync::Arc, time::Duration};
@@ -30,16 +29,13 @@ use guildhall_data::{
     CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
 };
 use guildhall_events::Outbox;
-use guildhall_proto::identity::v1::{
-    ApiKey, api_key_service_server, authentication_service_server, credential_service_server,
-    user_directory_service_server,
-};
+use guildhall_proto::identity::v1::ApiKey;
 use guildhall_runtime::{Result, Shutdown};
 use guildhall_signals::{Cache, KeyChanged, Signals, coverage::UNCOVERED_LIFE};
 use tonic::service::RoutesBuilder;
 
+pub use actions::operator::{Bootstrapped, Community, NewCommunity, NewMember};
 pub use guildhall_proto::identity::v1::User;
-pub use operator::{Bootstrapped, Community, NewCommunity, NewMember};
 
 use crate::{
     passwords::Passwords,
@@ -55,13 +51,14 @@ struct Inner {
     idempotency: Idempotency,
     signals: Signals,
     outbox: Outbox,
-    /// Keys as their holders are shown them. An operator who revokes one from another process sends
-    /// no signal without a bus, so they live no longer than the guard lets a revoked key in.
-    shown_keys: Cache<(CommunityId, KeyId), ApiKey>,
+    /// Keys as `GetCurrentApiKey` shows them. Without a bus, an operator who revokes a key from
+    /// another process sends no signal, so entries live no longer than the guard accepts a revoked
+    /// key.
+    current_keys: Cache<(CommunityId, KeyId), ApiKey>,
     passwords: Passwords,
     /// Seals the private halves of signing keys.
     sealer: Sealer,
-    /// Under which login attempts are hashed: a password typed for a username must not be stored.
+    /// Keys the hash of login attempts: a password typed in the wrong field must not be stored.
     attempts_key: hmac::Key,
 }
 
@@ -73,15 +70,10 @@ impl std::fmt::Debug for Identity {
 
 impl Identity {
     /// The full names of its gRPC services.
-    pub const SERVICES: &'static [&'static str] = &[
-        authentication_service_server::SERVICE_NAME,
-        api_key_service_server::SERVICE_NAME,
-        user_directory_service_server::SERVICE_NAME,
-        credential_service_server::SERVICE_NAME,
-    ];
+    pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
 
-    /// Opens its database in `storage`, makes what is missing, and sweeps it until `shutdown`.
-    /// `secret` is the platform's; revocations are told to `signals`.
+    /// Opens its database in `storage`, creates what is missing, and sweeps it until `shutdown`.
+    /// `secret` is the platform's; revocations are sent to `signals`.
     ///
     /// # Errors
     /// When the database cannot be opened, or was sealed under another secret.
@@ -96,8 +88,8 @@ impl Identity {
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
             idempotency: Idempotency::new(database.clone()),
-            // Keys change rarely: which of them it was need not be known.
-            shown_keys: Cache::builder("shown_keys", &signals, UNCOVERED_LIFE)
+            // Keys change rarely, so a change removes all entries.
+            current_keys: Cache::builder("shown_keys", &signals, UNCOVERED_LIFE)
                 .emptied_by::<KeyChanged>()
                 .build(),
             signals,
@@ -135,21 +127,21 @@ impl Identity {
         );
     }
 
-    /// Adds the gRPC services of [`SERVICES`](Self::SERVICES). They trust the access layer in
+    /// Adds the gRPC services of [`SERVICES`](Self::SERVICES). They rely on the access layer in
     /// front of them.
     pub fn add_services(&self, routes: &mut RoutesBuilder) {
         rpc::add_services(self, routes);
     }
 
-    /// What it tells the rest of the platform.
+    /// The events that it publishes.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
 
-    /// Where an access layer in this process looks credentials up.
+    /// Where an access layer in this process looks up credentials.
     #[must_use]
     pub fn credential_source(&self) -> Arc<dyn CredentialSource> {
-        Arc::new(credentials::LocalSource(self.clone()))
+        Arc::new(credential_source::LocalSource(self.clone()))
     }
 }

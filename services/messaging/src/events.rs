@@ -1,4 +1,4 @@
-//! What messaging tells the rest of the platform, in the transaction of its cause.
+//! The events that messaging publishes. Each is written in the transaction of its cause.
 
 use guildhall_data::UserId;
 use guildhall_events::outbox::NewEvent;
@@ -6,20 +6,20 @@ use guildhall_proto::events::v1::{MessagePosted, ReactionAdded, ReactionRemoved,
 use guildhall_runtime::{Timestamp, trace};
 
 use crate::{
-    domain::Channel,
-    store::{append::Item, messages, reactions::Reaction},
+    domain::{Channel, NewMessage},
+    store::{messages, reactions::Reaction},
 };
 
-/// A message or reply is stored.
+/// A message or reply was stored.
 #[must_use]
-pub fn message_posted(item: &Item, row: &messages::Model) -> NewEvent {
-    let details = item.content.details.as_ref();
+pub fn message_posted(message: &NewMessage, row: &messages::Model) -> NewEvent {
+    let details = message.content.details.as_ref();
     NewEvent {
         community: row.community_id,
         actor: text_of(row.user_id),
         partition_key: row.channel_id.to_string(),
         time: Timestamp::from_millis(row.created_at),
-        traceparent: item.traceparent.clone(),
+        traceparent: message.traceparent.clone(),
         payload: Payload::MessagePosted(MessagePosted {
             message_id: row.id.to_string(),
             channel_id: row.channel_id.to_string(),
@@ -27,17 +27,17 @@ pub fn message_posted(item: &Item, row: &messages::Model) -> NewEvent {
             text: row.text.clone(),
             parent_id: text_of(row.parent_id),
             topic_id: text_of(row.topic_id),
-            channel_name: item.channel.topic.clone(),
-            channel_type: item.channel.kind.to_proto().into(),
+            channel_name: message.channel.topic.clone(),
+            channel_type: message.channel.kind.to_proto().into(),
             attachments: details
                 .map(|details| details.files.clone())
                 .unwrap_or_default(),
-            incoming_webhook_id: text_of(item.webhook),
+            incoming_webhook_id: text_of(message.webhook),
         }),
     }
 }
 
-/// A reaction is added.
+/// A reaction was added.
 #[must_use]
 pub fn reaction_added(reaction: &Reaction, channel: &Channel, time: Timestamp) -> NewEvent {
     let added = ReactionAdded {
@@ -50,7 +50,7 @@ pub fn reaction_added(reaction: &Reaction, channel: &Channel, time: Timestamp) -
     reacted(reaction, channel, time, Payload::ReactionAdded(added))
 }
 
-/// A reaction is removed.
+/// A reaction was removed.
 #[must_use]
 pub fn reaction_removed(reaction: &Reaction, channel: &Channel, time: Timestamp) -> NewEvent {
     let removed = ReactionRemoved {

@@ -1,44 +1,40 @@
 //! Channels, messages, replies and reactions.
 //!
 //! * `rpc`: a file per gRPC service
-//! * [`domain`]: rules that need no I/O
-//! * [`store`]: entities and queries; [`store::append`] is the group insert
-//! * [`directory`] and [`rooms`]: members, channels and topics, remembered for a short time
-//! * `places`: where messages stand, remembered for cursors
-//! * [`arrivals`]: what wakes the live streams; [`turns`]: who may change a message now
+//! * [`actions`]: a file per use case, with its transaction; [`actions::append`] is the group insert
+//! * [`domain`]: rules without I/O
+//! * [`store`]: entities and queries
+//! * [`present`]: stored records as they look in answers
 //! * [`events`]: what the rest of the platform is told
-//! * [`present`]: how stored records are shown in answers
 //! * [`migration`]: the tables
+//!
+//! Three parts serve the whole service: [`cache`] holds members, channels, topics and positions,
+//! [`new_messages`] notifies live streams, and [`message_locks`] orders changes of one message.
 
-pub mod arrivals;
-pub mod directory;
+pub mod actions;
+pub mod cache;
 pub mod domain;
 pub mod events;
+pub mod message_locks;
 pub mod migration;
-mod places;
+pub mod new_messages;
 pub mod present;
-pub mod rooms;
 mod rpc;
 pub mod store;
-pub mod turns;
 
 use std::{sync::Arc, time::Duration};
 
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
 use guildhall_events::Outbox;
-use guildhall_proto::messaging::v1::{
-    channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
-    message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
-    reaction_service_server::{ReactionServiceServer, SERVICE_NAME as REACTIONS},
-    topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
-};
 use guildhall_runtime::{Peer, Result, Shutdown};
 use guildhall_signals::Signals;
 use tonic::service::RoutesBuilder;
 
 use crate::{
-    arrivals::Arrivals, directory::Directory, places::Places, rooms::Rooms, store::append::Append,
-    turns::Turns,
+    actions::append::Append,
+    cache::{ChannelCache, MemberCache, PositionCache},
+    message_locks::MessageLocks,
+    new_messages::NewMessages,
 };
 
 /// The messaging service. Cheap to clone.
@@ -48,22 +44,23 @@ pub struct Messaging(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Database,
-    directory: Directory,
-    rooms: Rooms,
+    members: MemberCache,
+    channels: ChannelCache,
+    positions: PositionCache,
     idempotency: Idempotency,
     appends: GroupCommit<Append>,
-    arrivals: Arrivals,
-    turns: Turns,
-    places: Places,
+    new_messages: NewMessages,
+    message_locks: MessageLocks,
     shutdown: Shutdown,
     outbox: Outbox,
 }
 
 impl Messaging {
     /// The full names of its gRPC services.
-    pub const SERVICES: &'static [&'static str] = &[CHANNELS, TOPICS, MESSAGES, REACTIONS];
+    pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
 
-    /// Opens its database in `storage` and begins to sweep it. `identity` must be vouched for.
+    /// Opens its database in `storage` and sweeps it until `shutdown`. `identity` must send the
+    /// internal token of this process.
     ///
     /// # Errors
     /// When the database cannot be opened, migrated, or trusted to be durable.
@@ -83,31 +80,28 @@ impl Messaging {
         let outbox = Outbox::open(&database, "messaging");
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         Ok(Self(Arc::new(Inner {
-            directory: Directory::new(identity, &signals),
-            rooms: Rooms::new(database.clone(), &signals),
+            members: MemberCache::new(identity, &signals),
+            channels: ChannelCache::new(database.clone(), &signals),
+            positions: PositionCache::default(),
             idempotency: Idempotency::new(database.clone()),
-            arrivals: Arrivals::listen(&signals),
             appends: GroupCommit::start(append).await?,
-            turns: Turns::default(),
-            places: Places::default(),
+            new_messages: NewMessages::listen(&signals),
+            message_locks: MessageLocks::default(),
             shutdown: shutdown.clone(),
             outbox,
             database,
         })))
     }
 
-    /// What it tells the rest of the platform.
+    /// The events that it publishes.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
 
-    /// Adds its gRPC services.
+    /// Adds the gRPC services of [`SERVICES`](Self::SERVICES). They rely on the access layer in
+    /// front of them.
     pub fn add_services(&self, routes: &mut RoutesBuilder) {
-        routes
-            .add_service(ChannelServiceServer::new(self.clone()))
-            .add_service(TopicServiceServer::new(self.clone()))
-            .add_service(MessageServiceServer::new(self.clone()))
-            .add_service(ReactionServiceServer::new(self.clone()));
+        rpc::add_services(self, routes);
     }
 }

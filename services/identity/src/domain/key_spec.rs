@@ -1,36 +1,35 @@
-//! What a new key may be (contract: identity, section 7 and "Permission names").
+//! The settings of a new key (contract: identity, section 7 and "Permission names").
 
 use std::time::Duration;
 
 use guildhall_auth::{Permission, permission};
 use guildhall_data::ChannelId;
 use guildhall_proto::identity::v1::ApiKeySpec;
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
-
-use super::text::line;
+use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::{list, text::line};
 
 const MAX_NAME: usize = 100;
 const MAX_PERMISSIONS: usize = 50;
 const MAX_CHANNELS: usize = 100;
-/// The longest life, in days: a hundred years.
+/// The longest lifetime, in days: a hundred years.
 const MAX_PERIOD: i32 = 36_500;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A new key, checked.
+/// The settings of a new key, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct KeySpec {
     pub(crate) name: String,
-    /// Names as they were given, aliases included.
+    /// Names as given, including aliases.
     pub(crate) permissions: Vec<String>,
     /// The only channels; empty for no limit.
     pub(crate) channels: Vec<ChannelId>,
-    /// Days; 0 for ever.
+    /// In days; 0 for no expiry.
     pub(crate) expire_period_days: i32,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl KeySpec {
-    /// A key with nothing to choose but its name.
+    /// A key with no settings but its name.
     pub(crate) fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -61,18 +60,10 @@ impl KeySpec {
     }
 
     fn check(spec: ApiKeySpec, now: Timestamp, allowed: fn(Permission) -> bool) -> Result<Self> {
-        if spec.channel_ids.len() > MAX_CHANNELS {
-            return Err(too_many("channel_ids", MAX_CHANNELS));
-        }
-        let channels = spec
-            .channel_ids
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<_>>()?;
         Ok(Self {
-            name: line("name", spec.name, MAX_NAME)?,
+            name: line("name", &spec.name, MAX_NAME)?,
             permissions: permissions(spec.permissions, allowed)?,
-            channels,
+            channels: list::ids("channel_ids", &spec.channel_ids, MAX_CHANNELS)?,
             expire_period_days: period(spec.expire_period_days)?,
             expires_at: expiry(spec.expire_time, spec.expire_period_days, now)?,
         })
@@ -87,12 +78,12 @@ pub(crate) fn all_for_community_keys() -> Vec<String> {
         .collect()
 }
 
-/// The numbers of permissions have no gap, and 0 is none.
+/// The numbers of permissions have no gaps; 0 is unspecified.
 fn all() -> impl Iterator<Item = Permission> {
     (1..).map_while(|number| Permission::try_from(number).ok())
 }
 
-/// All but the three `…Own…` names, which mean nothing without an owner.
+/// All but the three `…Own…` permissions, which need an owner.
 fn is_for_community_keys(permission: Permission) -> bool {
     ![
         Permission::ReadOwnProfile,
@@ -106,9 +97,7 @@ fn permissions(names: Vec<String>, allowed: fn(Permission) -> bool) -> Result<Ve
     if names.is_empty() {
         return Err(Error::missing("permissions"));
     }
-    if names.len() > MAX_PERMISSIONS {
-        return Err(too_many("permissions", MAX_PERMISSIONS));
-    }
+    list::at_most("permissions", &names, MAX_PERMISSIONS)?;
     for name in &names {
         if !allowed(permission::parse(name)?) {
             let description = format!("{name:?} is not for this kind of key");
@@ -116,11 +105,6 @@ fn permissions(names: Vec<String>, allowed: fn(Permission) -> bool) -> Result<Ve
         }
     }
     Ok(names)
-}
-
-fn too_many(field: &'static str, max: usize) -> Error {
-    let description = format!("{field} must be at most {max}");
-    Error::violation(Reason::ValueTooLong, field, description)
 }
 
 fn period(days: i32) -> Result<i32> {
@@ -131,7 +115,7 @@ fn period(days: i32) -> Result<i32> {
     Err(Error::invalid("expire_period_days", description))
 }
 
-/// A given moment wins over a given period.
+/// A given time takes precedence over a given period.
 fn expiry(
     time: Option<prost_types::Timestamp>,
     days: i32,
@@ -196,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_wins_over_a_period_and_lies_in_the_future() {
+    fn a_time_takes_precedence_over_a_period_and_is_in_the_future() {
         let at = |millis| Some(prost_types::Timestamp::from(Timestamp::from_millis(millis)));
         let with = |days, time| {
             user(ApiKeySpec {

@@ -5,7 +5,7 @@ use guildhall_auth::credential::digest_of;
 use guildhall_runtime::{Error, Result};
 use zeroize::Zeroizing;
 
-use crate::store::api_keys::Kind;
+use super::KeyKind;
 
 /// Characters that a mask shows at either end.
 const SHOWN: usize = 4;
@@ -18,17 +18,17 @@ impl KeyText {
     ///
     /// # Errors
     /// INTERNAL without randomness.
-    pub(crate) fn generate(kind: Kind) -> Result<Self> {
+    pub(crate) fn generate(kind: KeyKind) -> Result<Self> {
         let length = match kind {
-            Kind::System => 20,
-            Kind::Community | Kind::User | Kind::Sendbird => 32,
+            KeyKind::System => 20,
+            KeyKind::Community | KeyKind::User | KeyKind::Sendbird => 32,
         };
         let mut bytes = Zeroizing::new(vec![0; length]);
         rand::fill(&mut bytes).map_err(Error::internal)?;
         Ok(Self(Zeroizing::new(hex::encode(&*bytes))))
     }
 
-    /// What is stored and looked up in its place.
+    /// SHA-256 of the text: what is stored and looked up instead.
     pub(crate) fn digest(&self) -> [u8; 32] {
         digest_of(&self.0)
     }
@@ -52,10 +52,10 @@ mod tests {
     #[test]
     fn each_kind_has_its_length_and_shows_eight_characters() {
         for (kind, length) in [
-            (Kind::System, 40),
-            (Kind::Community, 64),
-            (Kind::User, 64),
-            (Kind::Sendbird, 64),
+            (KeyKind::System, 40),
+            (KeyKind::Community, 64),
+            (KeyKind::User, 64),
+            (KeyKind::Sendbird, 64),
         ] {
             let key = KeyText::generate(kind).unwrap();
             let masked = key.masked();

@@ -1,19 +1,25 @@
-//! Rules that need no I/O.
+//! Rules without I/O.
 //!
-//! * [`text`]: what a line of text may hold
-//! * [`account`]: what names a user who logs in
-//! * [`profile`]: what is known of a new user
-//! * [`password`]: which passwords are taken, and new ones
+//! * [`case`]: upper and lower case of what names a user
+//! * [`account`]: how a user who logs in is named
+//! * [`profile`]: the names of a new user
+//! * [`user`]: roles, and whether a user takes part
+//! * [`password`]: which passwords are accepted, and new ones
 //! * [`slug`]: a community's name in addresses
-//! * [`reference`]: the ways to mean a user
+//! * [`reference`]: the ways to refer to a user
+//! * [`key_kind`]: the kinds of keys
 //! * [`key_text`]: the text of a key, its digest and its mask
-//! * [`key_spec`]: what a new key may be
+//! * [`key_spec`]: the settings of a new key
 
 pub(crate) mod account;
+pub(crate) mod case;
+pub(crate) mod key_kind;
 pub(crate) mod key_spec;
 pub(crate) mod key_text;
 pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod reference;
 pub(crate) mod slug;
-pub(crate) mod text;
+pub(crate) mod user;
+
+pub(crate) use key_kind::KeyKind;

@@ -1,8 +1,7 @@
-//! What is known of a new user.
+//! The names of a new user.
 
 use guildhall_runtime::{Error, Result};
-
-use super::text::{line, optional_line};
+use guildhall_types::text::{line, optional_line};
 
 /// The longest username and the longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -20,7 +19,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// Checks every name; the display name falls back to the username.
+    /// Checks every name; without a display name the username is shown.
     ///
     /// # Errors
     /// MISSING_FIELD, VALUE_TOO_LONG, INVALID_VALUE.
@@ -30,15 +29,15 @@ impl Profile {
             _ => self.display_name,
         };
         Ok(Self {
-            username: username(self.username)?,
-            email: email(self.email)?,
-            display_name: line("display_name", display_name, MAX_NAME)?,
-            first_name: optional_line("first_name", self.first_name, MAX_NAME)?,
-            last_name: optional_line("last_name", self.last_name, MAX_NAME)?,
+            username: username(&self.username)?,
+            email: email(&self.email)?,
+            display_name: line("display_name", &display_name, MAX_NAME)?,
+            first_name: optional_line("first_name", &self.first_name, MAX_NAME)?,
+            last_name: optional_line("last_name", &self.last_name, MAX_NAME)?,
         })
     }
 
-    /// The profile of somebody of whom nothing but the address is known.
+    /// The profile of a user of whom only the e-mail address is known.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -48,7 +47,7 @@ impl Profile {
             None => String::new(),
         };
         Self {
-            email: email(address)?,
+            email: email(&address)?,
             display_name: username.clone(),
             username,
             first_name: String::new(),
@@ -58,7 +57,7 @@ impl Profile {
     }
 }
 
-fn username(text: String) -> Result<String> {
+fn username(text: &str) -> Result<String> {
     let text = line("username", text, MAX_NAME)?;
     if text.chars().any(char::is_whitespace) {
         return Err(Error::invalid(
@@ -69,8 +68,8 @@ fn username(text: String) -> Result<String> {
     Ok(text)
 }
 
-/// Only the shape is checked: whether an address exists, a mail finds out.
-fn email(text: String) -> Result<String> {
+/// Checks the shape alone: only an e-mail can tell whether an address exists.
+fn email(text: &str) -> Result<String> {
     let text = line("email", text, MAX_EMAIL)?;
     let parts = text.rsplit_once('@');
     let well_formed = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn what_is_not_an_address_is_refused() {
         for bad in [
             "",
             "ada",

@@ -1,20 +1,20 @@
-//! The ways to mean a user (contract: identity, "DECISION: user reference").
+//! The ways to refer to a user (contract: identity, "DECISION: user reference").
 
 use guildhall_data::UserId;
 use guildhall_runtime::{Error, Reason, Result};
 
-use super::text::fold_case;
+use super::case;
 
 /// The longest reference, in characters: an e-mail address at its longest.
 const MAX_LEN: usize = 320;
 
-/// Before a reference that is a username whatever it looks like.
+/// Prefix of a reference that is a username, whatever it looks like.
 const USERNAME: &str = "username:";
 
-/// How a reference is read first. Whatever finds nobody is tried as a username last.
+/// What a reference means by its shape. One that finds nobody is looked up as a username as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
-    /// 24 hex.
+    /// 24 hexadecimal digits.
     Id(UserId),
     /// Digits.
     Number(i64),
@@ -45,7 +45,7 @@ impl Reference {
             ));
         }
         if let Some(username) = text.strip_prefix(USERNAME) {
-            return Ok(Self::Username(fold_case(username)));
+            return Ok(Self::Username(case::fold(username)));
         }
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
@@ -54,7 +54,7 @@ impl Reference {
         if let (true, Ok(number)) = (digits, text.parse()) {
             return Ok(Self::Number(number));
         }
-        let folded = fold_case(text);
+        let folded = case::fold(text);
         Ok(if text.contains('@') {
             Self::Email(folded)
         } else {
@@ -62,11 +62,11 @@ impl Reference {
         })
     }
 
-    /// The username that it is read as last; `text` is what was parsed.
+    /// The username that it is looked up as last; `text` is what was parsed.
     pub(crate) fn as_username(&self, text: &str) -> String {
         match self {
             Self::Username(username) => username.clone(),
-            Self::Id(_) | Self::Number(_) | Self::Email(_) => fold_case(text),
+            Self::Id(_) | Self::Number(_) | Self::Email(_) => case::fold(text),
         }
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_decides_the_first_reading() {
+    fn the_shape_decides_what_is_looked_up_first() {
         let id = UserId::generate();
         for (text, expected) in [
             (id.to_string(), Reference::Id(id)),

@@ -1,4 +1,4 @@
-use guildhall_auth::{Caller, CallerExt, Role, caller::answer};
+use guildhall_auth::{CallerExt, caller::answer};
 use guildhall_data::{Claim, idempotency::Answer};
 use guildhall_proto::identity::v1::{
     CreateCommunityApiKeyRequest, CreateCommunityApiKeyResponse, CreateUserApiKeyRequest,
@@ -10,37 +10,20 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     Identity,
-    domain::key_spec::KeySpec,
-    keys::Wanted,
-    store::api_keys::{self, Kind},
+    domain::{KeyKind, key_spec::KeySpec},
 };
 
 const CREATE_COMMUNITY_KEY: &str = "/guildhall.identity.v1.ApiKeyService/CreateCommunityApiKey";
 const CREATE_USER_KEY: &str = "/guildhall.identity.v1.ApiKeyService/CreateUserApiKey";
 
-pub(super) struct Service(pub(super) Identity);
-
-fn wanted(caller: &Caller, kind: Kind, spec: KeySpec) -> Wanted {
-    Wanted {
-        community: caller.community,
-        kind,
-        user: caller.user(),
-        spec,
-    }
-}
-
 #[tonic::async_trait]
-impl ApiKeyService for Service {
+impl ApiKeyService for Identity {
     async fn get_current_api_key(
         &self,
         request: Request<GetCurrentApiKeyRequest>,
     ) -> Result<Response<GetCurrentApiKeyResponse>, Status> {
-        let caller = request.caller()?;
-        let id = caller.key().ok_or_else(api_keys::not_found)?;
-        let key = self.0.key(caller.community, id).await?;
-        Ok(Response::new(GetCurrentApiKeyResponse {
-            api_key: Some(key),
-        }))
+        let api_key = Some(self.current_key(&*request.caller()?).await?);
+        Ok(Response::new(GetCurrentApiKeyResponse { api_key }))
     }
 
     async fn create_community_api_key(
@@ -48,25 +31,24 @@ impl ApiKeyService for Service {
         request: Request<CreateCommunityApiKeyRequest>,
     ) -> Result<Response<CreateCommunityApiKeyResponse>, Status> {
         let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        let message = request.into_inner();
-        let idempotency = &self.0.0.idempotency;
-        let claim = idempotency
-            .claim(key, CREATE_COMMUNITY_KEY, &message, Answer::Secret)
-            .await?;
-        let ticket = match claim {
+        let request = request.into_inner();
+        let (idempotency, rpc) = (&self.0.idempotency, CREATE_COMMUNITY_KEY);
+        let ticket = match idempotency
+            .claim(key, rpc, &request, Answer::Secret)
+            .await?
+        {
             Claim::Replay(first) => return Ok(answer(first, true)),
             Claim::First(ticket) => ticket,
         };
-        let spec = KeySpec::for_community(message.spec, Timestamp::now())?;
-        let shown = |api_key, key: Text| CreateCommunityApiKeyResponse {
-            api_key: Some(api_key),
-            key: key.to_string(),
-        };
-        let wanted = wanted(&caller, Kind::Community, spec);
-        Ok(answer(
-            self.0.create_key(wanted, &ticket, shown).await?,
-            false,
-        ))
+        let spec = KeySpec::for_community(request.spec, Timestamp::now())?;
+        let new = (KeyKind::Community, spec);
+        let created = self.create_key(&caller, new, &ticket, |api_key, key| {
+            CreateCommunityApiKeyResponse {
+                api_key: Some(api_key),
+                key: key.to_string(),
+            }
+        });
+        Ok(answer(created.await?, false))
     }
 
     async fn create_user_api_key(
@@ -74,25 +56,24 @@ impl ApiKeyService for Service {
         request: Request<CreateUserApiKeyRequest>,
     ) -> Result<Response<CreateUserApiKeyResponse>, Status> {
         let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        let message = request.into_inner();
-        let idempotency = &self.0.0.idempotency;
-        let claim = idempotency
-            .claim(key, CREATE_USER_KEY, &message, Answer::Secret)
-            .await?;
-        let ticket = match claim {
+        let request = request.into_inner();
+        let (idempotency, rpc) = (&self.0.idempotency, CREATE_USER_KEY);
+        let ticket = match idempotency
+            .claim(key, rpc, &request, Answer::Secret)
+            .await?
+        {
             Claim::Replay(first) => return Ok(answer(first, true)),
             Claim::First(ticket) => ticket,
         };
-        let spec = KeySpec::for_user(message.spec, Timestamp::now())?;
-        let shown = |api_key, key: Text| CreateUserApiKeyResponse {
-            api_key: Some(api_key),
-            key: key.to_string(),
-        };
-        let wanted = wanted(&caller, Kind::User, spec);
-        Ok(answer(
-            self.0.create_key(wanted, &ticket, shown).await?,
-            false,
-        ))
+        let spec = KeySpec::for_user(request.spec, Timestamp::now())?;
+        let new = (KeyKind::User, spec);
+        let created = self.create_key(&caller, new, &ticket, |api_key, key| {
+            CreateUserApiKeyResponse {
+                api_key: Some(api_key),
+                key: key.to_string(),
+            }
+        });
+        Ok(answer(created.await?, false))
     }
 
     async fn delete_api_key(
@@ -101,13 +82,7 @@ impl ApiKeyService for Service {
     ) -> Result<Response<DeleteApiKeyResponse>, Status> {
         let caller = request.caller()?;
         let id = request.into_inner().id.parse()?;
-        let role = caller.role().unwrap_or(Role::Unspecified);
-        let key = self
-            .0
-            .delete_key(caller.community, id, caller.user(), role)
-            .await?;
-        Ok(Response::new(DeleteApiKeyResponse { api_key: Some(key) }))
+        let api_key = Some(self.delete_key(&caller, id).await?);
+        Ok(Response::new(DeleteApiKeyResponse { api_key }))
     }
 }
-
-type Text = zeroize::Zeroizing<String>;

@@ -8,16 +8,14 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     Identity,
+    actions::login::Attempt,
     domain::{account::Account, password},
-    login::Attempt,
 };
 
 const LOGIN: &str = "/guildhall.identity.v1.AuthenticationService/Login";
 
-pub(super) struct Service(pub(super) Identity);
-
 #[tonic::async_trait]
-impl AuthenticationService for Service {
+impl AuthenticationService for Identity {
     async fn login(
         &self,
         request: Request<LoginRequest>,
@@ -33,13 +31,13 @@ impl AuthenticationService for Service {
             password: password::presented(&message.password)?,
             client,
         };
-        let idempotency = &self.0.0.idempotency;
+        let idempotency = &self.0.idempotency;
         match idempotency
             .claim(key, LOGIN, &message, Answer::Secret)
             .await?
         {
             Claim::Replay(first) => Ok(answer(first, true)),
-            Claim::First(ticket) => Ok(answer(self.0.login(attempt, &ticket).await?, false)),
+            Claim::First(ticket) => Ok(answer(self.log_in(attempt, &ticket).await?, false)),
         }
     }
 
@@ -47,7 +45,7 @@ impl AuthenticationService for Service {
         &self,
         _request: Request<ListSigningKeysRequest>,
     ) -> Result<Response<ListSigningKeysResponse>, Status> {
-        let keys = self.0.signing_keys().await?;
+        let keys = self.valid_signing_keys().await?;
         Ok(Response::new(ListSigningKeysResponse { keys }))
     }
 }

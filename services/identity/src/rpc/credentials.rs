@@ -2,22 +2,23 @@ use guildhall_proto::identity::v1::{
     ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest, ResolveSessionResponse,
     credential_service_server::CredentialService,
 };
-use guildhall_runtime::{Error, Reason};
+use guildhall_runtime::Error;
 use tonic::{Request, Response, Status};
 
-use crate::{Identity, store::api_keys};
-
-pub(super) struct Service(pub(super) Identity);
+use crate::{
+    Identity,
+    store::{api_keys, users},
+};
 
 #[tonic::async_trait]
-impl CredentialService for Service {
+impl CredentialService for Identity {
     async fn resolve_key(
         &self,
         request: Request<ResolveKeyRequest>,
     ) -> Result<Response<ResolveKeyResponse>, Status> {
         let digest = request.into_inner().digest.try_into();
         let digest = digest.map_err(|_| Error::invalid("digest", "digest must be 32 bytes"))?;
-        let key = self.0.resolve_key(digest).await?;
+        let key = self.find_key(digest).await?;
         Ok(Response::new(key.ok_or_else(api_keys::not_found)?))
     }
 
@@ -27,8 +28,7 @@ impl CredentialService for Service {
     ) -> Result<Response<ResolveSessionResponse>, Status> {
         let request = request.into_inner();
         let (community, user) = (request.community_id.parse()?, request.user_id.parse()?);
-        let session = self.0.resolve_session(community, user).await?;
-        let missing = || Error::new(Reason::UserNotFound, "User not found.");
-        Ok(Response::new(session.ok_or_else(missing)?))
+        let session = self.find_session(community, user).await?;
+        Ok(Response::new(session.ok_or_else(users::not_found)?))
     }
 }

@@ -1,8 +1,6 @@
-//! Keys of every kind. Their texts are nowhere: only digests and masks are kept.
+//! API keys of every kind. Their texts are not stored: only digests and masks are.
 
-use guildhall_auth::{CredentialKind, permission};
 use guildhall_data::{ChannelId, CommunityId, KeyId, Tenant, UserId, failed};
-use guildhall_proto::identity::v1::{ApiKey, ResolveKeyResponse};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{
     ActiveValue::Set, Condition, ConnectionTrait, FromJsonQueryResult, QuerySelect, Select,
@@ -11,7 +9,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::communities;
-use crate::domain::{key_spec::KeySpec, key_text::KeyText};
+use crate::domain::{KeyKind, key_spec::KeySpec, key_text::KeyText};
 
 /// Live keys of one kind that an owner may have.
 const MAX_LIVE: usize = 100;
@@ -23,8 +21,8 @@ pub struct Model {
     pub community_id: CommunityId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: KeyId,
-    pub kind: Kind,
-    /// Among whose keys the name is unique: the user of a user key, else the community.
+    pub kind: KeyKind,
+    /// Whose keys the name is unique among: the user of a user key, otherwise the community.
     pub owner_id: String,
     pub name: String,
     /// SHA-256 of the text, unique.
@@ -45,31 +43,6 @@ pub struct Model {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Texts(pub Vec<String>);
 
-/// What kind of key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
-pub enum Kind {
-    #[sea_orm(num_value = 1)]
-    System,
-    #[sea_orm(num_value = 2)]
-    Community,
-    #[sea_orm(num_value = 3)]
-    User,
-    #[sea_orm(num_value = 4)]
-    Sendbird,
-}
-
-impl From<Kind> for CredentialKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::System => Self::SystemKey,
-            Kind::Community => Self::CommunityKey,
-            Kind::User => Self::UserKey,
-            Kind::Sendbird => Self::SendbirdToken,
-        }
-    }
-}
-
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -87,62 +60,12 @@ impl Model {
     pub(crate) fn digest(&self) -> Result<[u8; 32]> {
         self.digest.as_slice().try_into().map_err(Error::internal)
     }
-
-    fn expire_time(&self) -> Option<prost_types::Timestamp> {
-        self.expires_at.map(|at| Timestamp::from_millis(at).into())
-    }
-
-    /// What the access layer learns of it.
-    ///
-    /// # Errors
-    /// INTERNAL when the row was damaged.
-    pub(crate) fn into_resolved(self) -> Result<ResolveKeyResponse> {
-        let permissions = self
-            .permissions
-            .0
-            .iter()
-            .map(|name| permission::parse(name).map(i32::from));
-        Ok(ResolveKeyResponse {
-            key_id: self.id.to_string(),
-            kind: CredentialKind::from(self.kind).into(),
-            community_id: self.community_id.to_string(),
-            user_id: self.user_id.to_string(),
-            permissions: permissions
-                .collect::<Result<_>>()
-                .map_err(Error::internal)?,
-            expire_time: self.expire_time(),
-            channel_ids: self.channel_ids.0,
-        })
-    }
-}
-
-impl From<Model> for ApiKey {
-    fn from(key: Model) -> Self {
-        let user_id = match key.kind {
-            Kind::User => key.user_id.to_string(),
-            Kind::System | Kind::Community | Kind::Sendbird => String::new(),
-        };
-        Self {
-            id: key.id.to_string(),
-            kind: CredentialKind::from(key.kind).into(),
-            community_id: key.community_id.to_string(),
-            user_id,
-            expire_period_days: key.expire_period_days,
-            expire_time: key.expire_time(),
-            active: key.is_active,
-            create_time: Some(Timestamp::from_millis(key.created_at).into()),
-            name: key.name,
-            permissions: key.permissions.0,
-            channel_ids: key.channel_ids.0,
-            masked_key: key.masked,
-        }
-    }
 }
 
 /// A key about to be stored.
 pub(crate) struct NewKey<'a> {
     pub(crate) community: CommunityId,
-    pub(crate) kind: Kind,
+    pub(crate) kind: KeyKind,
     /// The user of a user key, or who makes it.
     pub(crate) user: UserId,
     pub(crate) spec: KeySpec,
@@ -152,8 +75,8 @@ pub(crate) struct NewKey<'a> {
 impl NewKey<'_> {
     fn owner(&self) -> String {
         match self.kind {
-            Kind::User => self.user.to_string(),
-            Kind::System | Kind::Community | Kind::Sendbird => self.community.to_string(),
+            KeyKind::User => self.user.to_string(),
+            KeyKind::System | KeyKind::Community | KeyKind::Sendbird => self.community.to_string(),
         }
     }
 }
@@ -161,7 +84,7 @@ impl NewKey<'_> {
 /// Stores a key.
 ///
 /// # Errors
-/// ALREADY_EXISTS when its owner has a live one of that name, WRONG_STATE when he has too many.
+/// ALREADY_EXISTS when its owner has a live key of that name, WRONG_STATE when they have too many.
 pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewKey<'_>) -> Result<Model> {
     let owner = new.owner();
     communities::hold(transaction, new.community).await?;
@@ -214,7 +137,7 @@ fn live(community: CommunityId) -> Select<Entity> {
     Entity::within(community).filter(Column::DeletedAt.is_null())
 }
 
-/// The usable key with this digest: live, active, and in time.
+/// The usable key with this digest: not deleted, active, and not expired.
 pub(crate) async fn find_usable(
     connection: &impl ConnectionTrait,
     digest: [u8; 32],
@@ -224,22 +147,22 @@ pub(crate) async fn find_usable(
         reason = "the digest says which community it is"
     )]
     let key = Entity::find().filter(Column::Digest.eq(digest.to_vec()));
-    let in_time = Condition::any()
+    let not_expired = Condition::any()
         .add(Column::ExpiresAt.is_null())
         .add(Column::ExpiresAt.gt(Timestamp::now().as_millis()));
     key.filter(Column::DeletedAt.is_null())
         .filter(Column::IsActive.eq(true))
-        .filter(in_time)
+        .filter(not_expired)
         .one(connection)
         .await
         .map_err(failed)
 }
 
-/// The live key of an id, used or not.
+/// The live key with this id, active or not.
 ///
 /// # Errors
 /// KEY_NOT_FOUND.
-pub(crate) async fn find(
+pub(crate) async fn get(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     id: KeyId,
@@ -252,11 +175,11 @@ pub(crate) async fn find(
     key.ok_or_else(not_found)
 }
 
-/// Revokes a key for good; its name is free again.
+/// Marks a key as deleted; its name can be used again.
 ///
 /// # Errors
-/// KEY_NOT_FOUND when somebody was faster.
-pub(crate) async fn delete(transaction: &impl ConnectionTrait, key: &Model) -> Result<()> {
+/// KEY_NOT_FOUND when it was deleted concurrently.
+pub(crate) async fn remove(transaction: &impl ConnectionTrait, key: &Model) -> Result<()> {
     let deleted = Entity::update_many()
         .col_expr(Column::DeletedAt, Expr::value(Timestamp::now().as_millis()))
         .filter(Column::CommunityId.eq(key.community_id))
@@ -272,7 +195,7 @@ pub(crate) async fn delete(transaction: &impl ConnectionTrait, key: &Model) -> R
     }
 }
 
-/// The error for a key that is not there, or not the caller's to see.
+/// The error for a key that does not exist, or that the caller may not see.
 pub(crate) fn not_found() -> Error {
     Error::new(Reason::KeyNotFound, "API key not found.")
 }

@@ -28,7 +28,7 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::Id;
 }
 
-/// A new community, still without users.
+/// Stores a new community, which has no users yet.
 ///
 /// # Errors
 /// ALREADY_EXISTS when the slug is taken.
@@ -63,7 +63,7 @@ pub(crate) async fn insert(
     })
 }
 
-/// The community of an id.
+/// The community with this id, if it exists.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     id: CommunityId,
@@ -71,8 +71,16 @@ pub(crate) async fn find(
     Entity::within(id).one(connection).await.map_err(failed)
 }
 
-/// The community of an id or slug; an id wins.
-pub(crate) async fn find_by_name(
+/// The community with this id.
+///
+/// # Errors
+/// COMMUNITY_NOT_FOUND.
+pub(crate) async fn get(connection: &impl ConnectionTrait, id: CommunityId) -> Result<Model> {
+    find(connection, id).await?.ok_or_else(not_found)
+}
+
+/// The community with this id or slug; an id takes precedence.
+pub(crate) async fn find_by_id_or_slug(
     connection: &impl ConnectionTrait,
     id_or_slug: &str,
 ) -> Result<Option<Model>> {
@@ -89,8 +97,8 @@ pub(crate) async fn find_by_name(
     by_slug.one(connection).await.map_err(failed)
 }
 
-/// Holds the community until the transaction ends, where what is counted must not change before
-/// it is added to.
+/// Locks the community until the transaction ends, so that what is counted cannot change before a
+/// row is added.
 ///
 /// # Errors
 /// COMMUNITY_NOT_FOUND.
@@ -103,8 +111,8 @@ pub(crate) async fn hold(transaction: &impl ConnectionTrait, id: CommunityId) ->
     held.map(drop).ok_or_else(not_found)
 }
 
-/// Counts up the numeric ids of users. The row stays locked until the transaction ends, so that
-/// one that rolls back leaves no gap.
+/// Takes the next numeric id of a user. The row stays locked until the transaction ends, so that a
+/// rollback leaves no gap.
 ///
 /// # Errors
 /// COMMUNITY_NOT_FOUND.
@@ -127,7 +135,7 @@ pub(crate) async fn next_user_number(
         .ok_or_else(not_found)
 }
 
-/// The error for a community that is not there.
+/// The error for a community that does not exist.
 pub(crate) fn not_found() -> Error {
     Error::new(Reason::CommunityNotFound, "Community not found.")
 }

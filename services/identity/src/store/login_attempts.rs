@@ -1,4 +1,4 @@
-//! How often somebody tried to log in (contract: identity, "Rate limits").
+//! Counts login attempts (contract: identity, "Rate limits").
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use sea_orm::{
     sea_query::{CaseStatement, OnConflict},
 };
 
-/// Attempts in a window.
+/// Attempts allowed in a window.
 const MAX: i32 = 20;
-/// The window, which begins with its first attempt.
+/// The length of a window, which begins with its first attempt.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -25,7 +25,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: Vec<u8>,
     pub attempts: i32,
-    /// The end of the window.
+    /// The end of the window, in milliseconds.
     pub expires_at: i64,
 }
 
@@ -38,10 +38,10 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
-/// Counts an attempt, in one statement: attempts that run at once all count.
+/// Counts an attempt, in one statement, so that concurrent attempts all count.
 ///
 /// # Errors
-/// LOGIN_ATTEMPTS when there were too many, with the rest of the window.
+/// LOGIN_ATTEMPTS when there were too many, with the time left in the window.
 pub(crate) async fn count(
     transaction: &impl ConnectionTrait,
     community: CommunityId,
@@ -55,7 +55,7 @@ pub(crate) async fn count(
         expires_at: Set(now.plus(WINDOW).as_millis()),
     };
     let counted = Entity::insert(row)
-        .on_conflict(once_more(now))
+        .on_conflict(add_one(now))
         .exec_with_returning(transaction)
         .await
         .map_err(failed)?;
@@ -70,8 +70,8 @@ pub(crate) async fn count(
     Err(refused.retry_after(Duration::from_millis(left)))
 }
 
-/// A window that is over begins anew.
-fn once_more(now: Timestamp) -> OnConflict {
+/// Adds one, or begins a new window when the last one is over.
+fn add_one(now: Timestamp) -> OnConflict {
     let stored = |column| Expr::col((Entity, column));
     let over = || stored(Column::ExpiresAt).lte(now.as_millis());
     let attempts = CaseStatement::new()
@@ -86,8 +86,8 @@ fn once_more(now: Timestamp) -> OnConflict {
         .to_owned()
 }
 
-/// Forgets the attempts of who knew the password.
-pub(crate) async fn reset(
+/// Removes the attempts of a user who gave the right password.
+pub(crate) async fn remove(
     transaction: &impl ConnectionTrait,
     community: CommunityId,
     subject: &[u8],

@@ -1,5 +1,5 @@
-//! Entities and queries, a file per aggregate; every query takes the community, but the few that
-//! cannot know it.
+//! Entities and queries, a file per aggregate. Every query takes the community, except the few that
+//! look it up.
 
 pub(crate) mod api_keys;
 pub(crate) mod communities;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use guildhall_auth::jwt;
 use guildhall_data::{KeyId, failed};
-use guildhall_proto::identity::v1::SigningKey;
 use guildhall_runtime::{Result, Timestamp};
 use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, entity::prelude::*};
 
-/// How long a retired key is listed: its last token lives as long, and a day of clock error.
+/// How long a retired key is still listed: as long as its last token is valid, plus a day for
+/// clocks that differ.
 pub(crate) const LISTED_AFTER_RETIREMENT: Duration =
     jwt::LIFETIME.saturating_add(Duration::from_secs(24 * 3600));
 
@@ -20,7 +20,7 @@ pub struct Model {
     pub key_id: KeyId,
     /// The raw Ed25519 public key.
     pub public_key: Vec<u8>,
-    /// PKCS#8, sealed; gone once the key is retired.
+    /// PKCS#8, sealed; removed once the key is retired.
     pub sealed_private_key: Option<Vec<u8>>,
     pub created_at: i64,
     pub retired_at: Option<i64>,
@@ -31,16 +31,6 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<Model> for SigningKey {
-    fn from(key: Model) -> Self {
-        Self {
-            key_id: key.key_id.to_string(),
-            public_key: key.public_key,
-            create_time: Some(Timestamp::from_millis(key.created_at).into()),
-        }
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "signing keys are the platform's")]
 fn newest_first() -> Select<Entity> {
     Entity::find()
@@ -48,14 +38,14 @@ fn newest_first() -> Select<Entity> {
         .order_by_desc(Column::KeyId)
 }
 
-/// The key to sign with.
-pub(crate) async fn newest(connection: &impl ConnectionTrait) -> Result<Option<Model>> {
+/// The key that signs new tokens.
+pub(crate) async fn find_current(connection: &impl ConnectionTrait) -> Result<Option<Model>> {
     let key = newest_first().filter(Column::RetiredAt.is_null());
     key.one(connection).await.map_err(failed)
 }
 
 /// The keys that a valid token may be signed with, newest first.
-pub(crate) async fn listed(connection: &impl ConnectionTrait) -> Result<Vec<Model>> {
+pub(crate) async fn list(connection: &impl ConnectionTrait) -> Result<Vec<Model>> {
     let horizon = Timestamp::now().minus(LISTED_AFTER_RETIREMENT).as_millis();
     let listed = Condition::any()
         .add(Column::RetiredAt.is_null())
@@ -65,12 +55,12 @@ pub(crate) async fn listed(connection: &impl ConnectionTrait) -> Result<Vec<Mode
         .all(connection)
         .await
         .map_err(failed)?;
-    // Clocks can step back; the one that signs comes first all the same.
+    // The key that signs comes first even when the clock stepped back.
     keys.sort_by_key(|key| key.retired_at.is_some());
     Ok(keys)
 }
 
-/// Stores a key, with which tokens are signed from now on.
+/// Stores a key; tokens are signed with it from now on.
 pub(crate) async fn insert(
     transaction: &impl ConnectionTrait,
     key_id: KeyId,
@@ -91,7 +81,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Retires every key: they sign no more, and their private halves are forgotten.
+/// Retires every key: they no longer sign, and their private halves are removed.
 pub(crate) async fn retire_all(transaction: &impl ConnectionTrait) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::RetiredAt, Expr::value(Timestamp::now().as_millis()))

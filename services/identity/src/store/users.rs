@@ -1,12 +1,15 @@
 //! Users: members of exactly one community.
 
-use guildhall_auth::Role as AccessRole;
 use guildhall_data::{CommunityId, PersonId, Tenant, UserId, failed};
-use guildhall_proto::identity::v1::User;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, Select, entity::prelude::*};
 
-use crate::domain::{account::Account, profile::Profile, text::fold_case};
+use crate::domain::{
+    account::Account,
+    case,
+    profile::Profile,
+    user::{Role, Status},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -17,7 +20,7 @@ pub struct Model {
     pub id: UserId,
     /// The small numeric id, counted up per community from 1.
     pub number: i64,
-    /// The same in every community for one person; never shown.
+    /// Links the users of one person in several communities; never shown.
     pub person_id: PersonId,
     pub username: String,
     /// Lower case, unique.
@@ -30,50 +33,15 @@ pub struct Model {
     pub last_name: String,
     /// Address of the avatar, empty for none.
     pub avatar: String,
-    /// A PHC string; none for who logs in elsewhere.
+    /// A PHC string; none for users who cannot log in with a password.
     pub password_hash: Option<String>,
     pub is_email_verified: bool,
     pub role: Role,
     pub status: Status,
-    /// Tokens issued before are no longer valid.
+    /// Tokens issued before this are no longer valid, in milliseconds.
     pub tokens_valid_after: i64,
     pub created_at: i64,
     pub updated_at: i64,
-}
-
-/// What a user may do in his community.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
-pub enum Role {
-    #[sea_orm(num_value = 1)]
-    Member,
-    #[sea_orm(num_value = 2)]
-    Admin,
-    #[sea_orm(num_value = 3)]
-    Owner,
-}
-
-impl From<Role> for AccessRole {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Member => Self::Member,
-            Role::Admin => Self::Admin,
-            Role::Owner => Self::Owner,
-        }
-    }
-}
-
-/// Whether a user takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
-pub enum Status {
-    #[sea_orm(num_value = 1)]
-    Active,
-    #[sea_orm(num_value = 2)]
-    Suspended,
-    /// Kept for what he wrote; found by his id alone.
-    #[sea_orm(num_value = 3)]
-    Deleted,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -86,26 +54,9 @@ impl Tenant for Entity {
 }
 
 impl Model {
-    /// Whether his keys and sessions are good.
+    /// Whether their keys and sessions are accepted.
     pub(crate) fn is_active(&self) -> bool {
         self.status == Status::Active
-    }
-}
-
-impl From<Model> for User {
-    fn from(user: Model) -> Self {
-        Self {
-            active: user.is_active(),
-            id: user.id.to_string(),
-            number: user.number,
-            username: user.username,
-            email: user.email,
-            display_name: user.display_name,
-            first_name: user.first_name,
-            last_name: user.last_name,
-            avatar: user.avatar,
-            role: AccessRole::from(user.role).into(),
-        }
     }
 }
 
@@ -119,10 +70,10 @@ pub(crate) struct NewUser {
     pub(crate) role: Role,
 }
 
-/// Stores a user, whose address is taken as verified.
+/// Stores a user; their e-mail address counts as verified.
 ///
 /// # Errors
-/// ALREADY_EXISTS when his username or e-mail is taken.
+/// ALREADY_EXISTS when the username or e-mail is taken.
 pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewUser) -> Result<Model> {
     let now = Timestamp::now().as_millis();
     let row = ActiveModel {
@@ -130,9 +81,9 @@ pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewUser) -> 
         id: Set(new.id),
         number: Set(new.number),
         person_id: Set(PersonId::generate()),
-        username_key: Set(fold_case(&new.profile.username)),
+        username_key: Set(case::fold(&new.profile.username)),
         username: Set(new.profile.username),
-        email_key: Set(fold_case(&new.profile.email)),
+        email_key: Set(case::fold(&new.profile.email)),
         email: Set(new.profile.email),
         display_name: Set(new.profile.display_name),
         first_name: Set(new.profile.first_name),
@@ -156,7 +107,7 @@ pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewUser) -> 
     })
 }
 
-/// The user of an id, whatever his status.
+/// The user with this id, in any status.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     community: CommunityId,
@@ -166,7 +117,7 @@ pub(crate) async fn find(
     user.one(connection).await.map_err(failed)
 }
 
-/// Who logs in, whatever his status.
+/// The user of an account, in any status.
 pub(crate) async fn find_account(
     connection: &impl ConnectionTrait,
     community: CommunityId,
@@ -180,54 +131,54 @@ pub(crate) async fn find_account(
     user.one(connection).await.map_err(failed)
 }
 
-/// The users of these ids, whatever their status: what they wrote still names them.
-pub(crate) async fn with_ids(
+/// The users with these ids, in any status: what they wrote still names them.
+pub(crate) async fn list_by_ids(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     ids: Vec<UserId>,
 ) -> Result<Vec<Model>> {
-    some(connection, Entity::within(community), Column::Id, ids).await
+    list_by(connection, Entity::within(community), Column::Id, ids).await
 }
 
-/// The present users with these numeric ids.
-pub(crate) async fn with_numbers(
+/// The users with these numeric ids, except deleted ones.
+pub(crate) async fn list_by_numbers(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     numbers: Vec<i64>,
 ) -> Result<Vec<Model>> {
-    some(connection, present(community), Column::Number, numbers).await
+    list_by(connection, not_deleted(community), Column::Number, numbers).await
 }
 
-/// The present users with these e-mail addresses, in lower case.
-pub(crate) async fn with_emails(
+/// The users with these e-mail addresses (lower case), except deleted ones.
+pub(crate) async fn list_by_emails(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     emails: Vec<String>,
 ) -> Result<Vec<Model>> {
-    some(connection, present(community), Column::EmailKey, emails).await
+    list_by(connection, not_deleted(community), Column::EmailKey, emails).await
 }
 
-/// The present users with these usernames, in lower case.
-pub(crate) async fn with_usernames(
+/// The users with these usernames (lower case), except deleted ones.
+pub(crate) async fn list_by_usernames(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     usernames: Vec<String>,
 ) -> Result<Vec<Model>> {
-    some(
+    list_by(
         connection,
-        present(community),
+        not_deleted(community),
         Column::UsernameKey,
         usernames,
     )
     .await
 }
 
-fn present(community: CommunityId) -> Select<Entity> {
+fn not_deleted(community: CommunityId) -> Select<Entity> {
     Entity::within(community).filter(Column::Status.ne(Status::Deleted))
 }
 
-/// One query for all of them, and none for nobody.
-async fn some<V: Into<Value>>(
+/// One query for all values, and none for an empty list.
+async fn list_by<V: Into<Value>>(
     connection: &impl ConnectionTrait,
     users: Select<Entity>,
     column: Column,
@@ -241,4 +192,9 @@ async fn some<V: Into<Value>>(
         .all(connection)
         .await
         .map_err(failed)
+}
+
+/// The error for a user who does not exist in the community.
+pub(crate) fn not_found() -> Error {
+    Error::new(Reason::UserNotFound, "User not found.")
 }

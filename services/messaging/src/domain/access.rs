@@ -5,19 +5,19 @@ use guildhall_runtime::{Error, Reason, Result};
 
 use super::{Channel, ChannelKind, Member};
 
-/// The error for a channel that is not there for this caller.
+/// The error for a channel that does not exist, or that the caller may not know of.
 #[must_use]
 pub fn channel_not_found() -> Error {
     Error::new(Reason::ChannelNotFound, "Channel not found")
 }
 
-/// The error for a message that is not there for this caller.
+/// The error for a message that does not exist, or that the caller may not know of.
 #[must_use]
 pub fn message_not_found() -> Error {
     Error::new(Reason::MessageNotFound, "Message not found")
 }
 
-/// The error for a topic that is not there in the channel.
+/// The error for a topic that does not exist in the channel.
 #[must_use]
 pub fn topic_not_found() -> Error {
     Error::new(Reason::TopicNotFound, "Forum topic not found")
@@ -34,11 +34,11 @@ fn sender_not_allowed(message: &'static str) -> Error {
     Error::new(Reason::SenderNotAllowed, message)
 }
 
-/// Whether the caller may know a channel and read what is in it.
+/// Whether the caller may know of a channel and read its messages.
 ///
 /// # Errors
-/// CHANNEL_NOT_ALLOWED for a key that may not, CHANNEL_NOT_FOUND for a member whom the
-/// direct-message channel does not concern.
+/// CHANNEL_NOT_ALLOWED for a key that may not, CHANNEL_NOT_FOUND for a member who is not a
+/// participant of the direct-message channel.
 pub fn may_read(caller: &Authority, channel: &Channel) -> Result<()> {
     match caller {
         Authority::UserKey { channels, .. } if !channels.allows(channel.id) => {
@@ -55,7 +55,7 @@ pub fn may_read(caller: &Authority, channel: &Channel) -> Result<()> {
     }
     match caller {
         Authority::SystemKey { .. } | Authority::SendbirdToken { .. } => Ok(()),
-        // No participant stands behind it.
+        // A community key belongs to no participant.
         Authority::CommunityKey { .. } => Err(channel_not_allowed()),
         Authority::UserKey { owner, .. } if channel.participants.contains(owner) => Ok(()),
         Authority::UserKey { .. } => Err(channel_not_allowed()),
@@ -64,11 +64,11 @@ pub fn may_read(caller: &Authority, channel: &Channel) -> Result<()> {
     }
 }
 
-/// Whether the caller may react in a channel as the member: every member may, in a
-/// direct-message channel its participants.
+/// Whether the caller may react in a channel as the member: every member may; in a direct-message
+/// channel only its participants.
 ///
 /// # Errors
-/// As [`may_read`], and SENDER_NOT_ALLOWED for a member who does not take part.
+/// As [`may_read`], and SENDER_NOT_ALLOWED for a member who is not a participant.
 pub fn may_react(caller: &Authority, channel: &Channel, member: &Member) -> Result<()> {
     may_act(caller, channel)?;
     must_take_part(channel, member)
@@ -83,22 +83,22 @@ fn must_take_part(channel: &Channel, member: &Member) -> Result<()> {
     Ok(())
 }
 
-/// Whether the caller may write in a channel as the author; none is the administration, which
-/// speaks everywhere.
+/// Whether the caller may write in a channel as the author. Administrative messages, without an
+/// author, may be written everywhere.
 ///
 /// # Errors
-/// As [`may_react`], and SENDER_NOT_ALLOWED or CHANNEL_FROZEN where only those who lead the
-/// channel write.
+/// As [`may_react`], and SENDER_NOT_ALLOWED or CHANNEL_FROZEN where only announcers and admins
+/// write.
 pub fn may_write(caller: &Authority, channel: &Channel, author: Option<&Member>) -> Result<()> {
     may_act(caller, channel)?;
     author.map_or(Ok(()), |author| may_author(channel, author))
 }
 
-/// Whether the member may write in a channel, whoever passes his message on.
+/// Whether the member may write in a channel, whoever the caller is.
 ///
 /// # Errors
-/// SENDER_NOT_ALLOWED for a member who does not take part, SENDER_NOT_ALLOWED or CHANNEL_FROZEN
-/// where only those who lead the channel write.
+/// SENDER_NOT_ALLOWED for a member who is not a participant, SENDER_NOT_ALLOWED or CHANNEL_FROZEN
+/// where only announcers and admins write.
 pub fn may_author(channel: &Channel, author: &Member) -> Result<()> {
     must_take_part(channel, author)?;
     if channel.is_led_by(author) {
@@ -118,7 +118,7 @@ pub fn may_author(channel: &Channel, author: &Member) -> Result<()> {
     }
 }
 
-/// As [`may_read`]; but a community key acts for its senders, who are looked at instead.
+/// As [`may_read`], except that a community key acts for its senders, who are checked instead.
 fn may_act(caller: &Authority, channel: &Channel) -> Result<()> {
     match caller {
         Authority::CommunityKey { .. } => Ok(()),
@@ -139,12 +139,12 @@ mod tests {
 
     use super::*;
 
-    struct Cast {
+    struct Users {
         insider: UserId,
         outsider: UserId,
     }
 
-    impl Cast {
+    impl Users {
         fn new() -> Self {
             Self {
                 insider: UserId::generate(),
@@ -152,12 +152,12 @@ mod tests {
             }
         }
 
-        /// A channel in which the insider takes part and announces.
+        /// A channel in which the insider is participant and announcer.
         fn channel(&self, kind: ChannelKind) -> Channel {
             Channel {
                 community: CommunityId::generate(),
                 id: ChannelId::generate(),
-                topic: "Room".into(),
+                topic: "General".into(),
                 kind,
                 url: None,
                 participants: HashSet::from([self.insider]),
@@ -215,14 +215,14 @@ mod tests {
 
     #[test]
     fn a_direct_channel_is_read_by_its_participants() {
-        let cast = Cast::new();
-        let dm = cast.channel(ChannelKind::Dm);
+        let users = Users::new();
+        let dm = users.channel(ChannelKind::Dm);
         let cases = [
-            (jwt(cast.insider), None),
-            (jwt(cast.outsider), Some(Reason::ChannelNotFound)),
-            (user_key(cast.insider, ChannelLimit::Any), None),
+            (jwt(users.insider), None),
+            (jwt(users.outsider), Some(Reason::ChannelNotFound)),
+            (user_key(users.insider, ChannelLimit::Any), None),
             (
-                user_key(cast.outsider, ChannelLimit::Any),
+                user_key(users.outsider, ChannelLimit::Any),
                 Some(Reason::ChannelNotAllowed),
             ),
             (community_key(), Some(Reason::ChannelNotAllowed)),
@@ -231,23 +231,23 @@ mod tests {
         for (caller, refusal) in cases {
             assert_eq!(reason(may_read(&caller, &dm)), refusal, "{caller:?}");
             assert_eq!(
-                reason(may_read(&caller, &cast.channel(ChannelKind::Open))),
+                reason(may_read(&caller, &users.channel(ChannelKind::Open))),
                 None
             );
         }
     }
 
     #[test]
-    fn a_limited_key_stays_in_its_channels() {
-        let cast = Cast::new();
+    fn a_limited_key_is_refused_outside_its_channels() {
+        let users = Users::new();
         let (open, other) = (
-            cast.channel(ChannelKind::Open),
-            cast.channel(ChannelKind::Open),
+            users.channel(ChannelKind::Open),
+            users.channel(ChannelKind::Open),
         );
         let only = ChannelLimit::Only(Arc::new(HashSet::from([open.id])));
         let (key, owner) = (
-            user_key(cast.insider, only),
-            member(cast.insider, Role::Owner),
+            user_key(users.insider, only),
+            member(users.insider, Role::Owner),
         );
         assert_eq!(reason(may_read(&key, &open)), None);
         let refusals = [
@@ -262,10 +262,10 @@ mod tests {
     #[test]
     fn who_may_write_and_react_where() {
         use ChannelKind::{Announcement, Dm, Forum, Open};
-        let cast = Cast::new();
-        let insider = member(cast.insider, Role::Member);
-        let outsider = member(cast.outsider, Role::Member);
-        let admin = member(cast.outsider, Role::Admin);
+        let users = Users::new();
+        let insider = member(users.insider, Role::Member);
+        let outsider = member(users.outsider, Role::Member);
+        let admin = member(users.outsider, Role::Admin);
         let refused = Some(Reason::SenderNotAllowed);
         // Kind, sender, may write, may react.
         let cases = [
@@ -279,7 +279,7 @@ mod tests {
             (Dm, &admin, refused, refused),
         ];
         for (kind, sender, write, react) in cases {
-            let channel = cast.channel(kind);
+            let channel = users.channel(kind);
             for caller in [community_key(), sendbird()] {
                 assert_eq!(
                     reason(may_write(&caller, &channel, Some(sender))),
@@ -296,17 +296,17 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_channel_takes_words_of_its_leaders_and_reactions_of_all() {
-        let cast = Cast::new();
-        let mut channel = cast.channel(ChannelKind::Open);
+    fn in_a_frozen_channel_announcers_write_and_all_react() {
+        let users = Users::new();
+        let mut channel = users.channel(ChannelKind::Open);
         channel.frozen = true;
         let (insider, outsider) = (
-            member(cast.insider, Role::Member),
-            member(cast.outsider, Role::Member),
+            member(users.insider, Role::Member),
+            member(users.outsider, Role::Member),
         );
         let write = |sender| reason(may_write(&community_key(), &channel, sender));
         assert_eq!(write(Some(&insider)), None);
-        assert_eq!(write(None), None, "the administration speaks everywhere");
+        assert_eq!(write(None), None, "an administrative message");
         assert_eq!(write(Some(&outsider)), Some(Reason::ChannelFrozen));
         assert_eq!(
             reason(may_react(&community_key(), &channel, &outsider)),

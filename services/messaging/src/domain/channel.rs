@@ -1,4 +1,4 @@
-//! What a channel is, as far as the rules go.
+//! Channels, as far as the rules need them.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use super::Member;
 
-/// What kind of room a channel is.
+/// The kind of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ChannelKind {
@@ -19,7 +19,7 @@ pub enum ChannelKind {
     /// Announcers write, every member reads and reacts.
     #[sea_orm(num_value = 2)]
     Announcement,
-    /// Its participants alone.
+    /// Only its participants read and write.
     #[sea_orm(num_value = 3)]
     Dm,
     /// Messages belong to topics.
@@ -31,7 +31,7 @@ impl ChannelKind {
     /// The kinds that are open to every member.
     pub const SHARED: [Self; 3] = [Self::Open, Self::Announcement, Self::Forum];
 
-    /// Reads the kind of a request; none when it names none.
+    /// The kind in a request; none when it is unspecified.
     #[must_use]
     pub fn from_proto(kind: ChannelType) -> Option<Self> {
         match kind {
@@ -55,7 +55,7 @@ impl ChannelKind {
     }
 }
 
-/// A channel, with all that decides who may do what in it.
+/// A channel, with everything that decides who may do what in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     /// Its community.
@@ -64,7 +64,7 @@ pub struct Channel {
     pub id: ChannelId,
     /// The name shown.
     pub topic: String,
-    /// What kind of room it is.
+    /// Its kind.
     pub kind: ChannelKind,
     /// Its free-form address in the Sendbird facade.
     pub url: Option<String>,
@@ -72,7 +72,7 @@ pub struct Channel {
     pub participants: HashSet<UserId>,
     /// Who may write in it (announcements).
     pub announcers: HashSet<UserId>,
-    /// Whether only those who lead it may write for now.
+    /// Whether only announcers and admins may write for now.
     pub frozen: bool,
 }
 
@@ -83,8 +83,8 @@ impl Channel {
         self.kind == ChannelKind::Dm
     }
 
-    /// Whether the member may write where others only read: its announcers, the community's
-    /// owner and admins.
+    /// Whether the member may write where others only read: announcers of the channel, the owner
+    /// and admins of the community.
     #[must_use]
     pub fn is_led_by(&self, member: &Member) -> bool {
         self.announcers.contains(&member.id) || member.role >= Role::Admin

@@ -1,7 +1,8 @@
-//! What a message says.
+//! The content of a message.
 
 use guildhall_proto::messaging::v1::{EncryptedPayload, MessageDetails, MessageKind as Kind};
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_types::text::optional;
 use prost::Message;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
@@ -14,7 +15,7 @@ const MAX_CUSTOM_TYPE: usize = 128;
 /// The one scheme of end-to-end encryption (contract: mudbase, part 2).
 const ENCRYPTION_SCHEME: &str = "mudbase-e2ee-v1";
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum MessageKind {
@@ -33,13 +34,13 @@ pub enum MessageKind {
     /// A file.
     #[sea_orm(num_value = 5)]
     File,
-    /// A place.
+    /// A location.
     #[sea_orm(num_value = 6)]
     Location,
     /// A contact.
     #[sea_orm(num_value = 7)]
     Contact,
-    /// From the administration, without an author.
+    /// An administrative message, without an author.
     #[sea_orm(num_value = 8)]
     Admin,
 }
@@ -50,7 +51,7 @@ impl MessageKind {
     /// # Errors
     /// INVALID_VALUE for a kind that is not known.
     pub fn from_proto(kind: i32) -> Result<Self> {
-        let unknown = |_| Error::invalid("kind", "kind is not one that we know");
+        let unknown = |_| Error::invalid("kind", "kind is not a known kind");
         Ok(match Kind::try_from(kind).map_err(unknown)? {
             Kind::Unspecified | Kind::Text => Self::Text,
             Kind::Image => Self::Image,
@@ -79,19 +80,19 @@ impl MessageKind {
     }
 }
 
-/// What a message says, checked.
+/// The content of a message, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Content {
-    /// The text as sent; empty when it is encrypted or the files speak for themselves.
+    /// The text as sent; may be empty when it is encrypted or has files.
     pub text: String,
-    /// What it is.
+    /// Its kind.
     pub kind: MessageKind,
-    /// Fields of the facades; none when all are at their defaults.
+    /// Fields of the facades; none when all have their defaults.
     pub details: Option<MessageDetails>,
 }
 
 impl Content {
-    /// Checks what a request wants to say.
+    /// Checks the content of a request.
     ///
     /// # Errors
     /// MISSING_FIELD, VALUE_TOO_LONG or INVALID_VALUE of the field that is wrong.
@@ -113,7 +114,7 @@ impl Content {
         Ok(content)
     }
 
-    /// The payload that stands instead of a text.
+    /// The payload that replaces the text.
     #[must_use]
     pub fn encrypted(&self) -> Option<&EncryptedPayload> {
         self.details.as_ref()?.encrypted.as_ref()
@@ -134,7 +135,7 @@ fn check_details(details: &MessageDetails) -> Result<()> {
             "details must be at most 64 KiB together",
         ));
     }
-    text::optional("custom_type", &details.custom_type, MAX_CUSTOM_TYPE)?;
+    optional("custom_type", &details.custom_type, MAX_CUSTOM_TYPE)?;
     match details.mention_type.as_str() {
         "" | "users" | "channel" => Ok(()),
         _ => Err(Error::invalid(
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn files_speak_for_themselves() {
+    fn a_message_with_files_needs_no_text() {
         let files = MessageDetails {
             files: vec![FileReference::default()],
             ..MessageDetails::default()

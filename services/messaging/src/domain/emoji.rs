@@ -1,4 +1,4 @@
-//! One reaction, however it is spelled: a shortcode and its Unicode character are the same.
+//! Emojis: a shortcode and its Unicode character are the same reaction.
 
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
@@ -7,19 +7,19 @@ use guildhall_runtime::{Error, Reason, Result};
 /// The longest key, in characters (contract: sendbird, part 1).
 const MAX_LEN: usize = 192;
 
-/// Keys of Sendbird's documentation that are no GitHub shortcodes. Shown in answers as they are.
+/// Keys of Sendbird's documentation that are not GitHub shortcodes. Shown in answers as they are.
 const ALIASES: &[(&str, &str)] = &[("party", "🎉")];
 
-/// U+FE0E and U+FE0F ask for a way of drawing a character: they make no other emoji.
+/// U+FE0E and U+FE0F select how a character is drawn; the emoji stays the same.
 const VARIATION_SELECTORS: [char; 2] = ['\u{fe0e}', '\u{fe0f}'];
 
-/// An emoji: in Unicode where one is known, else the key as it was sent.
+/// An emoji: its Unicode characters if known, otherwise the key as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Emoji(String);
 
 impl Emoji {
     /// Reads a shortcode, with or without colons, or a Unicode emoji. Skin tones and joined
-    /// characters stay emojis of their own; unknown keys stay as they are.
+    /// characters are different emojis; unknown keys stay as they are.
     ///
     /// # Errors
     /// MISSING_FIELD when empty, VALUE_TOO_LONG, INVALID_VALUE with control characters.
@@ -68,8 +68,8 @@ pub fn shortcode(emoji: &str) -> &'static str {
         .unwrap_or_default()
 }
 
-/// Every emoji by its characters without variation selectors. `emojis::get` has such a table, too,
-/// but in it some couples without selectors have lost a skin tone.
+/// Every emoji by its characters without variation selectors. The table behind `emojis::get` is not
+/// enough: in it, some couples without selectors lose a skin tone.
 static BARE: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     all()
         .map(|emoji| (bare(emoji.as_str()), emoji.as_str()))
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_one_reaction() {
+    fn every_spelling_is_the_same_reaction() {
         let spellings: &[(&str, &[&str])] = &[
             (
                 "💖",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn skin_tones_and_joined_characters_are_emojis_of_their_own() {
+    fn skin_tones_and_joined_characters_are_different_emojis() {
         let all = ["👍", "👍🏽", "👍🏿", "👩", "👩‍💻", "👩🏽‍💻", "🇩🇪", "🇩🇰"];
         let distinct: std::collections::HashSet<_> = all.into_iter().map(parse).collect();
         assert_eq!(distinct.len(), all.len());
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(
             BARE.len(),
             all().count(),
-            "two emojis differ in selectors alone"
+            "two emojis differ only in selectors"
         );
     }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn what_is_not_a_key_is_refused() {
         let cases = [
             ("", Reason::MissingField),
             (" :: ", Reason::MissingField),
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_twice_changes_nothing(text in "\\PC{0,200}") {
+        fn parsing_twice_changes_nothing(text in "\\PC{0,200}") {
             if let Ok(emoji) = Emoji::parse(&text) {
                 prop_assert_eq!(&Emoji::parse(emoji.as_str()).unwrap(), &emoji);
                 prop_assert!(!emoji.as_str().is_empty());

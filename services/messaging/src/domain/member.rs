@@ -1,4 +1,4 @@
-//! A member of a community, as identity knows him.
+//! A member of a community, as identity describes them.
 
 use guildhall_auth::Role;
 use guildhall_data::UserId;
@@ -8,21 +8,21 @@ use guildhall_runtime::Result;
 /// A member who writes or reacts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
-    /// His id.
+    /// Their id.
     pub id: UserId,
-    /// His role in the community.
+    /// Their role in the community.
     pub role: Role,
-    /// Whether he may act; what others wrote is shown all the same.
+    /// Whether they may act. What they wrote is shown either way.
     pub active: bool,
-    /// How he is shown beside what he writes.
+    /// How they are shown beside what they write.
     pub author: Author,
 }
 
 impl Member {
-    /// The member that identity speaks of.
+    /// The member in a response of identity.
     ///
     /// # Errors
-    /// MALFORMED_ID when identity breaks its contract.
+    /// MALFORMED_ID when identity answers without a valid id.
     pub fn from_user(user: User) -> Result<Self> {
         Ok(Self {
             id: user.id.parse()?,

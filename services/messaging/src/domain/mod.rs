@@ -1,13 +1,15 @@
-//! Rules that need no I/O.
+//! Rules without I/O.
 
 pub mod access;
 pub mod channel;
 pub mod content;
 pub mod emoji;
 pub mod member;
+pub mod new_message;
 pub mod text;
 
 pub use channel::{Channel, ChannelKind};
 pub use content::{Content, MessageKind};
 pub use emoji::Emoji;
 pub use member::Member;
+pub use new_message::NewMessage;

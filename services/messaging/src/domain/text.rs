@@ -1,69 +1,38 @@
-//! What the texts of a request may be. Lengths count characters, not bytes.
+//! What the text and the `dedup_id` of a message may be.
 
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_types::text;
 
 /// The longest message after trimming (contract: messaging, part 2).
 const MAX_MESSAGE: usize = 10_000;
 /// The longest message with the space around it, in bytes.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// The longest `dedup_id`, in characters.
+const MAX_DEDUP_ID: usize = 128;
 
-/// Checks the text of a message. It is stored as it was sent, the space around it included.
+/// Checks the text of a message. It is stored as sent, including the space around it.
 ///
 /// # Errors
 /// MISSING_FIELD when nothing is left after trimming, VALUE_TOO_LONG, INVALID_VALUE with NUL.
-pub fn message(text: &str) -> Result<()> {
-    let trimmed = text.trim();
+pub fn message(message: &str) -> Result<()> {
+    let trimmed = message.trim();
     if trimmed.is_empty() {
         return Err(Error::missing("text"));
     }
-    if text.len() > MAX_MESSAGE_BYTES || is_longer(trimmed, MAX_MESSAGE) {
-        return Err(too_long("text", MAX_MESSAGE));
+    if message.len() > MAX_MESSAGE_BYTES {
+        let description = format!("text must be at most {MAX_MESSAGE_BYTES} bytes");
+        return Err(Error::violation(Reason::ValueTooLong, "text", description));
     }
-    refuse_nul("text", text)
+    text::at_most("text", trimmed, MAX_MESSAGE)?;
+    text::without_nul("text", message)
 }
 
-/// A required line such as a name, trimmed.
-///
-/// # Errors
-/// MISSING_FIELD when nothing is left after trimming, VALUE_TOO_LONG, INVALID_VALUE with NUL.
-pub fn required(field: &'static str, text: &str, max: usize) -> Result<String> {
-    let text = optional(field, text.trim(), max)?;
-    if text.is_empty() {
-        return Err(Error::missing(field));
-    }
-    Ok(text)
-}
-
-/// A text that may be empty.
+/// A `dedup_id`.
 ///
 /// # Errors
 /// VALUE_TOO_LONG, INVALID_VALUE with NUL.
-pub fn optional(field: &'static str, text: &str, max: usize) -> Result<String> {
-    if is_longer(text, max) {
-        return Err(too_long(field, max));
-    }
-    refuse_nul(field, text)?;
-    Ok(text.to_owned())
-}
-
-fn is_longer(text: &str, max: usize) -> bool {
-    text.chars().nth(max).is_some()
-}
-
-fn too_long(field: &'static str, max: usize) -> Error {
-    let description = format!("{field} must be at most {max} characters");
-    Error::violation(Reason::ValueTooLong, field, description)
-}
-
-/// PostgreSQL stores no NUL in texts.
-fn refuse_nul(field: &'static str, text: &str) -> Result<()> {
-    if text.contains('\0') {
-        return Err(Error::invalid(
-            field,
-            format!("{field} must not contain NUL"),
-        ));
-    }
-    Ok(())
+pub fn dedup_id(dedup_id: &str) -> Result<String> {
+    text::optional("dedup_id", dedup_id, MAX_DEDUP_ID)
 }
 
 #[cfg(test)]
@@ -92,24 +61,6 @@ mod tests {
             let got = message(text).err().map(|error| error.reason());
             assert_eq!(got, refusal, "{} characters", text.chars().count());
         }
-    }
-
-    #[test]
-    fn a_name_is_trimmed_and_not_empty() {
-        assert_eq!(required("topic", "  General ", 7).unwrap(), "General");
-        assert_eq!(
-            required("topic", "  ", 7).unwrap_err().reason(),
-            Reason::MissingField
-        );
-        assert_eq!(
-            required("topic", "Generals", 7).unwrap_err().reason(),
-            Reason::ValueTooLong
-        );
-        assert_eq!(
-            required("topic", "a\0", 7).unwrap_err().reason(),
-            Reason::InvalidValue
-        );
-        assert_eq!(optional("description", "", 7).unwrap(), "");
     }
 
     proptest! {

@@ -1,5 +1,3 @@
-//! The message service: [`super::post`] writes, [`super::list_messages`] and [`super::watch`] read.
-
 use guildhall_auth::CallerExt;
 use guildhall_proto::messaging::v1::{
     GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
@@ -7,11 +5,9 @@ use guildhall_proto::messaging::v1::{
     ReplyMessageResponse, SendMessageRequest, SendMessageResponse, WatchMessagesRequest,
     message_service_server::MessageService,
 };
-use guildhall_runtime::Result;
 use tonic::{Request, Response, Status};
 
-use super::watch::MessageStream;
-use crate::Messaging;
+use crate::{Messaging, actions::MessageStream};
 
 #[tonic::async_trait]
 impl MessageService for Messaging {
@@ -21,21 +17,27 @@ impl MessageService for Messaging {
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
-        Ok(self.send(request).await?)
+        let (caller, key) = (request.caller()?, request.idempotency_key()?);
+        Ok(self
+            .send_message(&caller, key, request.into_inner())
+            .await?)
     }
 
     async fn post_webhook_message(
         &self,
         request: Request<PostWebhookMessageRequest>,
     ) -> Result<Response<PostWebhookMessageResponse>, Status> {
-        Ok(self.post_from_webhook(request.into_inner()).await?)
+        Ok(self.post_webhook_message(request.into_inner()).await?)
     }
 
     async fn reply_message(
         &self,
         request: Request<ReplyMessageRequest>,
     ) -> Result<Response<ReplyMessageResponse>, Status> {
-        Ok(self.reply(request).await?)
+        let (caller, key) = (request.caller()?, request.idempotency_key()?);
+        Ok(self
+            .reply_message(&caller, key, request.into_inner())
+            .await?)
     }
 
     async fn get_message(
@@ -43,10 +45,8 @@ impl MessageService for Messaging {
         request: Request<GetMessageRequest>,
     ) -> Result<Response<GetMessageResponse>, Status> {
         let caller = request.caller()?;
-        let reference = request.into_inner().message;
-        let (message, _) = self.readable_message(&caller, reference).await?;
-        let message = self.shown(caller.community, vec![message]).await?.pop();
-        Ok(Response::new(GetMessageResponse { message }))
+        let response = self.get_message(&caller, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 
     async fn list_messages(
@@ -54,9 +54,8 @@ impl MessageService for Messaging {
         request: Request<ListMessagesRequest>,
     ) -> Result<Response<ListMessagesResponse>, Status> {
         let caller = request.caller()?;
-        Ok(Response::new(
-            self.list(&caller, &request.into_inner()).await?,
-        ))
+        let response = self.list_messages(&caller, &request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 
     async fn watch_messages(
@@ -64,8 +63,7 @@ impl MessageService for Messaging {
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let caller = request.caller()?;
-        Ok(Response::new(
-            self.watch(&caller, request.into_inner()).await?,
-        ))
+        let stream = self.watch_messages(&caller, request.into_inner()).await?;
+        Ok(Response::new(stream))
     }
 }

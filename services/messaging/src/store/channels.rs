@@ -24,27 +24,27 @@ pub struct Model {
     pub id: ChannelId,
     /// The name shown.
     pub topic: String,
-    /// What kind of room it is.
+    /// Its kind.
     pub kind: ChannelKind,
     /// What it is for.
     pub description: String,
-    /// Who made it.
+    /// Who created it.
     pub creator_id: UserId,
-    /// His small numeric id.
+    /// The small numeric id of its creator.
     pub creator_number: i64,
-    /// Whether only those who lead it may write for now.
+    /// Whether only announcers and admins may write for now.
     pub frozen: bool,
-    /// The free-form address of the Sendbird facade.
+    /// Its free-form address in the Sendbird facade.
     pub url: Option<String>,
     /// The `seq` of its last message.
     pub last_seq: i64,
-    /// When it was made, in milliseconds.
+    /// When it was created, in milliseconds.
     pub created_at: i64,
     /// When it was last changed, in milliseconds.
     pub updated_at: i64,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -80,17 +80,17 @@ impl From<Record> for Channel {
     }
 }
 
-/// A place in a list of channels, which runs by age.
+/// A position in a list of channels, which is ordered by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// When the channel there was made, in milliseconds.
+    /// When the channel was created, in milliseconds.
     pub created_at: i64,
-    /// The channel there.
+    /// The channel.
     pub id: ChannelId,
 }
 
 impl Position {
-    /// Whether a row lies behind this place.
+    /// Whether a row comes after this position.
     pub(super) fn precedes<C: IntoColumnRef + Iden>(self, created_at: C, id: C) -> Expr {
         Expr::tuple([Expr::col(created_at), Expr::col(id)]).gt(Expr::tuple([
             Expr::val(self.created_at),
@@ -99,7 +99,7 @@ impl Position {
     }
 }
 
-/// Which direct-message channels a list holds.
+/// Which direct-message channels a list contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direct {
     /// None.
@@ -110,7 +110,7 @@ pub enum Direct {
     All,
 }
 
-/// Which channels a list holds.
+/// Which channels a list contains.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// Only this kind.
@@ -121,11 +121,11 @@ pub struct Scope<'a> {
     pub only: Option<&'a HashSet<ChannelId>>,
 }
 
-/// The channel with this id.
+/// The channel with this id, with its members.
 ///
 /// # Errors
 /// When a query fails.
-pub async fn get(
+pub async fn find(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     id: ChannelId,
@@ -139,7 +139,7 @@ pub async fn get(
 ///
 /// # Errors
 /// When the query fails.
-pub async fn id_of_url(
+pub async fn find_id_by_url(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     url: &str,
@@ -207,7 +207,8 @@ pub async fn list(
 ) -> Result<Vec<Record>> {
     let wanted = |kind| scope.kind.is_none_or(|only| only == kind);
     let mut rows = Vec::new();
-    // Each kind is a run of the index: their heads, merged, are the head of the list.
+    // The index is ordered within each kind: the first rows of all kinds, merged, are the first rows
+    // of the list.
     for kind in ChannelKind::SHARED.into_iter().filter(|kind| wanted(*kind)) {
         rows.extend(of_kind(connection, community, kind, scope.only, after, limit).await?);
     }
@@ -217,7 +218,8 @@ pub async fn list(
             rows.extend(of_kind(connection, community, kind, scope.only, after, limit).await?);
         }
         Direct::Of(user) if wanted(ChannelKind::Dm) => {
-            let mut ids = members::channels_of(connection, community, user, after, limit).await?;
+            let mut ids =
+                members::list_channels_of(connection, community, user, after, limit).await?;
             ids.retain(|id| scope.only.is_none_or(|only| only.contains(id)));
             let query = Entity::within(community).filter(Column::Id.is_in(ids));
             rows.extend(query.all(connection).await.map_err(failed)?);
@@ -260,7 +262,7 @@ async fn with_members(
 ) -> Result<Vec<Record>> {
     let ids = channels.iter().map(|channel| channel.id);
     let mut members: HashMap<_, Vec<_>> = HashMap::new();
-    for member in members::of_channels(connection, community, ids).await? {
+    for member in members::list_of_channels(connection, community, ids).await? {
         members
             .entry((member.channel_id, member.part == Part::Announcer))
             .or_default()

@@ -1,5 +1,5 @@
-//! Pages of messages. Each runs along an index; what no index knows is left out on the way, and
-//! the way of one page is bounded.
+//! Pages of messages. Each reads along one index; conditions that no index covers are applied to the
+//! rows read, whose number is bounded for each page.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -9,12 +9,12 @@ use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, Select, entity::prelude:
 
 use super::messages::{self, Column, Entity, Model};
 
-/// Rows that one page looks at, at most: beyond, it is answered short.
-const WALK: usize = 5_000;
-/// Rows that are read at a time once the first did not fill the page.
+/// Rows that are read for one page at most; after that, the page is returned short.
+const MAX_READ: usize = 5_000;
+/// Rows that are read at a time when the first read did not fill the page.
 const STEP: u64 = 500;
 
-/// The index that a list runs along.
+/// The index that a list reads along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Along {
     /// The messages of a channel.
@@ -23,13 +23,13 @@ pub enum Along {
     Topic(TopicId),
     /// The replies to a message.
     Parent(MessageId),
-    /// What a user wrote, in direct-message channels or in all others.
+    /// The messages of a user, in direct-message channels or in all others.
     Author(UserId, Direct),
     /// All but direct messages.
     Community,
 }
 
-/// Where a user wrote.
+/// Which channels of a user are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direct {
     /// In direct-message channels.
@@ -39,8 +39,8 @@ pub enum Direct {
 }
 
 impl Along {
-    /// The column by which it is ordered: within a channel `seq`, across channels `number`.
-    /// Both orders agree.
+    /// The column that orders it: `seq` within a channel, `number` across channels. Both give the
+    /// same order.
     #[must_use]
     pub fn column(self) -> Column {
         match self {
@@ -49,13 +49,13 @@ impl Along {
         }
     }
 
-    /// Where a message stands in this order.
+    /// The position of a message in this order.
     #[must_use]
     pub fn position(self, message: &Model) -> i64 {
         self.position_of(message.seq, message.number)
     }
 
-    /// Where a message with this `seq` and `number` stands.
+    /// The position of a message with this `seq` and `number`.
     #[must_use]
     pub fn position_of(self, seq: i64, number: i64) -> i64 {
         match self {
@@ -79,7 +79,7 @@ impl Along {
     }
 }
 
-/// What is left out on the way.
+/// Conditions that are applied to the rows read.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only this channel.
@@ -110,12 +110,12 @@ impl Filter {
     }
 }
 
-/// Positions from `from` on and before `to`.
+/// Positions from `from`, before `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     /// The first.
     pub from: i64,
-    /// The first beyond.
+    /// The first after the range.
     pub to: i64,
 }
 
@@ -137,9 +137,9 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// What is left of a range behind `position`.
+    /// The part of a range after `position`, in this direction.
     #[must_use]
-    pub fn behind(self, position: i64, range: Range) -> Range {
+    pub fn after(self, position: i64, range: Range) -> Range {
         match self {
             Self::NewestFirst => Range {
                 to: range.to.min(position),
@@ -156,13 +156,13 @@ impl Direction {
 /// A list of messages.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// The index that it runs along.
+    /// The index that it reads along.
     pub along: Along,
-    /// What it leaves out.
+    /// Conditions on its messages.
     pub filter: Filter,
     /// Where it begins and ends.
     pub range: Range,
-    /// At which end it begins.
+    /// Which end it begins at.
     pub direction: Direction,
 }
 
@@ -171,7 +171,7 @@ pub struct Listing {
 pub struct Page {
     /// Its messages, in the direction of the list.
     pub messages: Vec<Model>,
-    /// The position behind which the next page begins; none at the end of the list.
+    /// The position after which the next page begins; none at the end of the list.
     pub next: Option<i64>,
 }
 
@@ -186,15 +186,15 @@ pub async fn page(
     size: usize,
 ) -> Result<Page> {
     let mut page = Page::default();
-    let (mut range, mut walked) = (listing.range, 0);
-    // One more than asked for tells whether there is more.
+    let (mut range, mut read) = (listing.range, 0);
+    // One row more than the page tells whether there is another page.
     let mut step = size as u64 + 1;
     loop {
         let query = query(community, listing, range, step);
         let rows = messages::all(connection, query).await?;
         let last = rows.last().map(|row| listing.along.position(row));
         let at_end = (rows.len() as u64) < step;
-        walked += rows.len();
+        read += rows.len();
         page.messages
             .extend(rows.into_iter().filter(|row| listing.filter.keeps(row)));
         if page.messages.len() > size {
@@ -205,11 +205,11 @@ pub async fn page(
         let (false, Some(last)) = (at_end, last) else {
             return Ok(page);
         };
-        if walked >= WALK {
+        if read >= MAX_READ {
             page.next = Some(last);
             return Ok(page);
         }
-        range = listing.direction.behind(last, range);
+        range = listing.direction.after(last, range);
         step = STEP;
     }
 }
@@ -234,7 +234,7 @@ mod tests {
     use crate::store::plan;
 
     #[tokio::test]
-    async fn every_list_runs_along_its_index() {
+    async fn every_list_reads_along_its_index() {
         let user = UserId::generate();
         let cases = [
             (Along::Channel(ChannelId::generate()), "messages_by_channel"),

@@ -6,14 +6,14 @@ use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::channels::Position;
 
-/// What a member is to a channel.
+/// The part of a member in a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Part {
-    /// He takes part in a direct-message channel.
+    /// Takes part in a direct-message channel.
     #[sea_orm(num_value = 1)]
     Participant,
-    /// He may write in an announcement channel.
+    /// May write in an announcement channel.
     #[sea_orm(num_value = 2)]
     Announcer,
 }
@@ -28,17 +28,17 @@ pub struct Model {
     /// The channel.
     #[sea_orm(primary_key, auto_increment = false)]
     pub channel_id: ChannelId,
-    /// His part.
+    /// Their part.
     #[sea_orm(primary_key, auto_increment = false)]
     pub part: Part,
     /// The member.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// When the channel was made, in milliseconds: his channels are listed by it.
+    /// When the channel was created, in milliseconds: a member's channels are listed in this order.
     pub channel_created_at: i64,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -52,7 +52,7 @@ impl Tenant for Entity {
 ///
 /// # Errors
 /// When the query fails.
-pub async fn of_channels(
+pub async fn list_of_channels(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     channels: impl IntoIterator<Item = ChannelId>,
@@ -64,11 +64,11 @@ pub async fn of_channels(
         .map_err(failed)
 }
 
-/// The channels in which a user takes part, oldest first, beginning after `after`.
+/// The channels in which a user takes part, oldest first, after `after`.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn channels_of(
+pub async fn list_channels_of(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     user: UserId,

@@ -18,13 +18,13 @@ pub struct Model {
     /// The message.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MessageId,
-    /// Its integer id; rises with time.
+    /// Its integer id, which rises with time.
     pub number: i64,
     /// Its channel.
     pub channel_id: ChannelId,
-    /// Its place in the channel, from 1 without gaps.
+    /// Its position in the channel, from 1 without gaps.
     pub seq: i64,
-    /// Who wrote it; none for the administration.
+    /// Who wrote it; none for administrative messages.
     pub user_id: Option<UserId>,
     /// Its topic in a forum channel.
     pub topic_id: Option<TopicId>,
@@ -46,14 +46,14 @@ pub struct Model {
     pub reply_count: i64,
     /// When the last reply was stored, in milliseconds.
     pub last_reply_at: Option<i64>,
-    /// When it was stored, in milliseconds; never before that of a lower number.
+    /// When it was stored, in milliseconds; never earlier than a message with a lower number.
     pub created_at: i64,
-    /// Whether anybody may have reacted to it, as the database notes by itself: the reactions of
-    /// others need not be looked for.
+    /// Whether it may have reactions, set by the database itself: for other messages none are looked
+    /// up.
     pub reacted: bool,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -63,21 +63,21 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
-/// All rows of a query, whole. Their columns are read by place: by name, each is looked up in each
-/// row, which took most of the time of a page.
+/// All rows of a query. Columns are read by index: looking each up by name in each row took most of
+/// the time of a page.
 ///
 /// # Errors
 /// When the query fails.
 pub async fn all(connection: &impl ConnectionTrait, query: Select<Entity>) -> Result<Vec<Model>> {
     let statement = query.build(connection.get_database_backend());
     let rows = connection.query_all_raw(statement).await.map_err(failed)?;
-    let rows: Result<_, DbErr> = rows.iter().map(Model::by_place).collect();
+    let rows: Result<_, DbErr> = rows.iter().map(Model::from_row).collect();
     rows.map_err(failed)
 }
 
 impl Model {
     /// The columns in the order in which the entity names them.
-    fn by_place(row: &QueryResult) -> Result<Self, DbErr> {
+    fn from_row(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
             community_id: row.try_get_by_index(0)?,
             id: row.try_get_by_index(1)?,
@@ -105,7 +105,7 @@ impl Model {
 ///
 /// # Errors
 /// When the query fails.
-pub async fn get(
+pub async fn find(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     id: MessageId,
@@ -121,7 +121,7 @@ pub async fn get(
 ///
 /// # Errors
 /// When the query fails.
-pub async fn get_all(
+pub async fn list_by_ids(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     ids: Vec<MessageId>,
@@ -137,13 +137,13 @@ pub async fn get_all(
 ///
 /// # Errors
 /// When the query fails.
-pub async fn get_by_number(
+pub async fn find_by_number(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     number: i64,
 ) -> Result<Option<Model>> {
     Entity::within(community)
-        // Both values, so that the index by number serves.
+        // Both values, so that the index by number is used.
         .filter(Column::Direct.is_in([false, true]))
         .filter(Column::Number.eq(number))
         .one(connection)
@@ -151,11 +151,11 @@ pub async fn get_by_number(
         .map_err(failed)
 }
 
-/// The messages of a channel that follow `seq`, in their order.
+/// The messages of a channel after `seq`, in order.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn following(
+pub async fn list_after(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     channel: ChannelId,

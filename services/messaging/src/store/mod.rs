@@ -1,6 +1,5 @@
-//! Entities and queries, a file per aggregate. Every query begins with the community.
+//! Entities and queries, a file per aggregate. Every query takes the community.
 
-pub mod append;
 pub mod channels;
 pub mod listing;
 pub mod members;

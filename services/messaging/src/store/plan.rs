@@ -1,11 +1,11 @@
-//! How the database would answer a query, for tests that refuse scans.
+//! The query plan of the database, for tests that refuse scans.
 
 use guildhall_data::{Database, Storage};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, Select};
 
 use crate::migration::Migrator;
 
-/// Panics unless the query walks `index` and sorts nothing.
+/// Panics unless the query reads along `index` and sorts nothing.
 pub async fn assert_runs_along<E: EntityTrait>(index: &str, query: Select<E>) {
     let directory = tempfile::tempdir().unwrap();
     let database = Database::open::<Migrator>(&Storage::files(directory.path()), "plan")

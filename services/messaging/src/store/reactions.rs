@@ -1,4 +1,4 @@
-//! Reactions, and how often each emoji stands under a message.
+//! Reactions, and their counts per message and emoji.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::domain::{Emoji, access::message_not_found};
 
 /// Different emojis on one message (contract: messaging, "React Message").
 pub const MAX_EMOJIS: usize = 20;
-/// Members that are named for one emoji.
+/// Members who are named for one emoji, at most.
 pub const MAX_USERS: u64 = 100;
 
 /// A member's reaction.
@@ -34,11 +34,11 @@ pub struct Model {
     /// The member.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// When he reacted, in milliseconds.
+    /// When they reacted, in milliseconds.
     pub created_at: i64,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -48,11 +48,11 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
-/// How often each emoji stands under a message: nothing is counted by scanning.
+/// Reactions counted per message and emoji, so that nothing is counted by scanning.
 pub mod counts {
     use super::*;
 
-    /// The members who reacted to a message with one emoji, counted.
+    /// The number of members who reacted to a message with one emoji.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "reaction_counts")]
     pub struct Model {
@@ -67,13 +67,13 @@ pub mod counts {
         pub emoji: String,
         /// The number of members, at least 1.
         pub count: i64,
-        /// Rises in the order of first use.
+        /// Rises in the order in which emojis were first used.
         pub position: i64,
-        /// When it was last added, in milliseconds.
+        /// When the emoji was last added, in milliseconds.
         pub updated_at: i64,
     }
 
-    /// Its relations: none, rows are joined by hand.
+    /// No relations: queries join by themselves.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
 
@@ -84,7 +84,7 @@ pub mod counts {
     }
 }
 
-/// Who reacts how to what.
+/// One reaction of one member to one message.
 #[derive(Debug, Clone)]
 pub struct Reaction {
     /// The community.
@@ -97,18 +97,18 @@ pub struct Reaction {
     pub user: UserId,
 }
 
-/// Adds a reaction; the moment of it, or none when it was there.
+/// Adds a reaction; the time of it, or none when it existed.
 ///
 /// # Errors
-/// TOO_MANY_REACTIONS for one emoji more than a message takes: roll back.
-pub async fn add(transaction: &Transaction, reaction: &Reaction) -> Result<Option<Timestamp>> {
-    lock(transaction, reaction).await?;
+/// TOO_MANY_REACTIONS for more different emojis than a message may have: roll back.
+pub async fn insert(transaction: &Transaction, reaction: &Reaction) -> Result<Option<Timestamp>> {
+    hold_message(transaction, reaction).await?;
     let now = Timestamp::now();
-    let present = counts_of(transaction, reaction.community, [reaction.message]).await?;
-    let same = present
+    let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
+    let same = counts
         .iter()
         .find(|row| row.emoji == reaction.emoji.as_str());
-    if same.is_none() && present.len() >= MAX_EMOJIS {
+    if same.is_none() && counts.len() >= MAX_EMOJIS {
         return Err(Error::violation(
             Reason::TooManyReactions,
             "emoji",
@@ -126,7 +126,7 @@ pub async fn add(transaction: &Transaction, reaction: &Reaction) -> Result<Optio
     match same {
         Some(row) => change_count(transaction, row, 1, now.as_millis()).await?,
         None => {
-            let position = present.last().map_or(1, |last| last.position + 1);
+            let position = counts.last().map_or(1, |last| last.position + 1);
             let row = first_count(reaction, position, now).into_active_model();
             counts::Entity::insert(row)
                 .exec_without_returning(transaction)
@@ -137,19 +137,19 @@ pub async fn add(transaction: &Transaction, reaction: &Reaction) -> Result<Optio
     Ok(Some(now))
 }
 
-/// Removes a reaction; whether it was there.
+/// Removes a reaction; whether it existed.
 ///
 /// # Errors
 /// When a statement fails: roll back.
 pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bool> {
-    lock(transaction, reaction).await?;
+    hold_message(transaction, reaction).await?;
     let row = reaction_row(reaction, Timestamp::now());
     let removed = row.delete(transaction).await.map_err(failed)?;
     if removed.rows_affected == 0 {
         return Ok(false);
     }
-    let present = counts_of(transaction, reaction.community, [reaction.message]).await?;
-    let same = present
+    let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
+    let same = counts
         .into_iter()
         .find(|row| row.emoji == reaction.emoji.as_str());
     match same {
@@ -164,8 +164,8 @@ pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bo
     Ok(true)
 }
 
-/// Makes others wait who react to the same message: they would count past the limit.
-async fn lock(transaction: &Transaction, reaction: &Reaction) -> Result<()> {
+/// Locks the message, so that concurrent reactions cannot exceed the limit.
+async fn hold_message(transaction: &Transaction, reaction: &Reaction) -> Result<()> {
     let message: Option<MessageId> = messages::Entity::within(reaction.community)
         .select_only()
         .column(messages::Column::Id)
@@ -212,12 +212,12 @@ async fn change_count(
     Ok(())
 }
 
-/// The emojis under each of a page's messages, in the order of their first use: one query, and
-/// none where nobody has reacted.
+/// The emojis of each message of a page, in the order of their first use: one query, and none when
+/// there are no reactions.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn counts_of_page(
+pub async fn list_counts_of_page(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     page: &[messages::Model],
@@ -228,14 +228,14 @@ pub async fn counts_of_page(
     if reacted.is_empty() {
         return Ok(counts);
     }
-    for count in counts_of(connection, community, reacted).await? {
+    for count in list_counts(connection, community, reacted).await? {
         counts.entry(count.message_id).or_default().push(count);
     }
     Ok(counts)
 }
 
-/// The emojis under each of the messages, in the order of their first use.
-async fn counts_of(
+/// The emojis of each message, in the order of their first use.
+async fn list_counts(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     messages: impl IntoIterator<Item = MessageId>,
@@ -251,22 +251,22 @@ async fn counts_of(
 
 /// The reactions of a message, in the order of their emojis' first use.
 #[derive(Debug, Clone, Default)]
-pub struct OfMessage {
+pub struct MessageReactions {
     counts: Vec<counts::Model>,
     users: HashMap<String, Vec<UserId>>,
 }
 
-impl OfMessage {
-    /// The reactions, naming nobody.
+impl MessageReactions {
+    /// The counts alone.
     ///
     /// # Errors
     /// When the query fails.
-    pub async fn counted(
+    pub async fn without_users(
         connection: &impl ConnectionTrait,
         community: CommunityId,
         message: MessageId,
     ) -> Result<Self> {
-        let counts = counts_of(connection, community, [message]).await?;
+        let counts = list_counts(connection, community, [message]).await?;
         Ok(Self {
             counts,
             users: HashMap::new(),
@@ -277,18 +277,18 @@ impl OfMessage {
     ///
     /// # Errors
     /// When a query fails.
-    pub async fn named(
+    pub async fn with_users(
         connection: &impl ConnectionTrait,
         community: CommunityId,
         message: MessageId,
     ) -> Result<Self> {
-        let counts = counts_of(connection, community, [message]).await?;
-        let users = users_of(connection, community, message, &counts).await?;
+        let counts = list_counts(connection, community, [message]).await?;
+        let users = list_users(connection, community, message, &counts).await?;
         Ok(Self { counts, users })
     }
 
     /// The reactions after a change: counted anew, and with `user` among the members of `emoji`
-    /// or not. Whoever else reacted since is counted, if not named.
+    /// or not. Members who reacted concurrently are counted but not named.
     ///
     /// # Errors
     /// When the query fails.
@@ -298,13 +298,13 @@ impl OfMessage {
         reaction: &Reaction,
         added: bool,
     ) -> Result<Self> {
-        let counts = counts_of(transaction, reaction.community, [reaction.message]).await?;
+        let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
         let mut users = self.users;
         let members = users.entry(reaction.emoji.to_string()).or_default();
-        let there = members.iter().position(|user| *user == reaction.user);
-        match there {
-            Some(place) if !added => {
-                members.remove(place);
+        let index = members.iter().position(|user| *user == reaction.user);
+        match index {
+            Some(index) if !added => {
+                members.remove(index);
             }
             None if added && (members.len() as u64) < MAX_USERS => members.push(reaction.user),
             Some(_) | None => {}
@@ -312,17 +312,17 @@ impl OfMessage {
         Ok(Self { counts, users })
     }
 
-    /// Everybody who is named, perhaps more than once.
+    /// All members who are named, some perhaps more than once.
     pub fn user_ids(&self) -> impl Iterator<Item = UserId> {
         self.users.values().flatten().copied()
     }
 }
 
-impl IntoIterator for OfMessage {
+impl IntoIterator for MessageReactions {
     type Item = (counts::Model, Vec<UserId>);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
-    /// Each emoji with the members who are named for it, first come first.
+    /// Each emoji with the members who are named for it, in the order of their reactions.
     fn into_iter(mut self) -> Self::IntoIter {
         let users = |count: counts::Model| {
             let users = self.users.remove(&count.emoji).unwrap_or_default();
@@ -336,14 +336,14 @@ impl IntoIterator for OfMessage {
     }
 }
 
-/// For each of the emojis the members who reacted with it.
-async fn users_of(
+/// The members who reacted with each of the emojis.
+async fn list_users(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     message: MessageId,
     counts: &[counts::Model],
 ) -> Result<HashMap<String, Vec<UserId>>> {
-    let mut firsts = counts.iter().map(|count| {
+    let mut queries = counts.iter().map(|count| {
         let first = Entity::within(community)
             .select_only()
             .columns([Column::Emoji, Column::UserId, Column::CreatedAt])
@@ -359,16 +359,16 @@ async fn users_of(
             .from_subquery(first, "first")
             .to_owned()
     });
-    let Some(mut all) = firsts.next() else {
+    let Some(mut all) = queries.next() else {
         return Ok(HashMap::new());
     };
-    all.unions(firsts.map(|query| (UnionType::All, query)));
+    all.unions(queries.map(|query| (UnionType::All, query)));
     let mut rows = Vec::new();
     for row in connection.query_all(&all).await.map_err(failed)? {
         let row: (String, UserId, i64) = row.try_get_many_by_index().map_err(failed)?;
         rows.push(row);
     }
-    // The order of a UNION is nobody's promise.
+    // A UNION promises no order.
     rows.sort_by_key(|(_, user, created_at)| (*created_at, *user));
     let mut users: HashMap<String, Vec<UserId>> = HashMap::new();
     for (emoji, user, _) in rows {

@@ -1,7 +1,7 @@
-//! Finding a time or a number in a list that is ordered by position.
+//! Finds a time or a number in a list that is ordered by position.
 //!
-//! Times and numbers never fall while positions rise, so a few probes into the list's own index
-//! find the place: no scan, and no index of their own.
+//! Times and numbers rise with positions, so a binary search in the index of the list finds them:
+//! no scan, and no index of their own.
 
 use guildhall_data::{CommunityId, failed};
 use guildhall_runtime::Result;
@@ -50,7 +50,7 @@ pub async fn first_not_before(
     let Some(last) = last_position(connection, community, along).await? else {
         return Ok(0);
     };
-    // Everything below `below` is before the key, everything from `from` on is not.
+    // Every position below `below` is before the key, every position from `from` on is not.
     let (mut below, mut from) = (0, last + 1);
     while below < from {
         let middle = below + (from - below) / 2;
@@ -118,7 +118,7 @@ mod tests {
     use crate::store::plan;
 
     #[tokio::test]
-    async fn a_probe_is_one_step_into_an_index() {
+    async fn a_probe_is_one_look_up_in_an_index() {
         let cases = [
             (Along::Channel(ChannelId::generate()), "messages_by_channel"),
             (Along::Community, "messages_by_number"),

@@ -4,7 +4,7 @@ use guildhall_data::failed;
 use guildhall_runtime::Result;
 use sea_orm::{ConnectionTrait, entity::prelude::*};
 
-/// The row of the messages' sequence, which a migration made.
+/// The row of the sequence of messages, which a migration inserts.
 const MESSAGES: &str = "messages";
 
 /// A sequence.
@@ -14,34 +14,34 @@ pub struct Model {
     /// What it numbers.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// The last number given.
+    /// The last number taken.
     pub last_number: i64,
-    /// When it was given, in milliseconds.
+    /// The time of the last number, in milliseconds.
     pub last_moment: i64,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Numbers that a transaction has reserved. It holds the sequence until it ends, so numbers become
-/// visible in their order.
+/// Numbers that a transaction has reserved. It locks the sequence until it ends, so numbers become
+/// visible in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserved {
     /// The first of them.
     pub first: i64,
-    /// The moment to which they belong, in milliseconds: never before that of a lower number,
-    /// even when a clock jumps back.
+    /// Their time, in milliseconds: never earlier than that of a lower number, even when the clock
+    /// steps back.
     pub moment: i64,
 }
 
-/// Waits until nobody holds the sequence, and holds it until the transaction ends.
+/// Locks the sequence until the transaction ends, after waiting for the lock.
 ///
 /// # Errors
 /// UNREACHABLE when that takes too long.
-pub async fn wait(transaction: &impl ConnectionTrait) -> Result<()> {
+pub async fn hold(transaction: &impl ConnectionTrait) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::LastNumber, Expr::col(Column::LastNumber))
         .filter(Column::Name.eq(MESSAGES))

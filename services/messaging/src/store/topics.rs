@@ -32,7 +32,7 @@ pub struct Model {
     pub created_at: i64,
 }
 
-/// Its relations: none, rows are joined by hand.
+/// No relations: queries join by themselves.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -46,7 +46,7 @@ impl Tenant for Entity {
 ///
 /// # Errors
 /// When the query fails.
-pub async fn get(
+pub async fn find(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     id: TopicId,
@@ -58,7 +58,7 @@ pub async fn get(
         .map_err(failed)
 }
 
-/// The newest topics of a channel before `before` (creation and id of the last one seen).
+/// The newest topics of a channel before `before`: creation time and id of the last one seen.
 ///
 /// # Errors
 /// When the query fails.
@@ -71,8 +71,8 @@ pub async fn list(
 ) -> Result<Vec<Model>> {
     let mut query = Entity::within(community).filter(Column::ChannelId.eq(channel));
     if let Some((created_at, id)) = before {
-        let place = Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]);
-        query = query.filter(place.lt(Expr::tuple([Expr::val(created_at), Expr::val(id)])));
+        let position = Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]);
+        query = query.filter(position.lt(Expr::tuple([Expr::val(created_at), Expr::val(id)])));
     }
     query
         .order_by_desc(Column::CreatedAt)

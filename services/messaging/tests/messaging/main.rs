@@ -5,6 +5,6 @@
     reason = "a step that fails fails its test"
 )]
 
-mod arrivals;
 mod both;
 mod fixture;
+mod new_messages;

@@ -1,4 +1,4 @@
-//! Messages on their way to the disk: the counters, the group commit, and what goes wrong in it.
+//! Storing messages: the counters, the group commit, and its failures.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,11 +6,9 @@ use futures::future::join_all;
 use guildhall_data::{Claim, MessageId, Tenant, group_commit::Batch};
 use guildhall_events::outbox;
 use guildhall_messaging::{
+    actions::append::{Append, Item},
     domain::ChannelKind,
-    store::{
-        append::{Append, Item},
-        sequences,
-    },
+    store::sequences,
 };
 use guildhall_proto::events::v1::{Event, event::Payload};
 use guildhall_runtime::{Reason, Timestamp};
@@ -62,8 +60,8 @@ async fn one_bad_message_fails_alone_and_leaves_no_gap() {
     let channel = community.channel(ChannelKind::Open).await;
     let first = community.say(&channel, "the first").await;
     let mut items: Vec<_> = (0..20).map(|n| item(&channel, &format!("{n}"))).collect();
-    items[7].id = id_of(&first);
-    items[13].channel = community.channel_that_is_gone();
+    items[7].message.id = id_of(&first);
+    items[13].message.channel = community.missing_channel();
 
     let answers = join_all(items.into_iter().map(|item| community.post(item))).await;
 
@@ -95,9 +93,10 @@ async fn replies_are_counted_on_their_parent() {
     let channel = community.channel(ChannelKind::Open).await;
     let parent = community.say(&channel, "who is there?").await;
     let other = community.say(&channel, "nobody answers me").await;
-    let reply = || Item {
-        parent: Some((id_of(&parent), parent.number)),
-        ..item(&channel, "me")
+    let reply = || {
+        let mut item = item(&channel, "me");
+        item.message.parent = Some((id_of(&parent), parent.number));
+        item
     };
     let replies = join_all((0..30).map(|_| community.post(reply()))).await;
 
@@ -113,7 +112,7 @@ async fn replies_are_counted_on_their_parent() {
 }
 
 #[tokio::test]
-async fn every_message_has_its_event_and_wakes_its_channel() {
+async fn every_message_has_an_event_and_notifies_its_channel() {
     let community = Community::new().await;
     let channel = community.channel(ChannelKind::Open).await;
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
@@ -145,7 +144,7 @@ async fn every_message_has_its_event_and_wakes_its_channel() {
     messages.sort_unstable();
     assert_eq!(
         events, messages,
-        "one event a message, in the channel's order"
+        "one event per message, in the order of the channel"
     );
 }
 
@@ -194,7 +193,7 @@ async fn a_failed_send_frees_its_key() {
     };
     let gone = Item {
         ticket,
-        ..item(&community.channel_that_is_gone(), "a")
+        ..item(&community.missing_channel(), "a")
     };
     assert!(community.post(gone).await.is_err());
     let Claim::First(ticket) = community.claim("key", "a").await.unwrap() else {
@@ -228,10 +227,10 @@ async fn an_unknown_outcome_can_be_looked_up() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_back_does_not_turn_the_order_around() {
+async fn a_clock_that_steps_back_does_not_change_the_order() {
     let community = Community::new().await;
     let channel = community.channel(ChannelKind::Open).await;
-    // What a clock that ran an hour ahead has left behind.
+    // Left behind by a clock that was an hour ahead.
     let ahead = Timestamp::now().as_millis() + 3_600_000;
     let transaction = community.database.begin().await.unwrap();
     sequences::Entity::update_many()
@@ -253,8 +252,8 @@ async fn a_message_of_another_community_is_not_found() {
     let channel = community.channel(ChannelKind::Open).await;
     let id: MessageId = id_of(&community.say(&channel, "mine").await);
     let reader = community.database.reader();
-    let foreign = community.neighbour();
-    let messages = guildhall_messaging::store::messages::get(reader, foreign, id)
+    let foreign = community.other_community();
+    let messages = guildhall_messaging::store::messages::find(reader, foreign, id)
         .await
         .unwrap();
     assert_eq!(messages, None);

@@ -1,4 +1,4 @@
-//! Lists of channels, and what is unique about them.
+//! Lists of channels, and unique urls.
 
 use std::collections::HashSet;
 
@@ -35,7 +35,7 @@ async fn list(community: &Community, scope: Scope<'_>) -> Vec<ChannelId> {
 }
 
 #[tokio::test]
-async fn everybody_lists_what_concerns_him_page_by_page() {
+async fn every_caller_lists_the_channels_they_may_read_page_by_page() {
     let community = Community::new().await;
     let (ann, bob, eve) = (UserId::generate(), UserId::generate(), UserId::generate());
     let mut shared = HashSet::new();
@@ -116,7 +116,7 @@ async fn the_oldest_channel_comes_first() {
 }
 
 #[tokio::test]
-async fn a_url_is_taken_once_in_a_community() {
+async fn a_url_is_unique_in_a_community() {
     let community = Community::new().await;
     let first = community
         .channel_of(ChannelKind::Open, Vec::new(), Some("lounge"))
@@ -128,11 +128,11 @@ async fn a_url_is_taken_once_in_a_community() {
         .unwrap_err();
     assert_eq!(taken.reason(), Reason::AlreadyExists);
     let reader = community.database.reader();
-    let found = channels::id_of_url(reader, community.id, "lounge")
+    let found = channels::find_id_by_url(reader, community.id, "lounge")
         .await
         .unwrap();
     assert_eq!(found, Some(first.id));
-    let foreign = channels::id_of_url(reader, community.neighbour(), "lounge")
+    let foreign = channels::find_id_by_url(reader, community.other_community(), "lounge")
         .await
         .unwrap();
     assert_eq!(foreign, None);
@@ -143,7 +143,7 @@ async fn members_are_read_with_their_channel() {
     let community = Community::new().await;
     let (ann, bob) = (UserId::generate(), UserId::generate());
     let dm = community.dm(&[ann, bob]).await;
-    let record = channels::get(community.database.reader(), community.id, dm.id)
+    let record = channels::find(community.database.reader(), community.id, dm.id)
         .await
         .unwrap();
     let record = record.unwrap();
@@ -152,6 +152,11 @@ async fn members_are_read_with_their_channel() {
         dm.participants
     );
     assert!(record.announcers.is_empty());
-    let foreign = channels::get(community.database.reader(), community.neighbour(), dm.id).await;
+    let foreign = channels::find(
+        community.database.reader(),
+        community.other_community(),
+        dm.id,
+    )
+    .await;
     assert_eq!(foreign.unwrap(), None);
 }

@@ -37,7 +37,7 @@ async fn all_pages(community: &Community, mut listing: Listing, size: usize) -> 
         let Some(next) = page.next else {
             return messages;
         };
-        listing.range = listing.direction.behind(next, listing.range);
+        listing.range = listing.direction.after(next, listing.range);
     }
 }
 
@@ -108,7 +108,7 @@ async fn pages_lose_and_repeat_nothing_while_others_write() {
 }
 
 #[tokio::test]
-async fn each_list_holds_what_belongs_to_it() {
+async fn each_list_contains_exactly_its_messages() {
     let community = Community::new().await;
     let (ann, bob) = (UserId::generate(), UserId::generate());
     let (open, forum, dm) = (
@@ -212,14 +212,14 @@ async fn each_list_holds_what_belongs_to_it() {
     }
     let reader = community.database.reader();
     let list = listing(Along::Community, Direction::NewestFirst);
-    let foreign = listing::page(reader, community.neighbour(), &list, 10)
+    let foreign = listing::page(reader, community.other_community(), &list, 10)
         .await
         .unwrap();
     assert!(foreign.messages.is_empty());
 }
 
 #[tokio::test]
-async fn a_page_stops_looking_and_the_next_one_goes_on() {
+async fn a_page_reads_a_bounded_number_of_rows_and_the_next_one_continues() {
     let community = Community::new().await;
     let (channel, ann) = (ChannelId::generate(), UserId::generate());
     let mut rows: Vec<_> = (1..=12_000)
@@ -249,7 +249,7 @@ async fn a_page_stops_looking_and_the_next_one_goes_on() {
 async fn times_and_numbers_are_found_wherever_they_lie() {
     let community = Community::new().await;
     let channel = ChannelId::generate();
-    // Numbers have gaps, for other channels have theirs; some messages share a time.
+    // Numbers have gaps, because other channels take some; some messages share a time.
     let rows: Vec<_> = (1..=200)
         .map(|seq| Model {
             number: seq * 3,
@@ -279,14 +279,14 @@ async fn times_and_numbers_are_found_wherever_they_lie() {
             }
         }
     }
-    let nowhere = Along::Channel(ChannelId::generate());
+    let missing = Along::Channel(ChannelId::generate());
     let reader = community.database.reader();
-    let found = seek::first_not_before(reader, community.id, nowhere, Key::Time(5)).await;
+    let found = seek::first_not_before(reader, community.id, missing, Key::Time(5)).await;
     assert_eq!(found.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_stream_reads_on_where_it_stopped() {
+async fn a_stream_continues_after_the_last_seq() {
     let community = Community::new().await;
     let channel = ChannelId::generate();
     store(
@@ -295,17 +295,17 @@ async fn a_stream_reads_on_where_it_stopped() {
     )
     .await;
     let reader = community.database.reader();
-    let following = |seq| messages::following(reader, community.id, channel, seq, 4);
-    assert_eq!(seqs(&following(0).await.unwrap()), [1, 2, 3, 4]);
-    assert_eq!(seqs(&following(8).await.unwrap()), [9, 10]);
-    assert!(following(10).await.unwrap().is_empty());
+    let after = |seq| messages::list_after(reader, community.id, channel, seq, 4);
+    assert_eq!(seqs(&after(0).await.unwrap()), [1, 2, 3, 4]);
+    assert_eq!(seqs(&after(8).await.unwrap()), [9, 10]);
+    assert!(after(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_row_that_is_read_by_place_is_the_row_that_was_stored() {
+async fn a_row_that_is_read_by_index_is_the_row_that_was_stored() {
     let community = Community::new().await;
     let stored = Model {
-        // No two columns that could be taken for each other hold the same.
+        // No two columns of the same type have the same value.
         number: 11,
         seq: 12,
         topic_id: Some(TopicId::generate()),
@@ -323,14 +323,14 @@ async fn a_row_that_is_read_by_place_is_the_row_that_was_stored() {
         ..row(&community, ChannelId::generate(), 12)
     };
     let bare = Model {
-        // The three flags differ over both rows together.
+        // Over both rows, the three flags differ.
         encrypted: true,
         reacted: true,
         ..row(&community, stored.channel_id, 18)
     };
     store(&community, vec![stored.clone(), bare.clone()]).await;
     let ids = vec![stored.id, bare.id];
-    let mut read = messages::get_all(community.database.reader(), community.id, ids)
+    let mut read = messages::list_by_ids(community.database.reader(), community.id, ids)
         .await
         .unwrap();
     read.sort_by_key(|message| message.seq);

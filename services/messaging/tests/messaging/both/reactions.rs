@@ -1,4 +1,4 @@
-//! Reactions: idempotent, counted and bounded, however many react at once.
+//! Reactions: idempotent, counted and bounded, also when many react at the same time.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use futures::future::join_all;
 use guildhall_data::{Database, MessageId, UserId};
 use guildhall_messaging::{
     domain::{ChannelKind, Emoji},
-    store::reactions::{self, MAX_EMOJIS, MAX_USERS, OfMessage, Reaction},
+    store::reactions::{self, MAX_EMOJIS, MAX_USERS, MessageReactions, Reaction},
 };
 use guildhall_runtime::{Reason, Result};
 
@@ -34,10 +34,10 @@ impl Scene {
         }
     }
 
-    /// Reacts; whether that changed anything.
+    /// Reacts; returns whether that changed anything.
     async fn add(&self, user: UserId, emoji: &str) -> Result<bool> {
         let transaction = self.community.database.begin().await?;
-        let added = reactions::add(&transaction, &self.reaction(user, emoji)).await?;
+        let added = reactions::insert(&transaction, &self.reaction(user, emoji)).await?;
         Database::commit(transaction).await?;
         Ok(added.is_some())
     }
@@ -53,7 +53,7 @@ impl Scene {
     /// Each emoji with its count and the users who are named.
     async fn all(&self) -> Vec<(String, i64, Vec<UserId>)> {
         let reader = self.community.database.reader();
-        let all = OfMessage::named(reader, self.community.id, self.message)
+        let all = MessageReactions::with_users(reader, self.community.id, self.message)
             .await
             .unwrap();
         all.into_iter()
@@ -71,7 +71,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn the_same_reaction_twice_is_one_however_it_is_spelled() {
+async fn a_repeated_reaction_counts_once_in_any_spelling() {
     let scene = Scene::new().await;
     let ann = UserId::generate();
     assert!(scene.add(ann, ":sparkling_heart:").await.unwrap());
@@ -86,7 +86,7 @@ async fn the_same_reaction_twice_is_one_however_it_is_spelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reacts_at_once_is_counted_once() {
+async fn concurrent_reactions_of_a_member_count_once() {
     let scene = Scene::new().await;
     let users: Vec<_> = (0..30).map(|_| UserId::generate()).collect();
     let attempts = users.iter().chain(&users).map(|user| {
@@ -166,21 +166,21 @@ async fn the_first_hundred_members_are_named() {
     assert_eq!(all.len(), 2);
     let (_, count, named) = &all[0];
     assert_eq!((*count, named.len() as u64), (120, MAX_USERS));
-    // Whoever reacted in the same millisecond comes in the order of ids.
+    // Reactions within one millisecond are ordered by the ids of their members.
     let (first, last) = (&users[..90], &users[119]);
     assert!(first.iter().all(|user| named.contains(user)) && !named.contains(last));
     assert_eq!(all[1].2, [users[0]]);
 }
 
 #[tokio::test]
-async fn what_is_not_there_cannot_be_reacted_to() {
+async fn a_missing_message_takes_no_reactions() {
     let scene = Scene::new().await;
-    let nowhere = Reaction {
+    let missing = Reaction {
         message: MessageId::generate(),
         ..scene.reaction(UserId::generate(), "+1")
     };
     let transaction = scene.community.database.begin().await.unwrap();
-    let refused = reactions::add(&transaction, &nowhere).await.unwrap_err();
+    let refused = reactions::insert(&transaction, &missing).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::MessageNotFound);
     drop(transaction);
     assert!(!scene.remove(UserId::generate(), "+1").await);
@@ -192,9 +192,9 @@ async fn the_answer_names_the_member_whose_reaction_it_answers() {
     let (ann, bob) = (UserId::generate(), UserId::generate());
     scene.add(bob, "+1").await.unwrap();
     let reader = scene.community.database.reader();
-    let named = || OfMessage::named(reader, scene.community.id, scene.message);
+    let named = || MessageReactions::with_users(reader, scene.community.id, scene.message);
     let reaction = scene.reaction(ann, "+1");
-    let users = |all: OfMessage| {
+    let users = |all: MessageReactions| {
         all.into_iter()
             .map(|(row, users)| (row.count, users))
             .collect::<Vec<_>>()
@@ -202,7 +202,7 @@ async fn the_answer_names_the_member_whose_reaction_it_answers() {
 
     let before = named().await.unwrap();
     let transaction = scene.community.database.begin().await.unwrap();
-    reactions::add(&transaction, &reaction).await.unwrap();
+    reactions::insert(&transaction, &reaction).await.unwrap();
     let after = before.after(&transaction, &reaction, true).await.unwrap();
     Database::commit(transaction).await.unwrap();
     assert_eq!(users(after), [(2, vec![bob, ann])]);

@@ -1,0 +1,96 @@
+//! Creates, shows and deletes API keys (contract: identity, section 7).
+
+use guildhall_auth::{Caller, Role};
+use guildhall_data::{CommunityId, Database, KeyId, Ticket};
+use guildhall_proto::identity::v1::ApiKey;
+use guildhall_runtime::Result;
+use guildhall_signals::KeyChanged;
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::{
+    Identity,
+    domain::{KeyKind, key_spec::KeySpec, key_text::KeyText},
+    present,
+    store::api_keys::{self, Model, NewKey},
+};
+
+impl Identity {
+    /// Creates a key for the caller, and records the response: the only one that shows its text.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS, WRONG_STATE when there are too many.
+    pub(crate) async fn create_key<A: Message>(
+        &self,
+        caller: &Caller,
+        (kind, spec): (KeyKind, KeySpec),
+        ticket: &Ticket,
+        response: impl FnOnce(ApiKey, Zeroizing<String>) -> A,
+    ) -> Result<A> {
+        let text = KeyText::generate(kind)?;
+        let new = NewKey {
+            community: caller.community,
+            kind,
+            user: caller.user(),
+            spec,
+            text: &text,
+        };
+        let transaction = self.0.database.begin().await?;
+        let key = api_keys::insert(&transaction, new).await?;
+        let response = response(present::api_key(key), text.reveal());
+        ticket.record(&transaction, &response).await?;
+        Database::commit(transaction).await?;
+        Ok(response)
+    }
+
+    /// The key that the caller calls with.
+    ///
+    /// # Errors
+    /// KEY_NOT_FOUND when it is not a key, or was deleted meanwhile.
+    pub(crate) async fn current_key(&self, caller: &Caller) -> Result<ApiKey> {
+        let id = caller.key().ok_or_else(api_keys::not_found)?;
+        let load = async {
+            let key = api_keys::get(self.0.database.reader(), caller.community, id).await;
+            key.map(present::api_key)
+        };
+        let cache = &self.0.current_keys;
+        cache.get_or_load((caller.community, id), load).await
+    }
+
+    /// Deletes a key that the caller may delete: their own, or any of the community as an admin.
+    ///
+    /// # Errors
+    /// KEY_NOT_FOUND, also for a key that the caller may not delete.
+    pub(crate) async fn delete_key(&self, caller: &Caller, id: KeyId) -> Result<ApiKey> {
+        let may_delete = |key: &Model| match key.kind {
+            KeyKind::User => key.user_id == caller.user(),
+            KeyKind::Community => caller.role().is_some_and(|role| role >= Role::Admin),
+            KeyKind::System | KeyKind::Sendbird => false,
+        };
+        let key = self.revoke_key(caller.community, id, may_delete).await?;
+        Ok(present::api_key(key))
+    }
+
+    /// Deletes a key and invalidates every cache that may hold it.
+    ///
+    /// # Errors
+    /// KEY_NOT_FOUND, also when `may_delete` refuses.
+    pub(crate) async fn revoke_key(
+        &self,
+        community: CommunityId,
+        id: KeyId,
+        may_delete: impl FnOnce(&Model) -> bool,
+    ) -> Result<Model> {
+        let transaction = self.0.database.begin().await?;
+        let key = api_keys::get(&transaction, community, id).await?;
+        if !may_delete(&key) {
+            return Err(api_keys::not_found());
+        }
+        let digest = key.digest()?;
+        api_keys::remove(&transaction, &key).await?;
+        let committed = Database::commit(transaction).await;
+        // Also when the outcome is unknown: an invalidation too many costs one look-up.
+        self.0.signals.send(KeyChanged { digest });
+        committed.map(|()| key)
+    }
+}

@@ -1,0 +1,111 @@
+//! Checks a password and issues a JWT (contract: identity, auth-login).
+//!
+//! An unknown account and a wrong password get the same response after the same work, and both are
+//! counted: logging in does not reveal which accounts exist.
+
+use aws_lc_rs::hmac;
+use guildhall_data::{CommunityId, Database, Ticket};
+use guildhall_proto::identity::v1::LoginResponse;
+use guildhall_runtime::{Error, Reason, Result};
+use sea_orm::ConnectionTrait;
+use zeroize::Zeroizing;
+
+use crate::{
+    Identity,
+    domain::account::Account,
+    present,
+    store::{login_attempts, users},
+};
+
+/// An attempt to log in.
+pub(crate) struct Attempt {
+    pub(crate) community: CommunityId,
+    pub(crate) account: Account,
+    pub(crate) password: Zeroizing<String>,
+    /// The client's address; `-` when it is not known.
+    pub(crate) client: String,
+}
+
+impl Identity {
+    /// Logs a user in and records the response.
+    ///
+    /// # Errors
+    /// LOGIN_ATTEMPTS, LOGIN_REFUSED, and with the right password ACCOUNT_UNAVAILABLE.
+    pub(crate) async fn log_in(&self, attempt: Attempt, ticket: &Ticket) -> Result<LoginResponse> {
+        let reader = self.0.database.reader();
+        let user = users::find_account(reader, attempt.community, &attempt.account).await?;
+        let subject = self.count_attempt(&attempt, user.as_ref()).await?;
+        let Attempt {
+            community,
+            password,
+            ..
+        } = attempt;
+        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+        let is_right = self.0.passwords.is_right(password, hash).await?;
+        let user = user.filter(|_| is_right).ok_or_else(refused)?;
+
+        let transaction = self.0.database.begin().await?;
+        login_attempts::remove(&transaction, community, subject.as_ref()).await?;
+        let answer = self.start_session(&transaction, user).await;
+        if let Ok(answer) = &answer {
+            ticket.record(&transaction, answer).await?;
+        }
+        Database::commit(transaction).await?;
+        answer
+    }
+
+    /// Counts the attempt before the password is checked, so that concurrent attempts all count.
+    async fn count_attempt(
+        &self,
+        attempt: &Attempt,
+        user: Option<&users::Model>,
+    ) -> Result<hmac::Tag> {
+        let subject = self.subject(attempt, user);
+        let transaction = self.0.database.begin().await?;
+        let counted =
+            login_attempts::count(&transaction, attempt.community, subject.as_ref()).await;
+        Database::commit(transaction).await?;
+        counted.map(|()| subject)
+    }
+
+    /// What attempts are counted by: the user, or for an unknown account the text that named it.
+    fn subject(&self, attempt: &Attempt, user: Option<&users::Model>) -> hmac::Tag {
+        let account = user.map_or_else(
+            || attempt.account.as_str().to_owned(),
+            |user| user.id.to_string(),
+        );
+        let mut context = hmac::Context::with_key(&self.0.attempts_key);
+        for part in [
+            &attempt.community.to_string(),
+            account.as_str(),
+            &attempt.client,
+        ] {
+            context.update(part.as_bytes());
+            context.update(b"\0");
+        }
+        context.sign()
+    }
+
+    async fn start_session(
+        &self,
+        connection: &impl ConnectionTrait,
+        user: users::Model,
+    ) -> Result<LoginResponse> {
+        if !user.is_active() || !user.is_email_verified {
+            return Err(Error::new(
+                Reason::AccountUnavailable,
+                "This account cannot log in",
+            ));
+        }
+        let token = self.issue_token(connection, &user).await?;
+        Ok(LoginResponse {
+            token: token.text,
+            expire_time: Some(token.expires_at.into()),
+            user: Some(present::user(user)),
+        })
+    }
+}
+
+fn refused() -> Error {
+    Error::new(Reason::LoginRefused, "Wrong email or password")
+}

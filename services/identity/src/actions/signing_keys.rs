@@ -1,0 +1,88 @@
+//! Creates and rotates the keys that JWTs are signed with, and signs tokens.
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use guildhall_auth::jwt::{self, Claims};
+use guildhall_data::{Database, KeyId};
+use guildhall_proto::identity::v1::SigningKey;
+use guildhall_runtime::{Error, Result, Timestamp};
+use sea_orm::ConnectionTrait;
+use zeroize::Zeroizing;
+
+use crate::{
+    Identity, present,
+    store::{signing_keys, users},
+};
+
+/// A token and when it stops being valid.
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Identity {
+    /// The public keys that valid tokens may be signed with; new tokens are signed with the first.
+    pub(crate) async fn valid_signing_keys(&self) -> Result<Vec<SigningKey>> {
+        let keys = signing_keys::list(self.0.database.reader()).await?;
+        Ok(keys.into_iter().map(present::signing_key).collect())
+    }
+
+    /// Creates the first key, or checks at start that the current one can be opened.
+    pub(crate) async fn ensure_signing_key(&self) -> Result<()> {
+        let transaction = self.0.database.begin().await?;
+        match signing_keys::find_current(&transaction).await? {
+            Some(key) => drop(self.open_private_key(&key)?),
+            None => drop(self.add_signing_key(&transaction).await?),
+        }
+        Database::commit(transaction).await
+    }
+
+    /// Creates a new key and retires all others.
+    pub(crate) async fn replace_signing_key(&self) -> Result<KeyId> {
+        let transaction = self.0.database.begin().await?;
+        signing_keys::retire_all(&transaction).await?;
+        let key_id = self.add_signing_key(&transaction).await?;
+        Database::commit(transaction).await?;
+        Ok(key_id)
+    }
+
+    /// A token for `user`, signed with the current key, which another process may have rotated.
+    pub(crate) async fn issue_token(
+        &self,
+        connection: &impl ConnectionTrait,
+        user: &users::Model,
+    ) -> Result<Token> {
+        let key = signing_keys::find_current(connection).await?;
+        let key = key.ok_or_else(|| Error::bug("there is no signing key"))?;
+        let issued_at = Timestamp::now();
+        let expires_at = Timestamp::from_millis(issued_at.as_secs() * 1000).plus(jwt::LIFETIME);
+        let claims = Claims {
+            _id: user.id.to_string(),
+            id: user.number.to_string(),
+            community_id: user.community_id.to_string(),
+            iat: issued_at.as_secs(),
+            exp: expires_at.as_secs(),
+        };
+        let private = self.open_private_key(&key)?;
+        let text = jwt::sign(&claims, &key.key_id.to_string(), &private)?;
+        Ok(Token { text, expires_at })
+    }
+
+    async fn add_signing_key(&self, transaction: &impl ConnectionTrait) -> Result<KeyId> {
+        let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Error::internal)?;
+        let public = Ed25519KeyPair::from_pkcs8(pair.as_ref()).map_err(Error::internal)?;
+        let public = public.public_key().as_ref().to_vec();
+        let (key_id, sealed) = (KeyId::generate(), self.0.sealer.seal(pair.as_ref())?);
+        signing_keys::insert(transaction, key_id, public, sealed).await?;
+        Ok(key_id)
+    }
+
+    fn open_private_key(&self, key: &signing_keys::Model) -> Result<Zeroizing<Vec<u8>>> {
+        match &key.sealed_private_key {
+            Some(sealed) => self.0.sealer.open(sealed),
+            None => Err(Error::bug("the current signing key has no private half")),
+        }
+    }
+}

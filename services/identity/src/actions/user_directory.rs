@@ -1,0 +1,125 @@
+//! The directory of users and communities that the other services look up.
+
+use std::{collections::HashMap, hash::Hash};
+
+use guildhall_data::{CommunityId, UserId};
+use guildhall_proto::identity::v1::{GetCommunityResponse, ResolvedUser};
+use guildhall_runtime::{Error, Result};
+use guildhall_types::list;
+
+use crate::{
+    Identity,
+    domain::reference::Reference,
+    present,
+    store::{communities, users},
+};
+
+/// References in one request.
+const MAX_REFERENCES: usize = 500;
+
+/// The users that a batch of references found, by each kind of reference.
+#[derive(Default)]
+struct Found {
+    ids: HashMap<UserId, users::Model>,
+    numbers: HashMap<i64, users::Model>,
+    emails: HashMap<String, users::Model>,
+    usernames: HashMap<String, users::Model>,
+}
+
+impl Found {
+    /// The user whom a reference means by its shape.
+    fn get(&self, reference: &Reference) -> Option<&users::Model> {
+        match reference {
+            Reference::Id(id) => self.ids.get(id),
+            Reference::Number(number) => self.numbers.get(number),
+            Reference::Email(email) => self.emails.get(email),
+            Reference::Username(username) => self.usernames.get(username),
+        }
+    }
+}
+
+impl Identity {
+    /// Finds the users that `references` mean, in their order and with one query per kind of
+    /// reference, however many there are.
+    ///
+    /// # Errors
+    /// VALUE_TOO_LONG, INVALID_VALUE for what cannot be a reference.
+    pub(crate) async fn resolve_references(
+        &self,
+        community: CommunityId,
+        references: Vec<String>,
+    ) -> Result<Vec<ResolvedUser>> {
+        list::at_most("references", &references, MAX_REFERENCES)?;
+        let parsed: Vec<_> = references
+            .iter()
+            .map(|text| Reference::parse(text))
+            .collect::<Result<_>>()?;
+        let found = self
+            .find_references(community, &references, &parsed)
+            .await?;
+        let resolved = references.into_iter().zip(parsed);
+        let resolved = resolved.filter_map(|(reference, parsed)| {
+            let as_username = || found.usernames.get(&parsed.as_username(&reference));
+            let user = found.get(&parsed).or_else(as_username)?.clone();
+            Some(ResolvedUser {
+                reference,
+                user: Some(present::user(user)),
+            })
+        });
+        Ok(resolved.collect())
+    }
+
+    async fn find_references(
+        &self,
+        community: CommunityId,
+        texts: &[String],
+        parsed: &[Reference],
+    ) -> Result<Found> {
+        let (mut ids, mut numbers, mut emails) = (Vec::new(), Vec::new(), Vec::new());
+        for reference in parsed {
+            match reference {
+                Reference::Id(id) => ids.push(*id),
+                Reference::Number(number) => numbers.push(*number),
+                Reference::Email(email) => emails.push(email.clone()),
+                Reference::Username(_) => {}
+            }
+        }
+        let reader = self.0.database.reader();
+        let ids = users::list_by_ids(reader, community, ids).await?;
+        let numbers = users::list_by_numbers(reader, community, numbers).await?;
+        let emails = users::list_by_emails(reader, community, emails).await?;
+        let mut found = Found {
+            ids: by(ids, |user| user.id),
+            numbers: by(numbers, |user| user.number),
+            emails: by(emails, |user| user.email_key.clone()),
+            usernames: HashMap::new(),
+        };
+        // Usernames, and every reference that found nobody by its shape.
+        let usernames = texts.iter().zip(parsed);
+        let usernames = usernames.filter(|(_, parsed)| found.get(parsed).is_none());
+        let usernames = usernames.map(|(text, parsed)| parsed.as_username(text));
+        let usernames = users::list_by_usernames(reader, community, usernames.collect()).await?;
+        found.usernames = by(usernames, |user| user.username_key.clone());
+        Ok(found)
+    }
+
+    /// The community with this id or slug, as the other services see it.
+    ///
+    /// # Errors
+    /// COMMUNITY_NOT_FOUND.
+    pub(crate) async fn community(&self, id_or_slug: &str) -> Result<GetCommunityResponse> {
+        let reader = self.0.database.reader();
+        let community = communities::find_by_id_or_slug(reader, id_or_slug).await?;
+        let community = community.ok_or_else(communities::not_found)?;
+        let owner = users::find(reader, community.id, community.owner_id).await?;
+        let owner = owner.ok_or_else(|| Error::bug("a community without its owner"))?;
+        Ok(present::community(community, owner))
+    }
+}
+
+fn by<K: Eq + Hash>(
+    users: Vec<users::Model>,
+    key: impl Fn(&users::Model) -> K,
+) -> HashMap<K, users::Model> {
+    users.into_iter().map(|user| (key(&user), user)).collect()
+}

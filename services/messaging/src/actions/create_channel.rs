@@ -1,0 +1,148 @@
+//! Creates a channel.
+
+use std::{collections::HashSet, sync::Arc};
+
+use guildhall_auth::{Caller, caller::answer};
+use guildhall_data::{ChannelId, Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_proto::messaging::v1::{CreateChannelRequest, CreateChannelResponse};
+use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::{list, text};
+use tonic::Response;
+
+use crate::{
+    Messaging,
+    cache::channels::MAX_URL,
+    domain::{ChannelKind, Member},
+    present,
+    store::channels::{self, Record},
+};
+
+const CREATE: &str = "/guildhall.messaging.v1.ChannelService/CreateChannel";
+/// The longest name, in characters.
+const MAX_TOPIC: usize = 100;
+/// The longest description, in characters.
+const MAX_DESCRIPTION: usize = 1000;
+/// Participants or announcers at most.
+const MAX_MEMBERS: usize = 100;
+
+impl Messaging {
+    /// Creates a channel and its members.
+    ///
+    /// # Errors
+    /// Those of the fields, USER_NOT_FOUND, ALREADY_EXISTS when the url is taken.
+    pub(crate) async fn create_channel(
+        &self,
+        caller: &Caller,
+        key: Option<IdempotencyKey>,
+        request: CreateChannelRequest,
+    ) -> Result<Response<CreateChannelResponse>> {
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(key, CREATE, &request, Answer::Plain);
+        let ticket = match claim.await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let record = self.new_channel(caller, request).await?;
+        let transaction = self.0.database.begin().await?;
+        channels::insert(&transaction, &record).await?;
+        let response = CreateChannelResponse {
+            channel: Some(present::channel(record)),
+        };
+        ticket.record(&transaction, &response).await?;
+        Database::commit(transaction).await?;
+        Ok(answer(response, false))
+    }
+
+    /// The channel that a request describes, checked.
+    async fn new_channel(&self, caller: &Caller, request: CreateChannelRequest) -> Result<Record> {
+        let (members, community) = (&self.0.members, caller.community);
+        let mut channel = settings(caller, &request)?;
+        let creator = members.get(community, caller.user()).await?;
+        channel.creator_number = creator.author.number;
+        let participants = members
+            .resolve_all(community, &request.participants)
+            .await?;
+        let announcers = members.resolve_all(community, &request.announcers).await?;
+        Ok(Record {
+            participants: participants_of(channel.kind, &participants)?,
+            announcers: announcers_of(channel.kind, &announcers, &creator),
+            channel,
+        })
+    }
+}
+
+/// The settings of a new channel as the request gives them; the creator's number is still missing.
+fn settings(caller: &Caller, request: &CreateChannelRequest) -> Result<channels::Model> {
+    let kind = ChannelKind::from_proto(request.r#type());
+    let kind = kind.ok_or_else(|| Error::missing("type"))?;
+    check_members(kind, request)?;
+    let now = Timestamp::now().as_millis();
+    Ok(channels::Model {
+        community_id: caller.community,
+        id: ChannelId::generate(),
+        topic: text::line("topic", &request.topic, MAX_TOPIC)?,
+        kind,
+        description: text::optional("description", &request.description, MAX_DESCRIPTION)?,
+        creator_id: caller.user(),
+        creator_number: 0,
+        frozen: false,
+        url: url(&request.url)?,
+        last_seq: 0,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// The url of a new channel; none when it is empty.
+fn url(url: &str) -> Result<Option<String>> {
+    let url = text::optional_line("url", url, MAX_URL)?;
+    if url.parse::<ChannelId>().is_ok() {
+        return Err(Error::invalid(
+            "url",
+            "url must not look like an id (24 hexadecimal characters)",
+        ));
+    }
+    Ok(Some(url).filter(|url| !url.is_empty()))
+}
+
+/// Only the kinds of channels that have participants or announcers may name some.
+fn check_members(kind: ChannelKind, request: &CreateChannelRequest) -> Result<()> {
+    for (field, members, allowed) in [
+        ("participants", &request.participants, ChannelKind::Dm),
+        ("announcers", &request.announcers, ChannelKind::Announcement),
+    ] {
+        if kind != allowed && !members.is_empty() {
+            return Err(Error::invalid(
+                field,
+                format!("This type of channel has no {field}"),
+            ));
+        }
+        list::at_most(field, members, MAX_MEMBERS)?;
+    }
+    Ok(())
+}
+
+fn participants_of(kind: ChannelKind, members: &[Arc<Member>]) -> Result<Vec<UserId>> {
+    let participants = distinct(members);
+    if kind == ChannelKind::Dm && participants.len() < 2 {
+        return Err(Error::invalid(
+            "participants",
+            "A dm channel needs at least two participants",
+        ));
+    }
+    Ok(participants)
+}
+
+fn announcers_of(kind: ChannelKind, members: &[Arc<Member>], creator: &Member) -> Vec<UserId> {
+    let announcers = distinct(members);
+    if kind == ChannelKind::Announcement && announcers.is_empty() {
+        return vec![creator.id];
+    }
+    announcers
+}
+
+fn distinct(members: &[Arc<Member>]) -> Vec<UserId> {
+    let mut seen = HashSet::new();
+    let ids = members.iter().map(|member| member.id);
+    ids.filter(|id| seen.insert(*id)).collect()
+}

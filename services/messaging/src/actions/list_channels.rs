@@ -1,0 +1,86 @@
+//! Gets and lists channels.
+
+use guildhall_auth::{Authority, Caller, ChannelLimit};
+use guildhall_data::page;
+use guildhall_proto::messaging::v1::{
+    GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
+};
+use guildhall_runtime::Result;
+
+use crate::{
+    Messaging,
+    domain::{ChannelKind, access::channel_not_found},
+    present,
+    store::channels::{self, Direct, Position, Scope},
+};
+
+/// Channels of a page, at most and by default.
+const PAGE: u64 = 500;
+
+impl Messaging {
+    /// The channel that a request names, if the caller may read it.
+    ///
+    /// # Errors
+    /// CHANNEL_NOT_FOUND, CHANNEL_NOT_ALLOWED.
+    pub(crate) async fn get_channel(
+        &self,
+        caller: &Caller,
+        request: GetChannelRequest,
+    ) -> Result<GetChannelResponse> {
+        let channel = self.readable_channel(caller, &request.channel).await?;
+        // The response has the current counter, which is not cached.
+        let reader = self.0.database.reader();
+        let record = channels::find(reader, caller.community, channel.id).await?;
+        let channel = Some(present::channel(record.ok_or_else(channel_not_found)?));
+        Ok(GetChannelResponse { channel })
+    }
+
+    /// A page of the channels that the caller may list, oldest first.
+    ///
+    /// # Errors
+    /// INVALID_VALUE for a wrong page size or token.
+    pub(crate) async fn list_channels(
+        &self,
+        caller: &Caller,
+        request: ListChannelsRequest,
+    ) -> Result<ListChannelsResponse> {
+        let size = page::size(request.page_size, PAGE, PAGE)?;
+        let after = position(&request.page_token)?;
+        let scope = scope(caller, ChannelKind::from_proto(request.r#type()));
+        let reader = self.0.database.reader();
+        let rows = channels::list(reader, caller.community, scope, after, size + 1).await?;
+        let (rows, next_page_token) = page::cut(rows, size, |row| {
+            (row.channel.created_at, row.channel.id.to_string())
+        });
+        Ok(ListChannelsResponse {
+            channels: rows.into_iter().map(present::channel).collect(),
+            next_page_token,
+        })
+    }
+}
+
+/// The channels that the caller may list.
+fn scope(caller: &Caller, kind: Option<ChannelKind>) -> Scope<'_> {
+    let direct = match &caller.authority {
+        Authority::SystemKey { .. } | Authority::SendbirdToken { .. } => Direct::All,
+        Authority::CommunityKey { .. } => Direct::None,
+        Authority::UserKey { owner, .. } => Direct::Of(*owner),
+        Authority::Member { user, .. } => Direct::Of(*user),
+    };
+    let only = match caller.channels() {
+        ChannelLimit::Any => None,
+        ChannelLimit::Only(channels) => Some(&**channels),
+    };
+    Scope { kind, direct, only }
+}
+
+fn position(token: &str) -> Result<Option<Position>> {
+    let cursor = page::decode::<(i64, String)>(token)?;
+    let position = |(created_at, id): (i64, String)| {
+        Ok(Position {
+            created_at,
+            id: id.parse()?,
+        })
+    };
+    cursor.map(position).transpose()
+}

@@ -1,0 +1,61 @@
+//! Lists the topics of a forum channel.
+
+use std::sync::Arc;
+
+use guildhall_auth::Caller;
+use guildhall_data::page;
+use guildhall_proto::messaging::v1::{ListTopicsRequest, ListTopicsResponse};
+use guildhall_runtime::{Error, Reason, Result};
+
+use super::lookup::require;
+use crate::{
+    Messaging,
+    domain::{Channel, ChannelKind, access::may_read},
+    present,
+    store::topics,
+};
+
+/// Topics of a page by default.
+const DEFAULT_PAGE: u64 = 20;
+/// Topics of a page at most.
+const MAX_PAGE: u64 = 100;
+
+impl Messaging {
+    /// A page of the topics of a forum channel, newest first.
+    ///
+    /// # Errors
+    /// INVALID_VALUE for a wrong page size or token, CHANNEL_NOT_FOUND, WRONG_STATE for a channel
+    /// that is not a forum.
+    pub(crate) async fn list_topics(
+        &self,
+        caller: &Caller,
+        request: ListTopicsRequest,
+    ) -> Result<ListTopicsResponse> {
+        let size = page::size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
+        let before = page::decode::<(i64, String)>(&request.page_token)?;
+        let before = before.map(|(at, id)| id.parse().map(|id| (at, id)));
+        let before = before.transpose()?;
+        let channel = self.readable_forum(caller, &request.channel_id).await?;
+        let (reader, community) = (self.0.database.reader(), caller.community);
+        let rows = topics::list(reader, community, channel.id, before, size + 1).await?;
+        let (rows, next_page_token) =
+            page::cut(rows, size, |row| (row.created_at, row.id.to_string()));
+        Ok(ListTopicsResponse {
+            topics: rows.into_iter().map(present::topic).collect(),
+            next_page_token,
+        })
+    }
+
+    /// The forum channel with this id, if the caller may read it.
+    pub(super) async fn readable_forum(&self, caller: &Caller, id: &str) -> Result<Arc<Channel>> {
+        require("channel_id", id)?;
+        let channel = self.0.channels.get(caller.community, id.parse()?).await?;
+        may_read(&caller.authority, &channel)?;
+        match channel.kind {
+            ChannelKind::Forum => Ok(channel),
+            ChannelKind::Open | ChannelKind::Announcement | ChannelKind::Dm => {
+                Err(Error::new(Reason::WrongState, "The channel is not a forum"))
+            }
+        }
+    }
+}

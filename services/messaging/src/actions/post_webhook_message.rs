@@ -1,0 +1,67 @@
+//! Posts messages that arrive by incoming webhooks. The webhooks service has checked the caller;
+//! here is checked what every author may do.
+
+use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, idempotency::Answer};
+use guildhall_proto::messaging::v1::{PostWebhookMessageRequest, PostWebhookMessageResponse};
+use guildhall_runtime::Result;
+use tonic::Response;
+use zeroize::Zeroizing;
+
+use super::{lookup::require, send_message::new_message};
+use crate::{
+    Messaging,
+    domain::{Content, MessageKind, NewMessage, access::may_author, text},
+};
+
+const POST: &str = "/guildhall.messaging.v1.MessageService/PostWebhookMessage";
+
+impl Messaging {
+    /// Posts a message that arrived by an incoming webhook.
+    ///
+    /// # Errors
+    /// Those of the fields and of [`may_author`], CHANNEL_NOT_FOUND, USER_NOT_FOUND,
+    /// TOPIC_NOT_FOUND, TOPIC_CLOSED.
+    pub(crate) async fn post_webhook_message(
+        &self,
+        request: PostWebhookMessageRequest,
+    ) -> Result<Response<PostWebhookMessageResponse>> {
+        let key = key_of(&request)?;
+        let message = self.message_to_post(request.clone()).await?;
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(Some(key), POST, &request, Answer::Plain);
+        let claim = claim.await?;
+        self.store(message, claim, |message| PostWebhookMessageResponse {
+            message: Some(message),
+        })
+        .await
+    }
+
+    async fn message_to_post(&self, request: PostWebhookMessageRequest) -> Result<NewMessage> {
+        let community: CommunityId = request.community_id.parse()?;
+        let webhook: WebhookId = request.webhook_id.parse()?;
+        let content = Content::new(request.text, MessageKind::Text, None)?;
+        require("channel", &request.channel)?;
+        require("sender", &request.sender)?;
+        let channels = &self.0.channels;
+        let channel = channels.resolve(community, &request.channel).await?;
+        let author = self.0.members.resolve(community, &request.sender).await?;
+        may_author(&channel, &author)?;
+        Ok(NewMessage {
+            topic: self.topic_to_write_in(&channel, &request.topic_id).await?,
+            webhook: Some(webhook),
+            ..new_message(channel, Some(author), content)
+        })
+    }
+}
+
+/// The key of a call, scoped to its webhook: a repeated call gets the first response, another call
+/// with the same key is refused.
+fn key_of(request: &PostWebhookMessageRequest) -> Result<IdempotencyKey> {
+    require("dedup_id", &request.dedup_id)?;
+    Ok(IdempotencyKey {
+        community: request.community_id.parse()?,
+        credential: request.webhook_id.parse::<WebhookId>()?.to_string(),
+        key: text::dedup_id(&request.dedup_id)?,
+        seal_secret: Zeroizing::default(),
+    })
+}

@@ -1,0 +1,167 @@
+//! Adds, removes and lists reactions.
+
+use std::{collections::HashMap, sync::Arc};
+
+use guildhall_auth::{Caller, caller::answer};
+use guildhall_data::{Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_events::outbox;
+use guildhall_proto::messaging::v1::{
+    AddReactionRequest, AddReactionResponse, ListReactionsRequest, ListReactionsResponse,
+    MessageReference, Reaction as Presented, RemoveReactionRequest, RemoveReactionResponse,
+};
+use guildhall_runtime::{Result, Timestamp};
+use tonic::Response;
+
+use super::lookup::{hide_channel, require_sender};
+use crate::{
+    Messaging,
+    domain::{Channel, Emoji, Member, access::may_react},
+    events, present,
+    store::reactions::{self, MessageReactions, Reaction},
+};
+
+const ADD: &str = "/guildhall.messaging.v1.ReactionService/AddReaction";
+
+type Members = HashMap<UserId, Arc<Member>>;
+
+impl Messaging {
+    /// Adds a reaction, unless the sender has reacted with the emoji before.
+    ///
+    /// # Errors
+    /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND, TOO_MANY_REACTIONS.
+    pub(crate) async fn add_reaction(
+        &self,
+        caller: &Caller,
+        key: Option<IdempotencyKey>,
+        request: AddReactionRequest,
+    ) -> Result<Response<AddReactionResponse>> {
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(key, ADD, &request, Answer::Plain);
+        let ticket = match claim.await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let (emoji, sender) = (&request.emoji, &request.sender);
+        let (reaction, channel) = self
+            .reaction(caller, request.message, emoji, sender)
+            .await?;
+        let (before, members) = self.reactions_before(&reaction).await?;
+        let _lock = self.0.message_locks.lock(reaction.message).await;
+        let transaction = self.0.database.begin().await?;
+        let added = reactions::insert(&transaction, &reaction).await?;
+        if let Some(time) = added {
+            let event = events::reaction_added(&reaction, &channel, time);
+            outbox::append(&transaction, vec![event]).await?;
+        }
+        let after = before.after(&transaction, &reaction, true).await?;
+        let response = AddReactionResponse {
+            added: added.is_some(),
+            reactions: present_all(after, &members),
+            update_time: added.map(Into::into),
+        };
+        ticket.record(&transaction, &response).await?;
+        Database::commit(transaction).await?;
+        self.0.outbox.announce();
+        Ok(answer(response, false))
+    }
+
+    /// Removes a reaction, if the sender has reacted with the emoji.
+    ///
+    /// # Errors
+    /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND.
+    pub(crate) async fn remove_reaction(
+        &self,
+        caller: &Caller,
+        request: RemoveReactionRequest,
+    ) -> Result<RemoveReactionResponse> {
+        let (emoji, sender) = (&request.emoji, &request.sender);
+        let (reaction, channel) = self
+            .reaction(caller, request.message, emoji, sender)
+            .await?;
+        let (before, members) = self.reactions_before(&reaction).await?;
+        let _lock = self.0.message_locks.lock(reaction.message).await;
+        let transaction = self.0.database.begin().await?;
+        let removed = reactions::remove(&transaction, &reaction).await?;
+        let removed = removed.then(Timestamp::now);
+        if let Some(time) = removed {
+            let event = events::reaction_removed(&reaction, &channel, time);
+            outbox::append(&transaction, vec![event]).await?;
+        }
+        let after = before.after(&transaction, &reaction, false).await?;
+        Database::commit(transaction).await?;
+        self.0.outbox.announce();
+        Ok(RemoveReactionResponse {
+            removed: removed.is_some(),
+            reactions: present_all(after, &members),
+            update_time: removed.map(Into::into),
+        })
+    }
+
+    /// The reactions to a message, if the caller may read it.
+    ///
+    /// # Errors
+    /// MESSAGE_NOT_FOUND, CHANNEL_NOT_ALLOWED.
+    pub(crate) async fn list_reactions(
+        &self,
+        caller: &Caller,
+        request: ListReactionsRequest,
+    ) -> Result<ListReactionsResponse> {
+        let (message, _) = self.readable_message(caller, request.message).await?;
+        let (reader, community) = (self.0.database.reader(), caller.community);
+        let reactions = match request.include_users {
+            true => MessageReactions::with_users(reader, community, message.id).await?,
+            false => MessageReactions::without_users(reader, community, message.id).await?,
+        };
+        let members = self
+            .0
+            .members
+            .get_all(community, reactions.user_ids())
+            .await?;
+        Ok(ListReactionsResponse {
+            reactions: present_all(reactions, &members),
+        })
+    }
+
+    /// The reaction that a request describes, which its sender may make, and its channel.
+    async fn reaction(
+        &self,
+        caller: &Caller,
+        message: Option<MessageReference>,
+        emoji: &str,
+        sender: &str,
+    ) -> Result<(Reaction, Arc<Channel>)> {
+        let emoji = Emoji::parse(emoji)?;
+        require_sender(caller, sender)?;
+        let (message, channel) = self.referenced_message(caller, message).await?;
+        let member = self.acting_member(caller, sender).await?;
+        may_react(&caller.authority, &channel, &member).map_err(hide_channel)?;
+        let reaction = Reaction {
+            community: caller.community,
+            message: message.id,
+            emoji,
+            user: member.id,
+        };
+        Ok((reaction, channel))
+    }
+
+    /// The reactions so far, and the members who have reacted or are about to. Loaded before the
+    /// transaction begins, so that it waits neither for identity nor for long lists.
+    async fn reactions_before(&self, reaction: &Reaction) -> Result<(MessageReactions, Members)> {
+        let (reader, community) = (self.0.database.reader(), reaction.community);
+        let before = MessageReactions::with_users(reader, community, reaction.message).await?;
+        let users = before.user_ids().chain([reaction.user]);
+        let members = self.0.members.get_all(community, users).await?;
+        Ok((before, members))
+    }
+}
+
+fn present_all(reactions: MessageReactions, members: &Members) -> Vec<Presented> {
+    let author = |id: &UserId| match members.get(id) {
+        Some(member) => member.author.clone(),
+        None => present::unknown_author(*id),
+    };
+    let reactions = reactions.into_iter();
+    let reactions = reactions
+        .map(|(count, users)| present::reaction(count, users.iter().map(author).collect()));
+    reactions.collect()
+}

@@ -1,0 +1,226 @@
+//! Sends messages and replies: checks everything, then waits for the group commit.
+
+use std::{sync::Arc, time::Duration};
+
+use guildhall_auth::{Caller, caller::answer};
+use guildhall_data::{Claim, IdempotencyKey, MessageId, Ticket, TopicId, idempotency::Answer};
+use guildhall_proto::messaging::v1::{
+    Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
+};
+use guildhall_runtime::{Error, Reason, Result, trace};
+use prost::Message as Proto;
+use tonic::Response;
+
+use super::{
+    append::Item,
+    lookup::{hide_channel, require, require_sender},
+};
+use crate::{
+    Messaging,
+    domain::{
+        Channel, ChannelKind, Content, Member, MessageKind, NewMessage, access::may_write, text,
+    },
+    store::{messages, topics},
+};
+
+const SEND: &str = "/guildhall.messaging.v1.MessageService/SendMessage";
+const REPLY: &str = "/guildhall.messaging.v1.MessageService/ReplyMessage";
+/// How long a `dedup_id` is kept (contract: sendbird, part 2).
+const DEDUP_KEPT: Duration = Duration::from_secs(600);
+
+impl Messaging {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// Those of the fields and of [`may_write`], CHANNEL_NOT_FOUND, USER_NOT_FOUND, TOPIC_NOT_FOUND,
+    /// TOPIC_CLOSED.
+    pub(crate) async fn send_message(
+        &self,
+        caller: &Caller,
+        key: Option<IdempotencyKey>,
+        request: SendMessageRequest,
+    ) -> Result<Response<SendMessageResponse>> {
+        let has_key = key.is_some();
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(key, SEND, &request, Answer::Plain);
+        let ticket = match claim.await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let dedup_id = (!has_key).then(|| request.dedup_id.clone());
+        let message = self.message_to_send(caller, request).await?;
+        let claim = self
+            .claim_dedup_id(caller, SEND, &message, dedup_id, ticket)
+            .await?;
+        self.store(message, claim, |message| SendMessageResponse {
+            message: Some(message),
+        })
+        .await
+    }
+
+    /// Replies to a message.
+    ///
+    /// # Errors
+    /// Those of the fields and of [`may_write`], MESSAGE_NOT_FOUND, USER_NOT_FOUND, TOPIC_CLOSED.
+    pub(crate) async fn reply_message(
+        &self,
+        caller: &Caller,
+        key: Option<IdempotencyKey>,
+        request: ReplyMessageRequest,
+    ) -> Result<Response<ReplyMessageResponse>> {
+        let has_key = key.is_some();
+        let idempotency = &self.0.idempotency;
+        let claim = idempotency.claim(key, REPLY, &request, Answer::Plain);
+        let ticket = match claim.await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let dedup_id = (!has_key).then(|| request.dedup_id.clone());
+        let message = self.message_to_reply(caller, request).await?;
+        let claim = self
+            .claim_dedup_id(caller, REPLY, &message, dedup_id, ticket)
+            .await?;
+        self.store(message, claim, |message| ReplyMessageResponse {
+            message: Some(message),
+        })
+        .await
+    }
+
+    async fn message_to_send(
+        &self,
+        caller: &Caller,
+        request: SendMessageRequest,
+    ) -> Result<NewMessage> {
+        let kind = MessageKind::from_proto(request.kind)?;
+        let content = Content::new(request.text, kind, request.details)?;
+        require("channel", &request.channel)?;
+        require_author(caller, &request.sender, kind)?;
+        let channels = &self.0.channels;
+        let channel = channels.resolve(caller.community, &request.channel).await?;
+        let author = self.author(caller, &request.sender, kind).await?;
+        may_write(&caller.authority, &channel, author.as_deref())?;
+        Ok(NewMessage {
+            topic: self.topic_to_write_in(&channel, &request.topic_id).await?,
+            ..new_message(channel, author, content)
+        })
+    }
+
+    async fn message_to_reply(
+        &self,
+        caller: &Caller,
+        request: ReplyMessageRequest,
+    ) -> Result<NewMessage> {
+        let kind = MessageKind::from_proto(request.kind)?;
+        let content = Content::new(request.text, kind, request.details)?;
+        require_author(caller, &request.sender, kind)?;
+        let (parent, channel) = self.referenced_message(caller, request.message).await?;
+        let author = self.author(caller, &request.sender, kind).await?;
+        may_write(&caller.authority, &channel, author.as_deref()).map_err(hide_channel)?;
+        let root = root_of(&parent)?;
+        if let Some(topic) = parent.topic_id {
+            refuse_closed(&*self.0.channels.topic(caller.community, topic).await?)?;
+        }
+        Ok(NewMessage {
+            topic: parent.topic_id,
+            parent: Some(root),
+            ..new_message(channel, author, content)
+        })
+    }
+
+    /// The open topic that a message in a forum channel belongs to; other channels have none.
+    pub(super) async fn topic_to_write_in(
+        &self,
+        channel: &Channel,
+        id: &str,
+    ) -> Result<Option<TopicId>> {
+        match channel.kind {
+            ChannelKind::Forum => {
+                let topic = self.0.channels.topic_of(channel, id).await?;
+                refuse_closed(&topic)?;
+                Ok(Some(topic.id))
+            }
+            ChannelKind::Open | ChannelKind::Announcement | ChannelKind::Dm => Ok(None),
+        }
+    }
+
+    /// Claims a `dedup_id` for its sender; without one the ticket stays as it is.
+    async fn claim_dedup_id<A: Proto + Default>(
+        &self,
+        caller: &Caller,
+        rpc: &'static str,
+        message: &NewMessage,
+        dedup_id: Option<String>,
+        ticket: Ticket,
+    ) -> Result<Claim<A>> {
+        let Some(dedup_id) = dedup_id.filter(|id| !id.is_empty()) else {
+            return Ok(Claim::First(ticket));
+        };
+        let dedup_id = text::dedup_id(&dedup_id)?;
+        let sender = message.author.as_ref();
+        let sender = sender.map(|author| author.id.to_string());
+        let sender = sender.unwrap_or_default();
+        let key = caller.idempotency_key(format!("dedup:{sender}:{dedup_id}"));
+        self.0.idempotency.claim_any(key, rpc, DEDUP_KEPT).await
+    }
+
+    /// Waits until the message is stored, together with the response for its key.
+    pub(super) async fn store<A>(
+        &self,
+        message: NewMessage,
+        claim: Claim<A>,
+        response: fn(Message) -> A,
+    ) -> Result<Response<A>> {
+        let ticket = match claim {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let stored = self.0.appends.submit(Item { message, ticket }).await?;
+        Ok(answer(response(stored), false))
+    }
+}
+
+/// A message that is neither a reply nor in a topic.
+pub(super) fn new_message(
+    channel: Arc<Channel>,
+    author: Option<Arc<Member>>,
+    content: Content,
+) -> NewMessage {
+    NewMessage {
+        id: MessageId::generate(),
+        channel,
+        topic: None,
+        parent: None,
+        author,
+        content,
+        webhook: None,
+        traceparent: trace::traceparent(),
+    }
+}
+
+/// Every message but an administrative one names its sender.
+fn require_author(caller: &Caller, sender: &str, kind: MessageKind) -> Result<()> {
+    if kind == MessageKind::Admin {
+        return Ok(());
+    }
+    require_sender(caller, sender)
+}
+
+/// The message that a reply is attached to. There is one level: a reply to a reply is attached to
+/// the same parent.
+fn root_of(parent: &messages::Model) -> Result<(MessageId, i64)> {
+    if parent.kind == MessageKind::Admin {
+        return Err(Error::invalid(
+            "message",
+            "An administrative message takes no replies",
+        ));
+    }
+    let root = parent.parent_id.zip(parent.parent_number);
+    Ok(root.unwrap_or((parent.id, parent.number)))
+}
+
+fn refuse_closed(topic: &topics::Model) -> Result<()> {
+    if topic.closed {
+        return Err(Error::new(Reason::TopicClosed, "The forum topic is closed"));
+    }
+    Ok(())
+}
