@@ -52,6 +52,8 @@ bench: dist ## Measure it against the floors of this machine (BENCH_ARGS="--case
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@! cargo tree --locked -p guildhall-gateway -e normal --prefix none | grep -E '^(sea-orm|sqlx|rusqlite)' \
+		|| { echo "the gateway has no database, but links the above"; exit 1; }
 	$(BUF) lint proto
 	$(BUF) format proto --diff --exit-code
 	$(BUF) breaking proto --against proto/baseline.json

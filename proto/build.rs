@@ -1,6 +1,9 @@
 //! Compiles the protos without a protoc and keeps their encoded descriptor set.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
 
 use prost::Message;
 
@@ -11,12 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut compiler = protox::Compiler::new(["."])?;
     compiler.include_source_info(true).include_imports(true);
-    for area in ["access", "identity", "messaging", "events", "webhooks"] {
-        let mut files: Vec<_> = fs::read_dir(format!("guildhall/{area}/v1"))?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()?;
-        files.sort();
-        for file in files {
+    for area in sorted("guildhall".as_ref())? {
+        for file in sorted(&area.join("v1"))? {
             compiler.open_file(file)?;
         }
     }
@@ -25,6 +24,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let decoded = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
     fs::write(out.join("descriptors.binpb"), encoded)?;
 
-    tonic_prost_build::configure().compile_fds(decoded)?;
+    tonic_prost_build::configure()
+        .include_file("guildhall.rs")
+        .compile_fds(decoded)?;
     Ok(())
+}
+
+/// What is in a folder, always in the same order.
+fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?;
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.sort();
+    Ok(paths)
 }

@@ -11,8 +11,8 @@ use guildhall_auth::{
     caller::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
     peer::CLIENT_ADDRESS,
 };
-use guildhall_data::CommunityId;
 use guildhall_runtime::{Error, RequestId, request_id};
+use guildhall_types::CommunityId;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;

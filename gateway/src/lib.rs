@@ -42,4 +42,3 @@ pub use openapi::{openapi, openapi_json};
 pub use public_url::PublicUrl;
 pub use service::{Gateway, Settings, service};
 pub use surface::infos as endpoints;
-pub use upstream::Upstream;

@@ -12,22 +12,15 @@ use bytes::Bytes;
 use futures::FutureExt;
 use guildhall_auth::Guard;
 use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id, trace::Hop};
+use guildhall_server::Peers;
 use http::{HeaderName, HeaderValue, Request, header::X_CONTENT_TYPE_OPTIONS};
 use tower::{BoxError, Service, ServiceExt};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    admission::Gate,
-    body::Courteous,
-    body::Room,
-    client_address::Cidr,
-    docs, endpoint,
-    envelope::Family,
-    failure::Failure,
-    metrics, prefix,
-    public_url::PublicUrl,
-    surface, trace,
-    upstream::{Services, Upstream},
+    admission::Gate, body::Courteous, body::Room, client_address::Cidr, docs, endpoint,
+    envelope::Family, failure::Failure, metrics, prefix, public_url::PublicUrl, surface, trace,
+    upstream::Services,
 };
 
 /// How the gateway is set up.
@@ -45,26 +38,28 @@ pub struct Gateway {
     router: Router,
 }
 
-/// The gateway in front of `upstream`, letting in whom `guard` knows. From the start of
+/// The gateway in front of `services`, letting in whom `guard` knows. From the start of
 /// `shutdown` it no longer says that it is ready.
-#[must_use]
+///
+/// # Errors
+/// A broken build: when `services` lacks one of the catalogue.
 pub fn service(
-    upstream: Upstream,
+    services: &Peers,
     guard: Guard,
     settings: Settings,
     shutdown: Shutdown,
-) -> Gateway {
+) -> guildhall_runtime::Result<Gateway> {
     let gate = Gate {
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
         room: Room::default(),
     };
     let router = endpoint::router(surface::endpoints(), &gate)
-        .with_state(Services::new(upstream, settings.public_url, shutdown))
+        .with_state(Services::new(services, settings.public_url, shutdown)?)
         .merge(docs::page())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method);
-    Gateway { router }
+    Ok(Gateway { router })
 }
 
 async fn no_route(Extension(family): Extension<Family>) -> Response {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guildhall_catalog::{IDENTITY, MESSAGING, SERVICES, Service, WEBHOOKS};
 use guildhall_proto::{
     identity::v1::{
         api_key_service_client::ApiKeyServiceClient,
@@ -18,7 +19,8 @@ use guildhall_proto::{
         workflow_service_client::WorkflowServiceClient,
     },
 };
-use guildhall_runtime::{Peer, Shutdown};
+use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_server::Peers;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::public_url::PublicUrl;
@@ -26,35 +28,35 @@ use crate::public_url::PublicUrl;
 /// The largest answer of a service: 200 messages of 10,000 characters with all their details.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// The services behind the gateway, vouched for (`PeerTokens::vouch`).
-#[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Communities, users, credentials.
-    pub identity: Peer,
-    /// Channels, messages, reactions.
-    pub messaging: Peer,
-    /// Webhooks and workflows.
-    pub webhooks: Peer,
-}
-
 /// Clients of the services, and what else handlers need. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Services(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    upstream: Upstream,
+    identity: Peer,
+    messaging: Peer,
+    webhooks: Peer,
+    health: Vec<(&'static Service, HealthClient<Peer>)>,
     public_url: Option<PublicUrl>,
     shutdown: Shutdown,
 }
 
 impl Services {
-    pub fn new(upstream: Upstream, public_url: Option<PublicUrl>, shutdown: Shutdown) -> Self {
-        Self(Arc::new(Inner {
-            upstream,
+    /// Every service of the catalogue is checked; those that routes call are named here.
+    pub fn new(peers: &Peers, public_url: Option<PublicUrl>, shutdown: Shutdown) -> Result<Self> {
+        let health = SERVICES.iter().map(|service| {
+            let peer = peers.get(service)?;
+            Ok((*service, HealthClient::new(peer)))
+        });
+        Ok(Self(Arc::new(Inner {
+            identity: peers.get(IDENTITY)?,
+            messaging: peers.get(MESSAGING)?,
+            webhooks: peers.get(WEBHOOKS)?,
+            health: health.collect::<Result<_>>()?,
             public_url,
             shutdown,
-        }))
+        })))
     }
 
     /// Where clients reach us, when the operator has said so.
@@ -63,52 +65,44 @@ impl Services {
     }
 
     pub fn authentication(&self) -> AuthenticationServiceClient<Peer> {
-        AuthenticationServiceClient::new(self.0.upstream.identity.clone())
+        AuthenticationServiceClient::new(self.0.identity.clone())
     }
 
     pub fn api_keys(&self) -> ApiKeyServiceClient<Peer> {
-        ApiKeyServiceClient::new(self.0.upstream.identity.clone())
+        ApiKeyServiceClient::new(self.0.identity.clone())
     }
 
     pub fn directory(&self) -> UserDirectoryServiceClient<Peer> {
-        UserDirectoryServiceClient::new(self.0.upstream.identity.clone())
+        UserDirectoryServiceClient::new(self.0.identity.clone())
     }
 
     pub fn channels(&self) -> ChannelServiceClient<Peer> {
-        ChannelServiceClient::new(self.0.upstream.messaging.clone())
-            .max_decoding_message_size(MAX_ANSWER)
+        ChannelServiceClient::new(self.0.messaging.clone()).max_decoding_message_size(MAX_ANSWER)
     }
 
     pub fn messages(&self) -> MessageServiceClient<Peer> {
-        MessageServiceClient::new(self.0.upstream.messaging.clone())
-            .max_decoding_message_size(MAX_ANSWER)
+        MessageServiceClient::new(self.0.messaging.clone()).max_decoding_message_size(MAX_ANSWER)
     }
 
     pub fn reactions(&self) -> ReactionServiceClient<Peer> {
-        ReactionServiceClient::new(self.0.upstream.messaging.clone())
+        ReactionServiceClient::new(self.0.messaging.clone())
     }
 
     pub fn outgoing_webhooks(&self) -> OutgoingWebhookServiceClient<Peer> {
-        OutgoingWebhookServiceClient::new(self.0.upstream.webhooks.clone())
+        OutgoingWebhookServiceClient::new(self.0.webhooks.clone())
     }
 
     pub fn incoming_webhooks(&self) -> IncomingWebhookServiceClient<Peer> {
-        IncomingWebhookServiceClient::new(self.0.upstream.webhooks.clone())
+        IncomingWebhookServiceClient::new(self.0.webhooks.clone())
     }
 
     pub fn workflows(&self) -> WorkflowServiceClient<Peer> {
-        WorkflowServiceClient::new(self.0.upstream.webhooks.clone())
+        WorkflowServiceClient::new(self.0.webhooks.clone())
     }
 
-    /// The health of each service, by the service's name.
-    pub fn health(&self) -> [(&'static str, HealthClient<Peer>); 3] {
-        let upstream = &self.0.upstream;
-        [
-            ("identity", &upstream.identity),
-            ("messaging", &upstream.messaging),
-            ("webhooks", &upstream.webhooks),
-        ]
-        .map(|(name, peer)| (name, HealthClient::new(peer.clone())))
+    /// The health of each service.
+    pub fn health(&self) -> impl Iterator<Item = (&'static Service, HealthClient<Peer>)> {
+        self.0.health.iter().cloned()
     }
 
     /// Whether the process is stopping.

@@ -9,11 +9,13 @@ use guildhall_auth::{
     AccessRule, CredentialKind, Guard, Permission, RateLimit, credential::digest_of,
     source::CredentialSource,
 };
-use guildhall_data::{CommunityId, KeyId, UserId};
-use guildhall_gateway::{Gateway, Settings, Upstream, endpoints, service};
+use guildhall_catalog::SERVICES;
+use guildhall_gateway::{Gateway, Settings, endpoints, service};
 use guildhall_proto::identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey};
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_server::Peers;
 use guildhall_signals::Signals;
+use guildhall_types::{CommunityId, KeyId, UserId};
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceExt, service_fn};
@@ -74,12 +76,9 @@ fn gateway(per_second: u32, shutdown: Shutdown) -> Gateway {
     let nobody = Peer::in_process(service_fn(async |_request| {
         Err::<http::Response<tonic::body::Body>, _>(BoxError::from("nobody is there"))
     }));
-    let upstream = Upstream {
-        identity: nobody.clone(),
-        messaging: nobody.clone(),
-        webhooks: nobody,
-    };
-    service(upstream, guard, Settings::default(), shutdown)
+    let services = SERVICES.iter().map(|service| (*service, nobody.clone()));
+    let services: Peers = services.collect();
+    service(&services, guard, Settings::default(), shutdown).unwrap()
 }
 
 struct Answer {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
+use guildhall_catalog::{GATEWAY, MESSAGING};
 use guildhall_proto::messaging::v1::{
     ListMessagesRequest, SendMessageRequest, message_service_client::MessageServiceClient,
 };
@@ -208,12 +209,12 @@ impl Door {
     /// A gateway.
     #[must_use]
     pub fn gateway(cluster: &Cluster, replica: usize) -> Self {
-        Self::Rest(Rest::new(cluster.gateway[replica].url()))
+        Self::Rest(Rest::new(cluster[GATEWAY][replica].url()))
     }
 
     /// A replica of messaging, past its proxy.
     pub async fn messaging(cluster: &Cluster, replica: usize) -> Self {
-        Self::Grpc(connect(cluster.messaging[replica].url()).await)
+        Self::Grpc(connect(cluster[MESSAGING][replica].url()).await)
     }
 
     async fn send(&self, room: &Room, text: &str, key: Option<&String>) -> Fate {

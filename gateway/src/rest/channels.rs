@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State};
 use guildhall_auth::{CredentialKind, Permission};
-use guildhall_data::CommunityId;
 use guildhall_proto::messaging::v1::{
     Channel, ChannelType, CreateChannelRequest, ListChannelsRequest,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
+use guildhall_types::CommunityId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;

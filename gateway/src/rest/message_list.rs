@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use guildhall_data::{ChannelId, MessageId, TopicId};
 use guildhall_proto::messaging::v1::{
     ListMessagesRequest, MessageCursor, message_cursor::Position,
 };
 use guildhall_runtime::{Error, Timestamp};
+use guildhall_types::{ChannelId, MessageId, TopicId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State};
 use guildhall_auth::Permission;
-use guildhall_data::{ChannelId, MessageId};
 use guildhall_proto::messaging::v1::{GetMessageRequest, ReplyMessageRequest, SendMessageRequest};
 use guildhall_runtime::{Error, Reason};
+use guildhall_types::{ChannelId, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;

@@ -10,6 +10,7 @@ use axum::{
 use bytes::Bytes;
 use futures::future::join_all;
 use guildhall_auth::AccessRule;
+use guildhall_catalog::Service;
 use guildhall_runtime::Peer;
 use http::{
     StatusCode,
@@ -29,9 +30,6 @@ use crate::{
 
 /// How long a service may take to say that it is well.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Without these nothing works; without the others a part of it.
-const NEEDED: [&str; 2] = ["identity", "messaging"];
 
 /// How often a service is asked that says it does not serve.
 const TRIES: usize = 4;
@@ -92,18 +90,19 @@ struct Readiness {
     )
 )]
 async fn ready(State(services): State<Services>) -> (StatusCode, Json<Readiness>) {
-    let checks = services.health().map(|(name, client)| async move {
+    let checks = services.health().map(|(service, client)| async move {
         let serving = tokio::time::timeout(PATIENCE, is_serving(client)).await;
-        (!serving.unwrap_or(false)).then_some(name)
+        (!serving.unwrap_or(false)).then_some(service)
     });
-    let down: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
+    let down: Vec<&Service> = join_all(checks).await.into_iter().flatten().collect();
     let (code, status) = if services.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if !down.iter().any(|name| NEEDED.contains(name)) {
+    } else if !down.iter().any(|service| service.essential) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
     };
+    let down = down.iter().map(|service| service.name).collect();
     (code, Json(Readiness { status, down }))
 }
 

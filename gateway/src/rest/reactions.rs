@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State};
 use guildhall_auth::Permission;
-use guildhall_data::MessageId;
 use guildhall_proto::messaging::v1::{
     AddReactionRequest, ListReactionsRequest, Reaction, RemoveReactionRequest,
 };
 use guildhall_runtime::{Error, Reason};
+use guildhall_types::MessageId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;

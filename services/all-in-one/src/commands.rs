@@ -1,25 +1,25 @@
 //! What an operator does; each command works beside a running platform, too.
 
 use guildhall_auth::{PeerTokens, RpcTable};
+use guildhall_catalog::{IDENTITY, MESSAGING};
 use guildhall_data::CommunityId;
 use guildhall_events::consumer::parked::Parked;
-use guildhall_gateway::Upstream;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
-use guildhall_server::process::remote;
+use guildhall_server::process::connect;
 use guildhall_signals::Signals;
 use guildhall_webhooks::operator;
 use serde_json::json;
 
 use crate::{
+    data,
     demo::{self, Addresses},
-    home::{self, Home},
     settings::{Bootstrap, Demo, Events, Keys, SendbirdToken, Settings, Workflow},
 };
 
 /// Identity alone, which is all that a command needs.
 async fn identity(settings: &Settings, signals: Signals) -> Result<Identity> {
-    let Home { storage, secret } = Home::of(settings)?;
+    let (storage, secret) = data::storage_and_secret(settings)?;
     Identity::open(&storage, &secret, signals, &Shutdown::default()).await
 }
 
@@ -82,7 +82,7 @@ pub async fn sendbird_token(settings: &Settings, command: &SendbirdToken) -> Res
 
 async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
     let shutdown = Shutdown::default();
-    let signals = home::signals(settings, &shutdown)?;
+    let signals = data::signals(settings, &shutdown)?;
     let identity = identity(settings, signals.clone()).await?;
     let community = community_id(&identity, community).await?;
     identity
@@ -101,7 +101,7 @@ async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
 
 /// Shows the events that a service could not handle, or has them tried again.
 pub async fn events(settings: &Settings, command: &Events) -> Result<()> {
-    let Home { storage, .. } = Home::of(settings)?;
+    let (storage, _) = data::storage_and_secret(settings)?;
     match command {
         Events::Parked { limit } => {
             for event in operator::parked_events(&storage, *limit).await? {
@@ -135,7 +135,7 @@ pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
         Workflow::Create { community, name } => {
             let identity = identity(settings, Signals::default()).await?;
             let community = community_id(&identity, community).await?;
-            let storage = Home::of(settings)?.storage;
+            let (storage, _) = data::storage_and_secret(settings)?;
             let (id, key) = operator::create_workflow(&storage, community, name).await?;
             let path = format!("/v1/webhooks/workflows/{id}");
             let text = json!({ "id": id.to_string(), "path": path, "apiKey": *key });
@@ -146,7 +146,7 @@ pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
     }
 }
 
-/// Whether those who run hear of a command: with files they look again each second by themselves.
+/// Whether running processes learn of a command: on files their caches live for a second anyway.
 fn is_told(settings: &Settings) -> bool {
     settings.database_url.is_none() || !settings.nats_url.is_empty()
 }
@@ -169,26 +169,19 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
             "demo needs the cluster's --database-url; in one process --demo does the same",
         ));
     }
-    let Home { storage, secret } = Home::of(settings)?;
+    let (storage, secret) = data::storage_and_secret(settings)?;
     let shutdown = Shutdown::default();
     let identity = Identity::open(&storage, &secret, Signals::default(), &shutdown).await?;
     // Vouched for: what an operator does counts against nobody's limit.
     let (tokens, rules) = (PeerTokens::new(&secret), RpcTable::load()?);
-    let connect = |address| {
-        let replicas = std::slice::from_ref(address);
-        remote(replicas, &settings.serve, &rules).map(|peer| tokens.vouch(peer))
-    };
-    let upstream = Upstream {
-        identity: connect(&demo.identity_url)?,
-        messaging: connect(&demo.messaging_url)?,
-        webhooks: connect(&demo.webhooks_url)?,
-    };
+    let services = connect(&demo.services, &settings.serve, &rules, &tokens)?;
+    let url_of = |service| demo.services.first(service).map(ToString::to_string);
     let addresses = Addresses {
         http: demo.http_url.to_string(),
-        grpc: demo.messaging_url.to_string(),
-        identity_grpc: Some(demo.identity_url.to_string()),
+        grpc: url_of(MESSAGING).unwrap_or_default(),
+        identity_grpc: url_of(IDENTITY),
     };
-    demo::prepare(&identity, &upstream, &settings.data_dir, &addresses).await
+    demo::prepare(&identity, &services, &settings.data_dir, &addresses).await
 }
 
 /// Prints the OpenAPI document, as it is committed.

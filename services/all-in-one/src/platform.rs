@@ -1,131 +1,162 @@
 //! All services and the gateway in one process: the same layers as between processes, no socket.
 
-use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable};
-use guildhall_events::jetstream;
-use guildhall_gateway::{Settings as GatewaySettings, Upstream};
+use std::{convert::Infallible, sync::Arc};
+
+use guildhall_catalog::SERVICES;
+use guildhall_gateway::Settings as GatewaySettings;
 use guildhall_identity::Identity;
-use guildhall_messaging::Messaging;
 use guildhall_runtime::{
-    Error, Peer, Result, Shutdown, grpc,
+    Error, Peer, Result, Shutdown,
     serve::{self, Serving},
 };
 use guildhall_server::{
+    Peers, Rpcs,
     metrics::port,
     process::{announce, leave, listen, open, url_of},
     stack,
 };
-use guildhall_webhooks::{Peers, Webhooks};
-use http::Request;
+use guildhall_service::{Context, Environment};
+use http::{Request, Response};
 use hyper::body::Incoming;
-use tonic::{body::Body, service::Routes};
-use tower::ServiceExt;
+use rustls::ServerConfig;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic::body::Body;
+use tower::{Service, ServiceExt};
 
 use crate::{
+    data,
     demo::{self, Addresses},
-    home::{self, Home},
+    opened::Opened,
+    services,
     settings::Settings,
 };
 
 /// Starts everything and serves until the signal to stop.
 pub async fn run(settings: &Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
-    let Home { storage, secret } = Home::of(settings)?;
-    let http = listen(settings.http).await?;
-    let grpc = listen(settings.grpc).await?;
-    let metrics = port::serve(settings.serve.metrics, "guildhall").await?;
-    // Last: the others would wait for a process that fell silent before it was there.
-    let signals = home::signals(settings, &shutdown)?;
-    let identity = Identity::open(&storage, &secret, signals.clone(), &shutdown);
-    let identity = open(&shutdown, &signals, identity).await?;
-    let _alone = home::hold(settings)?;
-    let tokens = PeerTokens::new(&secret);
-    let rate = settings.serve.rate_limit();
-    let guard = Guard::new(identity.credential_source(), rate, &signals);
-    let access = AccessLayer::new(guard.clone(), RpcTable::load()?, tokens.clone());
+    let (storage, secret) = data::storage_and_secret(settings)?;
+    let listeners = Listeners::bind(settings).await?;
+    // Last: a process that is on the bus and then fails to start would be missed by the others.
+    let signals = data::signals(settings, &shutdown)?;
+    let data_dir = settings.data_dir.clone();
+    let environment = Environment::new(storage, secret, signals, shutdown, data_dir);
 
-    let mut alone = Routes::builder();
-    identity.add_services(&mut alone);
-    let identity_peer = tokens.vouch(Peer::in_process(stack(alone.routes(), access.clone())));
-    let messaging = Messaging::open(&storage, identity_peer, signals.clone(), &shutdown);
-    let messaging = open(&shutdown, &signals, messaging).await?;
+    let identity = open_identity(&environment).await?;
+    let _lock = data::lock(settings)?;
+    let mut opened = Opened::first(&identity, &environment, settings)?;
+    services::open(&mut opened, &settings.services).await?;
+    opened.carry_events(data::streams(settings).as_ref(), settings);
 
-    let mut domains = Routes::builder();
-    identity.add_services(&mut domains);
-    messaging.add_services(&mut domains);
-    let domains = tokens.vouch(Peer::in_process(stack(domains.routes(), access.clone())));
-    let peers = Peers {
-        identity: domains.clone(),
-        messaging: domains,
-        mail: settings
-            .webhooks
-            .mail
-            .transport(&settings.data_dir.join("mail"))?,
-    };
-    let own = settings.webhooks.clone();
-    let webhooks = Webhooks::open(&storage, &secret, peers, own, signals.clone(), &shutdown);
-    let webhooks = open(&shutdown, &signals, webhooks).await?;
-    let outboxes = [identity.outbox(), messaging.outbox(), webhooks.outbox()];
-    match home::streams(settings) {
-        None => webhooks.hear(&outboxes, settings.serve.event_retention),
-        Some(streams) => {
-            for outbox in outboxes {
-                jetstream::publish(outbox, &streams, &shutdown);
-            }
-            webhooks.hear_streams(&streams);
-        }
-    }
-
-    let mut routes = Routes::builder();
-    identity.add_services(&mut routes);
-    messaging.add_services(&mut routes);
-    webhooks.add_services(&mut routes);
-    let services = [Identity::SERVICES, Messaging::SERVICES, Webhooks::SERVICES].concat();
-    let routes = grpc::with_standard_services(routes, &services, &shutdown)
-        .await
-        .map_err(Error::internal)?;
-    let everything = stack(routes, access);
-    let peer = tokens.vouch(Peer::in_process(everything.clone()));
-    let upstream = Upstream {
-        identity: peer.clone(),
-        messaging: peer.clone(),
-        webhooks: peer,
-    };
-
-    let rpc_serving = Serving {
-        name: "grpc",
-        tls: settings.serve.server_tls()?,
-        drain_delay: settings.serve.drain_delay(),
-    };
-    let addresses = Addresses {
-        http: url_of(&http, false)?,
-        grpc: url_of(&grpc, rpc_serving.tls.is_some())?,
-        identity_grpc: None,
-    };
+    let mut rpcs = Rpcs::default();
+    opened.add_services(&mut rpcs);
+    let routes = rpcs
+        .with_health_and_reflection(&environment.shutdown)
+        .await?;
+    let rpcs = stack(routes, opened.access());
+    let upstream = opened.peers(SERVICES, Peer::in_process(rpcs.clone()));
     if settings.demo {
-        demo::prepare(&identity, &upstream, &settings.data_dir, &addresses).await?;
+        let (directory, addresses) = (&settings.data_dir, &listeners.addresses);
+        demo::prepare(&identity, &upstream, directory, addresses).await?;
     }
-    let gateway_settings = GatewaySettings {
+    let gateway = gateway(&upstream, &opened, settings, &environment)?;
+    listeners
+        .serve(gateway, rpcs, settings, &environment)
+        .await?;
+    opened.finished().await;
+    leave(&environment.signals).await;
+    Ok(())
+}
+
+async fn open_identity(environment: &Environment) -> Result<Identity> {
+    let context = Context {
+        environment,
+        peers: &Peers::default(),
+        settings: &(),
+    };
+    let opening = <Identity as guildhall_service::Service>::open(context);
+    open(&environment.shutdown, &environment.signals, opening).await
+}
+
+fn gateway(
+    upstream: &Peers,
+    opened: &Opened<'_>,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<guildhall_gateway::Gateway> {
+    let gateway = GatewaySettings {
         trusted_proxies: settings.trusted_proxies.clone(),
         public_url: settings.public_url.clone(),
     };
-    let gateway = guildhall_gateway::service(upstream, guard, gateway_settings, shutdown.clone());
-    let rpc = everything.map_request(|request: Request<Incoming>| request.map(Body::new));
+    let (guard, shutdown) = (opened.guard.clone(), environment.shutdown.clone());
+    guildhall_gateway::service(upstream, guard, gateway, shutdown)
+}
 
-    let http_serving = Serving {
-        name: "http",
-        tls: None,
-        drain_delay: settings.serve.drain_delay(),
-    };
-    let serving = [
-        tokio::spawn(serve::http(http, gateway, http_serving, shutdown.clone())),
-        tokio::spawn(serve::http(grpc, rpc, rpc_serving, shutdown)),
-    ];
-    let doors = [("http", &*addresses.http), ("grpc", &*addresses.grpc)];
-    announce(&doors, metrics.as_deref());
-    for server in serving {
-        server.await.map_err(Error::internal)?;
+/// Where the process is reached.
+struct Listeners {
+    http: TcpListener,
+    grpc: TcpListener,
+    grpc_tls: Option<Arc<ServerConfig>>,
+    metrics: Option<String>,
+    addresses: Addresses,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<Self> {
+        let http = listen(settings.http).await?;
+        let grpc = listen(settings.grpc).await?;
+        let metrics = port::serve(settings.serve.metrics, "guildhall").await?;
+        let grpc_tls = settings.serve.server_tls()?;
+        let addresses = Addresses {
+            http: url_of(&http, false)?,
+            grpc: url_of(&grpc, grpc_tls.is_some())?,
+            identity_grpc: None,
+        };
+        Ok(Self {
+            http,
+            grpc,
+            grpc_tls,
+            metrics,
+            addresses,
+        })
     }
-    webhooks.finished().await;
-    leave(&signals).await;
-    Ok(())
+
+    /// Says that the process is ready, and serves until the signal to stop.
+    async fn serve<R>(
+        self,
+        gateway: guildhall_gateway::Gateway,
+        rpcs: R,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<()>
+    where
+        R: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        R::Future: Send + 'static,
+    {
+        let rpcs = rpcs.map_request(|request: Request<Incoming>| request.map(Body::new));
+        let drain_delay = settings.serve.drain_delay();
+        let http = Serving {
+            name: "http",
+            tls: None,
+            drain_delay,
+        };
+        let grpc = Serving {
+            name: "grpc",
+            tls: self.grpc_tls,
+            drain_delay,
+        };
+        let shutdown = &environment.shutdown;
+        let serving: [JoinHandle<()>; 2] = [
+            tokio::spawn(serve::http(self.http, gateway, http, shutdown.clone())),
+            tokio::spawn(serve::http(self.grpc, rpcs, grpc, shutdown.clone())),
+        ];
+        let (http, grpc) = (&*self.addresses.http, &*self.addresses.grpc);
+        announce(&[("http", http), ("grpc", grpc)], self.metrics.as_deref());
+        for server in serving {
+            server.await.map_err(Error::internal)?;
+        }
+        Ok(())
+    }
 }

@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use guildhall_catalog::{SERVICES, Service};
 use guildhall_data::EventId;
 use guildhall_gateway::{Cidr, PublicUrl};
 use guildhall_runtime::peer::Address;
-use guildhall_server::ServeSettings;
-use guildhall_webhooks::Settings as WebhookSettings;
+use guildhall_server::{Calls, PeerUrls, ServeSettings};
+
+use crate::services::ServiceSettings;
 
 /// Guildhall: messaging for communities, behind REST and gRPC, in one process.
 ///
@@ -45,7 +47,7 @@ pub struct Settings {
     pub database_url: Option<String>,
 
     /// The NATS servers, separated by commas, over which several processes on one --database-url
-    /// hear of each other.
+    /// tell each other what changed.
     #[arg(
         long,
         env = "GUILDHALL_NATS_URL",
@@ -84,9 +86,9 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
-    /// What webhooks may do.
+    /// About single services.
     #[command(flatten)]
-    pub webhooks: WebhookSettings,
+    pub services: ServiceSettings,
 
     /// What is logged, e.g. `warn` or `info,guildhall_messaging=debug`.
     #[arg(
@@ -136,21 +138,24 @@ pub struct Bootstrap {
     pub owner_email: String,
 }
 
-/// Where the cluster is that `demo` furnishes.
+/// Where the cluster is in which `demo` makes its community.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// The gateway.
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     pub http_url: Address,
-    /// The identity service.
-    #[arg(long, default_value = "http://127.0.0.1:50052", value_name = "URL")]
-    pub identity_url: Address,
-    /// The messaging service.
-    #[arg(long, default_value = "http://127.0.0.1:50051", value_name = "URL")]
-    pub messaging_url: Address,
-    /// The webhooks service.
-    #[arg(long, default_value = "http://127.0.0.1:50053", value_name = "URL")]
-    pub webhooks_url: Address,
+    /// The services behind it.
+    #[command(flatten)]
+    pub services: PeerUrls<Local>,
+}
+
+/// The demo calls every service, and finds each on this machine by itself.
+#[derive(Debug)]
+pub struct Local;
+
+impl Calls for Local {
+    const SERVICES: &'static [&'static Service] = SERVICES;
+    const LOCAL_BY_DEFAULT: bool = true;
 }
 
 /// What can be done with workflows.

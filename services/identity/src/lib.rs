@@ -23,16 +23,19 @@ mod store;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use guildhall_auth::source::CredentialSource;
+use guildhall_catalog::IDENTITY;
 use guildhall_data::{
     CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
 };
 use guildhall_events::Outbox;
 use guildhall_proto::identity::v1::ApiKey;
 use guildhall_runtime::{Result, Shutdown};
+use guildhall_server::Rpcs;
+use guildhall_service::{Context, Environment, Running, Service};
 use guildhall_signals::{Cache, KeyChanged, Signals, coverage::UNCOVERED_LIFE};
-use tonic::service::RoutesBuilder;
 
 pub use actions::operator::{Bootstrapped, Community, NewCommunity, NewMember};
 pub use guildhall_proto::identity::v1::User;
@@ -69,9 +72,6 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// The full names of its gRPC services.
-    pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
-
     /// Opens its database in `storage`, creates what is missing, and sweeps it until `shutdown`.
     /// `secret` is the platform's; revocations are sent to `signals`.
     ///
@@ -83,7 +83,7 @@ impl Identity {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(storage, "identity").await?;
+        let database = Database::open::<migration::Migrator>(storage, IDENTITY.name).await?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
@@ -93,7 +93,7 @@ impl Identity {
                 .emptied_by::<KeyChanged>()
                 .build(),
             signals,
-            outbox: Outbox::open(&database, "identity"),
+            outbox: Outbox::open(&database, IDENTITY.name),
             passwords: Passwords::start().await?,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
             attempts_key: hmac::Key::new(hmac::HMAC_SHA256, attempts_key.as_ref()),
@@ -127,21 +127,41 @@ impl Identity {
         );
     }
 
-    /// Adds the gRPC services of [`SERVICES`](Self::SERVICES). They rely on the access layer in
-    /// front of them.
-    pub fn add_services(&self, routes: &mut RoutesBuilder) {
-        rpc::add_services(self, routes);
-    }
-
-    /// The events that it publishes.
-    #[must_use]
-    pub fn outbox(&self) -> &Outbox {
-        &self.0.outbox
-    }
-
     /// Where an access layer in this process looks up credentials.
     #[must_use]
     pub fn credential_source(&self) -> Arc<dyn CredentialSource> {
         Arc::new(credential_source::LocalSource(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Service for Identity {
+    const ENTRY: &'static guildhall_catalog::Service = IDENTITY;
+    type Settings = ();
+
+    async fn open(context: Context<'_, ()>) -> Result<Self> {
+        let Environment {
+            storage,
+            secret,
+            signals,
+            shutdown,
+            ..
+        } = context.environment;
+        Self::open(storage, secret, signals.clone(), shutdown).await
+    }
+}
+
+#[async_trait]
+impl Running for Identity {
+    fn add_services(&self, rpcs: &mut Rpcs) {
+        rpc::add_services(self, rpcs);
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    fn credential_source(&self) -> Option<Arc<dyn CredentialSource>> {
+        Some(self.credential_source())
     }
 }

@@ -24,11 +24,14 @@ pub mod store;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use guildhall_catalog::{IDENTITY, MESSAGING};
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
 use guildhall_events::Outbox;
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_server::Rpcs;
+use guildhall_service::{Context, Environment, Running, Service};
 use guildhall_signals::Signals;
-use tonic::service::RoutesBuilder;
 
 use crate::{
     actions::append::Append,
@@ -56,9 +59,6 @@ struct Inner {
 }
 
 impl Messaging {
-    /// The full names of its gRPC services.
-    pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
-
     /// Opens its database in `storage` and sweeps it until `shutdown`. `identity` must send the
     /// internal token of this process.
     ///
@@ -70,14 +70,14 @@ impl Messaging {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(storage, "messaging").await?;
+        let database = Database::open::<migration::Migrator>(storage, MESSAGING.name).await?;
         sweep::start::<idempotency::entity::Entity>(
             database.clone(),
             idempotency::entity::Column::ExpiresAt,
             Duration::ZERO,
             shutdown.clone(),
         );
-        let outbox = Outbox::open(&database, "messaging");
+        let outbox = Outbox::open(&database, MESSAGING.name);
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         Ok(Self(Arc::new(Inner {
             members: MemberCache::new(identity, &signals),
@@ -92,16 +92,32 @@ impl Messaging {
             database,
         })))
     }
+}
 
-    /// The events that it publishes.
-    #[must_use]
-    pub fn outbox(&self) -> &Outbox {
-        &self.0.outbox
+#[async_trait]
+impl Service for Messaging {
+    const ENTRY: &'static guildhall_catalog::Service = MESSAGING;
+    type Settings = ();
+
+    async fn open(context: Context<'_, ()>) -> Result<Self> {
+        let Environment {
+            storage,
+            signals,
+            shutdown,
+            ..
+        } = context.environment;
+        let identity = context.peers.get(IDENTITY)?;
+        Self::open(storage, identity, signals.clone(), shutdown).await
+    }
+}
+
+#[async_trait]
+impl Running for Messaging {
+    fn add_services(&self, rpcs: &mut Rpcs) {
+        rpc::add_services(self, rpcs);
     }
 
-    /// Adds the gRPC services of [`SERVICES`](Self::SERVICES). They rely on the access layer in
-    /// front of them.
-    pub fn add_services(&self, routes: &mut RoutesBuilder) {
-        rpc::add_services(self, routes);
+    fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 }

@@ -27,21 +27,20 @@ mod rpc;
 pub mod store;
 pub mod subscriptions;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use guildhall_catalog::{IDENTITY, MESSAGING, WEBHOOKS};
 use guildhall_data::{
     CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, statistics,
     sweep,
 };
-use guildhall_events::{
-    Consumer, Outbox, Retention,
-    jetstream::{self, JetStream},
-    local,
-};
+use guildhall_events::{Consumer, Outbox, Retention};
 use guildhall_mail::{MailSettings, Mailer, Transport};
 use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_server::Rpcs;
+use guildhall_service::{Context, Environment, EventSource, Running, Service};
 use guildhall_signals::Signals;
-use tonic::service::RoutesBuilder;
 
 use crate::{
     delivery::{Dispatcher, Reach, Timing},
@@ -52,9 +51,6 @@ use crate::{
     letters::Letters,
     store::deliveries,
 };
-
-/// The services whose events are carried out.
-pub const HEARS: &[&str] = &["identity", "messaging", "webhooks"];
 
 /// The webhooks service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -101,15 +97,17 @@ pub struct Settings {
     )]
     pub allow_private: bool,
 
+    /// Where e-mails are written without --smtp-url. [default: `mail` in --data-dir, or in
+    /// .guildhall where there is no such flag]
+    #[arg(long, env = "GUILDHALL_MAIL_DIR", value_name = "DIRECTORY")]
+    pub mail_dir: Option<PathBuf>,
+
     /// How letters leave the platform.
     #[command(flatten)]
     pub mail: MailSettings,
 }
 
 impl Webhooks {
-    /// The full names of its gRPC services.
-    pub const SERVICES: &'static [&'static str] = rpc::SERVICES;
-
     /// Opens its database in `storage`, begins to sweep it and to deliver what is queued. `secret` is
     /// the platform's.
     ///
@@ -141,7 +139,7 @@ impl Webhooks {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(storage, "webhooks").await?;
+        let database = Database::open::<migration::Migrator>(storage, WEBHOOKS.name).await?;
         sweep_expired(&database, shutdown);
         statistics::keep::<deliveries::Entity>(&database, shutdown);
         let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
@@ -155,7 +153,7 @@ impl Webhooks {
             idempotency: Idempotency::new(database.clone()),
             entrance: Entrance::default(),
             sessions: Sessions::derive(secret),
-            outbox: Outbox::open(&database, "webhooks"),
+            outbox: Outbox::open(&database, WEBHOOKS.name),
             directory,
             mailer,
             sealer,
@@ -165,32 +163,6 @@ impl Webhooks {
             settings,
             shutdown: shutdown.clone(),
         })))
-    }
-
-    /// What it tells the rest of the platform.
-    #[must_use]
-    pub fn outbox(&self) -> &Outbox {
-        &self.0.outbox
-    }
-
-    /// Has the events of `outboxes` carried out, in the process.
-    pub fn hear(&self, outboxes: &[&Outbox], retention: Retention) {
-        let consumer = self.consumer(retention);
-        for outbox in outboxes {
-            local::connect(outbox, &consumer, &self.0.shutdown);
-        }
-    }
-
-    /// Has the events of all services carried out, from their streams.
-    pub fn hear_streams(&self, streams: &JetStream) {
-        let consumer = self.consumer(streams.retention());
-        jetstream::consume(
-            &consumer,
-            &self.0.database,
-            HEARS,
-            streams,
-            &self.0.shutdown,
-        );
     }
 
     fn consumer(&self, retention: Retention) -> Consumer<Subscriber> {
@@ -204,19 +176,54 @@ impl Webhooks {
         )
     }
 
-    /// Adds its gRPC services.
-    pub fn add_services(&self, routes: &mut RoutesBuilder) {
-        rpc::add_services(self, routes);
-    }
-
     /// Deliveries were queued for these webhooks, and are committed.
     pub fn wake(&self, webhooks: impl IntoIterator<Item = (CommunityId, WebhookId)>) {
         self.0.dispatcher.wake(webhooks);
     }
+}
 
-    /// Resolves, once the process is to stop, when attempts that were begun have ended and are
-    /// recorded: to be awaited before the process ends.
-    pub async fn finished(&self) {
+#[async_trait]
+impl Service for Webhooks {
+    const ENTRY: &'static guildhall_catalog::Service = WEBHOOKS;
+    type Settings = Settings;
+
+    async fn open(context: Context<'_, Settings>) -> Result<Self> {
+        let Environment {
+            storage,
+            secret,
+            signals,
+            shutdown,
+            data_dir,
+            ..
+        } = context.environment;
+        let settings = context.settings.clone();
+        let default = || data_dir.join("mail");
+        let mail_dir = settings.mail_dir.clone().unwrap_or_else(default);
+        let peers = Peers {
+            identity: context.peers.get(IDENTITY)?,
+            messaging: context.peers.get(MESSAGING)?,
+            mail: settings.mail.transport(&mail_dir)?,
+        };
+        Self::open(storage, secret, peers, settings, signals.clone(), shutdown).await
+    }
+}
+
+#[async_trait]
+impl Running for Webhooks {
+    fn add_services(&self, rpcs: &mut Rpcs) {
+        rpc::add_services(self, rpcs);
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    fn consume(&self, source: &EventSource<'_>) {
+        let consumer = self.consumer(source.retention());
+        source.feed(WEBHOOKS, &consumer, &self.0.database, &self.0.shutdown);
+    }
+
+    async fn finished(&self) {
         self.0.shutdown.started().await;
         self.0.dispatcher.finished().await;
         self.0.mailer.ended().await;

@@ -19,16 +19,16 @@ const MAX_KEY_LEN: usize = 255;
 /// The caller of an RPC.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The one community in which everything he does happens.
+    /// The one community in which everything they do happens.
     pub community: CommunityId,
-    /// What he may do.
+    /// What they may do.
     pub authority: Authority,
-    /// When his credential stops being valid; none for never.
+    /// When their credential stops being valid; none for never.
     pub expires_at: Option<Timestamp>,
     pub(crate) seal_secret: Zeroizing<Vec<u8>>,
 }
 
-/// What kind of caller it is, with what bounds him.
+/// What kind of caller it is, with what bounds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authority {
     /// The community's one system key.
@@ -47,11 +47,11 @@ pub enum Authority {
         /// What it may do.
         permissions: Permissions,
     },
-    /// A key that a member made for himself.
+    /// A key that a member made for themselves.
     UserKey {
         /// The key.
         key: KeyId,
-        /// Whose it is; it acts as him alone.
+        /// Whose it is; it acts as them alone.
         owner: UserId,
         /// What it may do.
         permissions: Permissions,
@@ -62,7 +62,7 @@ pub enum Authority {
     Member {
         /// The user.
         user: UserId,
-        /// His present role.
+        /// Their present role.
         role: Role,
     },
     /// A token of the Sendbird facade: all rights there.
@@ -95,7 +95,7 @@ impl ChannelLimit {
 }
 
 impl Caller {
-    /// The kind of his credential.
+    /// The kind of their credential.
     #[must_use]
     pub fn kind(&self) -> CredentialKind {
         match self.authority {
@@ -107,7 +107,7 @@ impl Caller {
         }
     }
 
-    /// The only user that he may act as; none when he may act as any member.
+    /// The only user that they may act as; none when they may act as any member.
     #[must_use]
     pub fn acts_only_as(&self) -> Option<UserId> {
         match &self.authority {
@@ -119,7 +119,7 @@ impl Caller {
         }
     }
 
-    /// The user to whom what he makes is put down: himself, or who made his key.
+    /// The user who counts as the author of what is made: the caller, or who made the key.
     #[must_use]
     pub fn user(&self) -> UserId {
         match &self.authority {
@@ -131,7 +131,7 @@ impl Caller {
         }
     }
 
-    /// The key he calls with; none for a JWT.
+    /// The key that is called with; none for a JWT.
     #[must_use]
     pub fn key(&self) -> Option<KeyId> {
         match &self.authority {
@@ -143,7 +143,7 @@ impl Caller {
         }
     }
 
-    /// His role, when he is a logged-in member.
+    /// Their role, when they are a logged-in member.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         match &self.authority {
@@ -155,7 +155,7 @@ impl Caller {
         }
     }
 
-    /// Whether his credential carries `permission`. System keys and Sendbird tokens carry all
+    /// Whether their credential carries `permission`. System keys and Sendbird tokens carry all
     /// that their kind may; members are bounded by their role instead.
     #[must_use]
     pub fn has(&self, permission: Permission) -> bool {
@@ -168,7 +168,7 @@ impl Caller {
         }
     }
 
-    /// The channels that his key may touch.
+    /// The channels that their key may touch.
     #[must_use]
     pub fn channels(&self) -> &ChannelLimit {
         match &self.authority {
@@ -180,7 +180,7 @@ impl Caller {
         }
     }
 
-    /// What names his credential in the idempotency table, without being it.
+    /// What names their credential in the idempotency table, without being it.
     fn credential_name(&self) -> String {
         match self.key() {
             Some(key) => key.to_string(),
@@ -188,7 +188,7 @@ impl Caller {
         }
     }
 
-    /// Scopes a key of his own choosing to his credential.
+    /// Scopes an Idempotency-Key to their credential.
     #[must_use]
     pub fn idempotency_key(&self, key: String) -> IdempotencyKey {
         IdempotencyKey {

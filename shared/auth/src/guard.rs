@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// How long an entry lives without a bus: an operator who revokes a key from another process sends
-/// no signal, and his keys die within a second all the same.
+/// no signal, and the keys die within a second all the same.
 const LIFE_ALONE: Duration = UNCOVERED_LIFE;
 /// How long identity may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Checked signatures that are remembered.
+/// Verified tokens that are cached.
 const TOKENS: u64 = 50_000;
-/// How long a checked signature is remembered: nothing but time can make it wrong.
+/// How long a verified token is cached: nothing but time can make it wrong.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// How often an unknown key id may make us ask for the signing keys again.
 const KEYS_REFRESH: Duration = Duration::from_millis(200);
@@ -97,7 +97,7 @@ impl Guard {
         self.0.rate.limit()
     }
 
-    /// Finds out who calls and whether `rule` lets him in; nobody is needed where it is public.
+    /// Finds out who calls and whether `rule` lets them in; a public rule needs no caller.
     ///
     /// # Errors
     /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, PERMISSION_MISSING, ROLE_MISSING.
@@ -126,7 +126,7 @@ impl Guard {
     /// Finds out who is behind a credential.
     ///
     /// # Errors
-    /// CREDENTIAL_INVALID when nobody is, UNREACHABLE when identity cannot say.
+    /// CREDENTIAL_INVALID when there is nobody, UNREACHABLE when identity cannot say.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller> {
         let (community, authority, expires_at) = if credential.is_jwt() {
             self.0.member(credential).await?

@@ -1,4 +1,4 @@
-//! JWTs of members: signed by identity alone, checked by everybody (contract: identity, "Credentials").
+//! JWTs of members: signed by identity alone, verified by every process (contract: identity, "Credentials").
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub const LIFETIME: Duration = Duration::from_secs(604_800);
 pub struct Claims {
     /// The user.
     pub _id: String,
-    /// His small numeric id, as text.
+    /// The small numeric id of their user, as text.
     pub id: String,
     /// The one community in which the token is valid.
     #[serde(rename = "communityId")]

@@ -17,7 +17,7 @@ use crate::{
     stream::guarded,
 };
 
-/// Who the client is to the first of us that he reached, for counting attempts.
+/// The address of the client as the first process that it reached saw it, for counting attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAddress(pub String);
 

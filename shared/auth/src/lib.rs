@@ -1,11 +1,11 @@
-//! Credentials, the caller behind them, and the access layer that lets him in.
+//! Credentials, the caller behind them, and the access layer that lets them in.
 //!
 //! The same [`Guard`] runs in the gateway, against what a route declares, and in front of each
 //! service, against what the RPC declares: a REST caller and a gRPC caller have the same rights.
 //!
 //! * [`credential`]: what a caller presents
 //! * [`permission`]: what a key may do
-//! * [`caller`]: who he turns out to be
+//! * [`caller`]: who they turn out to be
 //! * [`rule`]: who is let in, read from the protos' `access` option
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order

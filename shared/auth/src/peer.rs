@@ -19,7 +19,7 @@ const HEADER: &str = "x-guildhall-peer";
 pub const CLIENT_ADDRESS: &str = "x-guildhall-client-address";
 /// How long a token is valid.
 const LIFE: Duration = Duration::from_secs(60);
-/// Tokens that are remembered: more processes than that seldom call one.
+/// Checked tokens that are kept: seldom do more processes call one.
 const KNOWN: usize = 8;
 
 /// Makes and checks the tokens of services. All services of a platform share the secret.
@@ -159,17 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_believed_no_longer_than_it_is_valid() {
+    fn a_checked_token_is_accepted_no_longer_than_it_is_valid() {
         let tokens = PeerTokens::new(b"secret");
         let known = HeaderValue::from_static("known");
         let headers = HeaderMap::from_iter([(HeaderName::from_static(HEADER), known.clone())]);
-        let remember = |until| tokens.0.checked.lock()[0] = (until, known.clone());
+        let keep = |until| tokens.0.checked.lock()[0] = (until, known.clone());
         let now = Timestamp::now();
-        remember(now.plus(LIFE));
+        keep(now.plus(LIFE));
         assert!(tokens.vouches_for(&headers));
-        remember(now);
+        keep(now);
         assert!(!tokens.vouches_for(&headers));
-        remember(now.plus(LIFE * 3));
+        keep(now.plus(LIFE * 3));
         assert!(!tokens.vouches_for(&headers), "the clock was set back");
     }
 }

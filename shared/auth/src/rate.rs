@@ -11,7 +11,7 @@ use guildhall_runtime::{Error, Reason, Result};
 
 use crate::metrics;
 
-/// Credentials after which idle ones are forgotten: the map must not grow with every guess.
+/// Credentials after which idle ones are removed: the map must not grow with every guess.
 const MAX_KEYS: usize = 100_000;
 
 type Limiter = RateLimiter<

@@ -20,7 +20,7 @@ pub enum AccessRule {
     Public,
     /// Services of Guildhall alone.
     Internal,
-    /// Whoever meets this.
+    /// Callers that meet this.
     Credential {
         /// The kinds of credentials that are let in.
         kinds: Vec<CredentialKind>,
@@ -117,7 +117,7 @@ impl RpcTable {
     }
 
     /// Whether a call may be made again although it may have been processed already. A health
-    /// check may; of other methods that are not ours nobody knows.
+    /// check may; of other methods that are not ours it is not known.
     #[must_use]
     pub fn is_repeatable(&self, path: &str, headers: &HeaderMap) -> bool {
         match self.get(path).map(|rule| rule.idempotency) {

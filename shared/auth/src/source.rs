@@ -22,14 +22,14 @@ const INTRODUCTION: Duration = Duration::from_secs(2);
     "identity does not take this process for a service of its platform: --secret-key-file must \
      hold the same secret for all processes"
 )]
-struct Stranger;
+struct NotOfThisPlatform;
 
 /// Answers who is behind a credential.
 #[async_trait]
 pub trait CredentialSource: Send + Sync + 'static {
     /// The live key with this digest.
     async fn key(&self, digest: [u8; 32]) -> Result<Option<ResolveKeyResponse>>;
-    /// The present state of a user's sessions; none when he may not act.
+    /// The present state of a user's sessions; none when they may not act.
     async fn session(
         &self,
         community: CommunityId,
@@ -59,7 +59,7 @@ impl RemoteSource {
 
 impl RemoteSource {
     /// Finds out whether identity takes this process for a service of the platform. While identity
-    /// is away nobody can say, and that is no error.
+    /// is unavailable this cannot be known, and that is no error.
     ///
     /// # Errors
     /// When it does not: with another secret every credential would be refused.
@@ -69,7 +69,9 @@ impl RemoteSource {
         nothing.set_timeout(INTRODUCTION);
         let answer = self.credentials.clone().resolve_key(nothing).await;
         match answer.map_err(Error::from) {
-            Err(error) if error.reason() == Reason::InternalOnly => Err(Error::internal(Stranger)),
+            Err(error) if error.reason() == Reason::InternalOnly => {
+                Err(Error::internal(NotOfThisPlatform))
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -114,12 +116,12 @@ fn found<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Option<
     }
 }
 
-/// That identity refuses us is our fault, and not that of the caller whom we asked about.
+/// When identity refuses this process, that is not the fault of the caller it asked about.
 #[must_use]
 pub fn as_told_to_callers(error: Error) -> Error {
     if error.reason() == Reason::InternalOnly {
         return Error::unavailable(Reason::Unreachable, "The service is unavailable, try again")
-            .caused_by(Stranger);
+            .caused_by(NotOfThisPlatform);
     }
     error
 }

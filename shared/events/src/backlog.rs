@@ -1,6 +1,6 @@
 //! How much of the outbox waits, for the operator.
 //!
-//! Readers remember every few seconds how far they have come, so a few seconds are no sign of trouble.
+//! Readers record their position every few seconds, so a lag of a few seconds is no sign of trouble.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -29,7 +29,7 @@ const LIFE: Duration = Duration::from_secs(5);
 static LAG: LazyLock<Gauges> = LazyLock::new(|| {
     metrics::gauges(
         "guildhall_outbox_lag_seconds",
-        "Age of the oldest event that some reader does not have yet, as far as is remembered: a few \
+        "Age of the oldest event that some reader does not have yet, as far as is recorded: a few \
          seconds are normal",
     )
 });

@@ -1,7 +1,7 @@
 //! How far each reader of an outbox has come, and which process reads for it now.
 //!
 //! A lease keeps two processes from doing the same work at the same time. Nothing depends on it but
-//! speed and order: whoever reads twice is sorted out by the stream and by the inbox.
+//! speed and order: what is read twice is dropped by the stream and by the inbox.
 
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ impl Leases {
         Ok(taken)
     }
 
-    /// Remembers how far the partitions that are still held have come.
+    /// Records how far the partitions that are still held have come.
     pub async fn save(&self, partitions: &[i16], position: i64, mark: &Mark) -> Result<()> {
         let transaction = self.database.begin().await?;
         Entity::update_many()

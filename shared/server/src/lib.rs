@@ -1,19 +1,23 @@
-//! A service as a process of its own.
+//! A process of the platform: its flags, its start and stop, and what it serves.
 //!
-//! * [`settings`]: the flags that all processes share
+//! A process with a database is a service, and begins with `guildhall_service`.
+//!
+//! * [`settings`]: the flags that all processes share; [`secret`]: the platform's secret
+//! * [`peers`]: the services that a process calls, and the flags that say where they are
 //! * [`process`]: what a process is made of, from its start to its last answer
+//! * [`rpcs`]: the gRPC services that it serves; [`stack`]: what stands in front of them
 //! * [`metrics`]: what it shows to its operator
-//! * [`stack`]: what stands in front of every RPC
 
 pub mod metrics;
+pub mod peers;
 pub mod process;
+pub mod rpcs;
+pub mod secret;
 pub mod settings;
 pub mod stack;
 
-pub use process::{Door, Part, Process, finish};
-pub use settings::{DatabaseSettings, ProcessSettings, ServeSettings};
+pub use peers::{Calls, PeerUrls, Peers};
+pub use process::{Endpoint, Process, finish};
+pub use rpcs::Rpcs;
+pub use settings::{ProcessSettings, ServeSettings};
 pub use stack::stack;
-
-/// Of every process: requests are many small allocations, made in one thread and freed in another.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -3,30 +3,23 @@
 use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
-use guildhall_data::seal;
-use guildhall_events::{
-    BusSettings, Outbox,
-    jetstream::{self, JetStream},
-};
+use guildhall_catalog::Service as Entry;
 use guildhall_runtime::{
-    Error, Peer, Result, Shutdown, grpc,
+    Error, Peer, Result, Shutdown,
     peer::{Address, Remote},
     serve::{self, Serving},
     telemetry, tls,
 };
-use guildhall_signals::Signals;
+use guildhall_signals::{BusSettings, Signals};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tonic::{
-    body::Body,
-    service::{Routes, RoutesBuilder},
-};
+use tonic::body::Body;
 use tower::{Service, ServiceExt};
 use zeroize::Zeroizing;
 
-use crate::{ProcessSettings, ServeSettings, metrics::port, stack};
+use crate::{PeerUrls, Peers, ProcessSettings, Rpcs, ServeSettings, metrics::port, secret, stack};
 
 /// Starts logs and traces, runs a process to its end, and says on standard error why it failed.
 pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
@@ -49,18 +42,9 @@ pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCod
     }
 }
 
-/// What a process is on the bus.
+/// Where a process listens, and for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// The service's name.
-    pub service: &'static str,
-    /// The services whose signals it acts on.
-    pub hears: &'static [&'static str],
-}
-
-/// What a process serves, and where.
-#[derive(Debug, Clone, Copy)]
-pub enum Door {
+pub enum Endpoint {
     /// gRPC, over TLS when there is a certificate.
     Grpc(SocketAddr),
     /// HTTP in plain text, for an ingress.
@@ -77,50 +61,54 @@ pub struct Process<'a> {
     /// The platform's secret.
     pub secret: Zeroizing<Vec<u8>>,
     /// What it serves, as the line `ready` calls it.
-    speaks: &'static str,
+    protocol: &'static str,
     /// Where its metrics are read.
     metrics: Option<String>,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     tokens: PeerTokens,
     rules: RpcTable,
-    streams: JetStream,
+    bus: BusSettings,
     settings: &'a ProcessSettings,
 }
 
 impl<'a> Process<'a> {
-    /// A process that plays its part, and will serve at its door; the broker may be away.
+    /// A process of `service`, which will serve at `endpoint`; the broker may be away.
     ///
     /// # Errors
     /// When the address is taken, the secret or the TLS files cannot be used, or the signal
     /// handlers cannot be installed.
-    pub async fn start(part: Part, door: Door, settings: &'a ProcessSettings) -> Result<Self> {
+    pub async fn start(
+        service: &Entry,
+        endpoint: Endpoint,
+        settings: &'a ProcessSettings,
+    ) -> Result<Self> {
         let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
-        let secret = seal::load_secret(&settings.secret_key_file)?;
-        let (speaks, address, tls) = match door {
-            Door::Grpc(address) => ("grpc", address, settings.serve.server_tls()?),
-            Door::Http(address) => ("http", address, None),
+        let secret = secret::load(&settings.secret_key_file)?;
+        let (protocol, address, tls) = match endpoint {
+            Endpoint::Grpc(address) => ("grpc", address, settings.serve.server_tls()?),
+            Endpoint::Http(address) => ("http", address, None),
         };
         let listener = listen(address).await?;
-        let metrics = port::serve(settings.serve.metrics, part.service).await?;
-        // Last: the others would wait for a process that fell silent before it was there.
-        let bus = bus(part, &settings.nats_url, &settings.serve);
+        let metrics = port::serve(settings.serve.metrics, service.name).await?;
+        // Last: a process that is on the bus and then fails to start would be missed by the others.
+        let bus = settings.serve.bus(service, &settings.nats_url);
         Ok(Self {
             signals: Signals::connect(&bus, &shutdown)?,
-            speaks,
+            protocol,
             metrics,
             listener,
             tls,
             tokens: PeerTokens::new(&secret),
             rules: RpcTable::load()?,
-            streams: JetStream::new(bus),
+            bus,
             shutdown,
             secret,
             settings,
         })
     }
 
-    /// What is made before the process can serve, given up at the signal to stop.
+    /// Runs what must be made before the process can serve; given up at the signal to stop.
     ///
     /// # Errors
     /// Why it cannot be made, once the others know that this process leaves.
@@ -128,48 +116,32 @@ impl<'a> Process<'a> {
         open(&self.shutdown, &self.signals, opening).await
     }
 
-    /// A service in other processes, to which every call is vouched for.
+    /// The services that the flags name, with every call vouched for.
     ///
     /// # Errors
     /// When the TLS files cannot be used.
-    pub fn peer(&self, replicas: &[Address]) -> Result<Peer> {
-        let peer = remote(replicas, &self.settings.serve, &self.rules)?;
-        Ok(self.tokens.vouch(peer))
+    pub fn connect<C>(&self, urls: &PeerUrls<C>) -> Result<Peers> {
+        connect(urls, &self.settings.serve, &self.rules, &self.tokens)
     }
 
-    /// Where events are carried.
+    /// How it is on the bus.
     #[must_use]
-    pub fn streams(&self) -> &JetStream {
-        &self.streams
+    pub fn bus(&self) -> &BusSettings {
+        &self.bus
     }
 
-    /// Has the events of a service carried to the others.
-    pub fn publish(&self, outbox: &Outbox) {
-        jetstream::publish(outbox, &self.streams, &self.shutdown);
-    }
-
-    /// Lets callers in whom `source` knows.
+    /// Lets in the callers that `source` knows.
     #[must_use]
     pub fn guard(&self, source: Arc<dyn CredentialSource>) -> Guard {
         Guard::new(source, self.settings.serve.rate_limit(), &self.signals)
     }
 
-    /// Serves gRPC behind the access layer until the signal to stop. `add` adds the services whose
-    /// full names are `names`.
+    /// Serves gRPC behind the access layer until the signal to stop.
     ///
     /// # Errors
     /// A broken build: when the protos' descriptors do not decode.
-    pub async fn serve_grpc(
-        self,
-        guard: Guard,
-        names: &[&'static str],
-        add: impl FnOnce(&mut RoutesBuilder),
-    ) -> Result<()> {
-        let mut routes = Routes::builder();
-        add(&mut routes);
-        let routes = grpc::with_standard_services(routes, names, &self.shutdown)
-            .await
-            .map_err(Error::internal)?;
+    pub async fn serve_grpc(self, guard: Guard, rpcs: Rpcs) -> Result<()> {
+        let routes = rpcs.with_health_and_reflection(&self.shutdown).await?;
         let access = AccessLayer::new(guard, self.rules.clone(), self.tokens.clone());
         let service =
             stack(routes, access).map_request(|request: Request<Incoming>| request.map(Body::new));
@@ -191,9 +163,9 @@ impl<'a> Process<'a> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let url = url_of(&self.listener, self.tls.is_some())?;
-        announce(&[(self.speaks, &url)], self.metrics.as_deref());
+        announce(&[(self.protocol, &url)], self.metrics.as_deref());
         let serving = Serving {
-            name: self.speaks,
+            name: self.protocol,
             tls: self.tls,
             drain_delay: self.settings.serve.drain_delay(),
         };
@@ -204,11 +176,13 @@ impl<'a> Process<'a> {
 }
 
 /// Says on standard output that a process is ready, and where it is reached.
-pub fn announce(doors: &[(&str, &str)], metrics: Option<&str>) {
-    let doors = doors.iter().copied();
-    let doors = doors.chain(metrics.map(|url| ("metrics", url)));
-    let doors: Vec<_> = doors.map(|(name, url)| format!("{name}={url}")).collect();
-    println!("ready {}", doors.join(" "));
+pub fn announce(endpoints: &[(&str, &str)], metrics: Option<&str>) {
+    let endpoints = endpoints.iter().copied();
+    let endpoints = endpoints.chain(metrics.map(|url| ("metrics", url)));
+    let endpoints: Vec<_> = endpoints
+        .map(|(name, url)| format!("{name}={url}"))
+        .collect();
+    println!("ready {}", endpoints.join(" "));
 }
 
 /// See [`Process::open`].
@@ -231,7 +205,7 @@ pub async fn open<T>(
     opened
 }
 
-/// The others would wait for a process that only fell silent.
+/// Has the others know that this process leaves; they would miss one that only fell silent.
 pub async fn leave(signals: &Signals) {
     if !signals.delivered().await {
         tracing::warn!(
@@ -240,30 +214,28 @@ pub async fn leave(signals: &Signals) {
     }
 }
 
-/// How a process is on the bus.
-#[must_use]
-pub fn bus(part: Part, urls: &[String], serve: &ServeSettings) -> BusSettings {
-    BusSettings {
-        urls: urls.to_vec(),
-        tls_ca: serve.tls_ca.clone(),
-        stream_replicas: serve.nats_replicas,
-        retention: serve.event_retention,
-        service: part.service,
-        hears: part.hears,
-    }
-}
-
-/// A service in other processes, not vouched for: to be called with a caller's credentials.
+/// The services that flags name, in other processes, with every call vouched for by `tokens`.
 ///
 /// # Errors
 /// When the TLS files cannot be used.
-pub fn remote(replicas: &[Address], serve: &ServeSettings, rules: &RpcTable) -> Result<Peer> {
-    let rules = rules.clone();
-    Peer::remote(Remote {
-        addresses: replicas.to_vec(),
-        tls: serve.tls(),
-        repeatable: Arc::new(move |path, headers| rules.is_repeatable(path, headers)),
-    })
+pub fn connect<C>(
+    urls: &PeerUrls<C>,
+    settings: &ServeSettings,
+    rules: &RpcTable,
+    tokens: &PeerTokens,
+) -> Result<Peers> {
+    let peer = |replicas: &[Address]| -> Result<Peer> {
+        let rules = rules.clone();
+        let peer = Peer::remote(Remote {
+            addresses: replicas.to_vec(),
+            tls: settings.tls(),
+            repeatable: Arc::new(move |path, headers| rules.is_repeatable(path, headers)),
+        })?;
+        Ok(tokens.vouch(peer))
+    };
+    urls.iter()
+        .map(|(service, replicas)| Ok((*service, peer(replicas)?)))
+        .collect()
 }
 
 /// Binds an address; port 0 takes a free one.

@@ -4,35 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use guildhall_auth::RateLimit;
-use guildhall_data::{PostgresServer, Storage};
-use guildhall_events::Retention;
+use guildhall_catalog::Service;
 use guildhall_runtime::{Error, Result, tls::TlsFiles};
+use guildhall_signals::{BusSettings, Retention};
 use rustls::ServerConfig;
-
-/// Which PostgreSQL server a service keeps its database on.
-#[derive(Debug, Args)]
-pub struct DatabaseSettings {
-    /// The PostgreSQL server: postgres://user:password@host:port/prefix. Each service has a
-    /// database of its own, <prefix>_<service>, made when it is not there.
-    #[arg(
-        long,
-        env = "GUILDHALL_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub database_url: String,
-}
-
-impl DatabaseSettings {
-    /// Where the service keeps its data.
-    ///
-    /// # Errors
-    /// With what is wrong about the URL. It is read here and not by clap, which would show it, and
-    /// it may hold a password.
-    pub fn storage(&self) -> Result<Storage> {
-        PostgresServer::parse(&self.database_url).map(Storage::Postgres)
-    }
-}
 
 /// What every process of a cluster is told.
 #[derive(Debug, Args)]
@@ -42,7 +17,7 @@ pub struct ProcessSettings {
     #[arg(long, env = "GUILDHALL_SECRET_KEY_FILE", value_name = "FILE")]
     pub secret_key_file: PathBuf,
 
-    /// The NATS servers that processes hear of each other over, separated by commas.
+    /// The NATS servers over which processes tell each other what changed, separated by commas.
     #[arg(
         long,
         env = "GUILDHALL_NATS_URL",
@@ -132,6 +107,19 @@ impl ServeSettings {
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::per_second(self.rate_limit)
+    }
+
+    /// How a process of `service` is on the bus at `urls`.
+    #[must_use]
+    pub fn bus(&self, service: &Service, urls: &[String]) -> BusSettings {
+        BusSettings {
+            urls: urls.to_vec(),
+            tls_ca: self.tls_ca.clone(),
+            stream_replicas: self.nats_replicas,
+            retention: self.event_retention,
+            service: service.name,
+            hears: service.signals_from,
+        }
     }
 
     /// See `drain_delay`.

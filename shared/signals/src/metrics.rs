@@ -14,11 +14,11 @@ static LOOK_UPS: LazyLock<Counters> = LazyLock::new(|| {
     )
 });
 static ENTRIES: LazyLock<Gauges> =
-    LazyLock::new(|| metrics::gauges("guildhall_cache_entries", "Entries that a cache remembers"));
+    LazyLock::new(|| metrics::gauges("guildhall_cache_entries", "Entries of a cache"));
 static COVERAGE: LazyLock<Gauges> = LazyLock::new(|| {
     metrics::gauges(
         "guildhall_bus_coverage",
-        "How much is heard of other processes: 1 for the state that holds, 0 for the others",
+        "How much is received of other processes' signals: 1 for the state that holds, 0 for the others",
     )
 });
 static CONNECTS: LazyLock<Counter> = LazyLock::new(|| {

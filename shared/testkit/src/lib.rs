@@ -43,7 +43,7 @@ pub mod smtp;
 pub mod stack;
 
 pub use chance::Chance;
-pub use cluster::{Cluster, Plan};
+pub use cluster::{Cluster, Plan, Replicas};
 pub use demo::{Community, Demo};
 pub use home::Home;
 pub use nats::Nats;

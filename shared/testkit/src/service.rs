@@ -20,7 +20,7 @@ use crate::{
 /// It ends when it is dropped, and with its owner.
 pub struct Service {
     name: String,
-    binary: &'static str,
+    binary: String,
     args: Vec<OsString>,
     variables: Vec<(&'static str, String)>,
     log: PathBuf,
@@ -31,13 +31,13 @@ impl Service {
     /// `binary` with `args`, called `name` in messages; `log` is appended to.
     pub(crate) fn new(
         name: &str,
-        binary: &'static str,
+        binary: &str,
         args: impl IntoIterator<Item: Into<OsString>>,
         log: PathBuf,
     ) -> Self {
         Self {
             name: name.to_owned(),
-            binary,
+            binary: binary.to_owned(),
             args: args.into_iter().map(Into::into).collect(),
             variables: Vec::new(),
             log,
@@ -63,7 +63,7 @@ impl Service {
     /// The end of its log, when it ends before it is ready, or is not ready within a minute.
     pub async fn try_start(&mut self) -> Result<(), String> {
         assert!(self.process.is_none(), "{} runs already", self.name);
-        let mut command = command(self.binary);
+        let mut command = command(&self.binary);
         command.args(&self.args).envs(self.variables.clone());
         let run = Run {
             name: self.name.clone(),

@@ -29,6 +29,10 @@ use crate::{
     settings::{Part, Settings},
 };
 
+/// As in the binaries that are measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why the bench could not run.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Result<T, E = Failure> = std::result::Result<T, E>;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use guildhall_catalog::MESSAGING;
 use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, WatchMessagesResponse, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Cluster, Plan, Stack,
+    Cluster, Plan, Replicas, Stack,
     grpc::{connect, signed},
 };
 use guildhall_tests::{
@@ -25,7 +26,7 @@ const NOTICED: Duration = Duration::from_secs(10);
 
 async fn cluster(broker: bool) -> Cluster {
     Cluster::start_with(Plan {
-        messaging: 2,
+        replicas: Replicas::with(&[(MESSAGING, 2)]),
         broker,
         ..Plan::default()
     })
@@ -39,7 +40,7 @@ async fn stream(
     room: &Room,
     after: i64,
 ) -> Result<Streaming<WatchMessagesResponse>, Status> {
-    let place = connect(cluster.messaging[replica].url()).await;
+    let place = connect(cluster[MESSAGING][replica].url()).await;
     let request = WatchMessagesRequest {
         channel: room.channel.clone(),
         after_seq: Some(after),

@@ -2,6 +2,7 @@
 //! counted, and a server that would leave them out is refused.
 
 use futures::future::join_all;
+use guildhall_catalog::{IDENTITY, MESSAGING};
 use guildhall_proto::messaging::v1::{
     SendMessageRequest, message_service_client::MessageServiceClient,
 };
@@ -53,7 +54,7 @@ async fn cluster() -> Cluster {
 /// Flushes of the write-ahead log from a start of messaging to its stop, with `work` in between.
 async fn flushes(cluster: &mut Cluster, work: impl AsyncFnOnce(Sender)) -> i64 {
     let before = flushes_so_far(cluster).await;
-    cluster.messaging[0].start().await;
+    cluster[MESSAGING][0].start().await;
     let demo = cluster.demo();
     let sender = Sender {
         messages: MessageServiceClient::new(grpc::connect(cluster.messaging_url()).await),
@@ -61,7 +62,7 @@ async fn flushes(cluster: &mut Cluster, work: impl AsyncFnOnce(Sender)) -> i64 {
         key: demo.api_key,
     };
     work(sender).await;
-    cluster.messaging[0].stop().await;
+    cluster[MESSAGING][0].stop().await;
     flushes_so_far(cluster).await - before
 }
 
@@ -89,7 +90,7 @@ async fn number(pool: &PgPool, query: &'static str) -> i64 {
 #[tokio::test]
 async fn each_message_alone_is_flushed_and_many_at_once_share_it() {
     let mut cluster = cluster().await;
-    cluster.messaging[0].stop().await;
+    cluster[MESSAGING][0].stop().await;
     let idle = flushes(&mut cluster, async |_| {}).await;
     let alone = flushes(&mut cluster, async |mut sender| sender.send(ALONE).await).await;
     let crowd = flushes(&mut cluster, async |sender| {
@@ -116,7 +117,7 @@ async fn each_message_alone_is_flushed_and_many_at_once_share_it() {
 async fn a_server_that_is_weakened_meanwhile_flushes_for_us_all_the_same() {
     let mut cluster = cluster().await;
     let pool = cluster.database("messaging");
-    cluster.messaging[0].stop().await;
+    cluster[MESSAGING][0].stop().await;
     let weakened = flushes(&mut cluster, async |mut sender| {
         let weaken = "ALTER SYSTEM SET synchronous_commit = off";
         change(&pool, weaken, "off").await;
@@ -163,19 +164,18 @@ async fn a_server_that_would_not_flush_is_refused() {
     let pool = cluster.database("messaging");
     let weaken = "ALTER DATABASE guildhall_messaging SET synchronous_commit = off";
     sqlx::query(weaken).execute(&pool).await.unwrap();
-    let told = refusal(&mut cluster.messaging[0]).await;
+    let told = refusal(&mut cluster[MESSAGING][0]).await;
     assert!(told.contains("synchronous_commit is off"), "{told}");
     let mend = "ALTER DATABASE guildhall_messaging RESET synchronous_commit";
     sqlx::query(mend).execute(&pool).await.unwrap();
-    cluster.messaging[0].start().await;
+    cluster[MESSAGING][0].start().await;
 
     for setting in ["fsync", "full_page_writes"] {
         cluster.postgres.stop().await;
         cluster.postgres.set(&[&format!("{setting}=off")]);
         cluster.postgres.start_again().await;
-        let services = [&mut cluster.identity[0], &mut cluster.messaging[0]];
-        for service in services {
-            let told = refusal(service).await;
+        for service in [IDENTITY, MESSAGING] {
+            let told = refusal(&mut cluster[service][0]).await;
             assert!(told.contains(&format!("{setting} is off")), "{told}");
             assert!(!told.contains(&password), "the password is in the log");
         }
@@ -183,6 +183,6 @@ async fn a_server_that_would_not_flush_is_refused() {
     cluster.postgres.stop().await;
     cluster.postgres.set(&[]);
     cluster.postgres.start_again().await;
-    cluster.identity[0].start().await;
-    cluster.messaging[0].start().await;
+    cluster[IDENTITY][0].start().await;
+    cluster[MESSAGING][0].start().await;
 }

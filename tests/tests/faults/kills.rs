@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use guildhall_catalog::MESSAGING;
 use guildhall_testkit::{Chance, Cluster, Plan, Platform, Rest};
 use guildhall_tests::{Acknowledged, Ledger, Outcome, Town, Writers, writer::Effort};
 use serde_json::json;
@@ -90,8 +91,8 @@ async fn of_messaging() {
     let mut writers = Writers::start(WRITERS, cluster.http(), &demo.api_key, &channels);
     for _ in 0..KILLS {
         a_moment_at_work(&mut writers, &mut chance).await;
-        cluster.messaging[0].kill9().await;
-        cluster.messaging[0].start().await;
+        cluster[MESSAGING][0].kill9().await;
+        cluster[MESSAGING][0].start().await;
     }
     writers.progress(AT_WORK).await;
     let work = writers.finish().await;

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use guildhall_catalog::{IDENTITY, MESSAGING};
 use guildhall_proto::messaging::v1::{
     SendMessageRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Cluster, Mode, Plan, When,
+    Cluster, Mode, Plan, Replicas, When,
     grpc::{connect, signed},
 };
 use guildhall_tests::{
@@ -27,7 +28,7 @@ const BUDGET: Duration = Duration::from_secs(15 + 1);
 
 async fn cluster(replicas: usize) -> Cluster {
     Cluster::start_with(Plan {
-        messaging: replicas,
+        replicas: Replicas::with(&[(MESSAGING, replicas)]),
         wires: true,
         ..Plan::default()
     })
@@ -49,14 +50,14 @@ async fn a_slow_line_to_messagings_database_slows_it_down_and_no_more() {
     traffic.is_steady(100).await;
     let memory = Memory::of(&cluster);
     let delay = Duration::from_millis(200);
-    cluster.messaging[0]
+    cluster[MESSAGING][0]
         .wires()
         .database
         .set(Mode::Delay(delay));
     let slow_from = Instant::now();
     sleep(Duration::from_secs(12)).await;
     let slow_to = Instant::now();
-    cluster.messaging[0].wires().database.set(Mode::Pass);
+    cluster[MESSAGING][0].wires().database.set(Mode::Pass);
     traffic.goes_on(100).await;
     let records = traffic.end().await;
 
@@ -80,7 +81,7 @@ async fn sent_into_a_snare(
 ) -> Fate {
     let text = format!("number {n}, {when:?}, {}", pattern.to_lowercase());
     let pattern = pattern.replace("TEXT", &text);
-    let line = &cluster.messaging[0].wires().database;
+    let line = &cluster[MESSAGING][0].wires().database;
     let reset = line.reset_when(pattern.as_bytes(), when);
     let request = SendMessageRequest {
         channel: room.channel.clone(),
@@ -94,7 +95,7 @@ async fn sent_into_a_snare(
         let key = format!("{when:?} {} {n}", pattern.len()).parse().unwrap();
         request.metadata_mut().insert("idempotency-key", key);
     }
-    let mut messages = MessageServiceClient::new(connect(cluster.messaging[0].url()).await);
+    let mut messages = MessageServiceClient::new(connect(cluster[MESSAGING][0].url()).await);
     let answer = messages.send_message(request).await;
     tokio::time::timeout(Duration::from_secs(5), reset)
         .await
@@ -168,7 +169,7 @@ async fn a_reset_in_mid_transaction_leaves_no_doubt() {
     // Whoever was refused tries again, and is not stored twice.
     let mut traffic = Traffic::in_room(&room);
     traffic.keyed_sends("rest", &Door::gateway(&cluster, 0), 4);
-    let line = &cluster.messaging[0].wires().database;
+    let line = &cluster[MESSAGING][0].wires().database;
     for when in [
         When::BeforeForwarding,
         When::AfterForwarding,
@@ -208,7 +209,7 @@ async fn a_replica_that_is_cut_off_from_the_database_says_so_and_recovers() {
     traffic.reads("other", &other, 2);
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster.messaging[0].wires().database;
+    let line = &cluster[MESSAGING][0].wires().database;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;
@@ -258,7 +259,7 @@ async fn without_identitys_database_who_is_known_goes_on() {
     traffic.logins("login", &cluster.rest(), &cluster.demo());
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster.identity[0].wires().database;
+    let line = &cluster[IDENTITY][0].wires().database;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;

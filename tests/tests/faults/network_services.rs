@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use guildhall_testkit::{Cluster, Mode, Plan, cluster::Replica};
+use guildhall_catalog::{IDENTITY, MESSAGING};
+use guildhall_testkit::{Cluster, Mode, Plan, Replicas, cluster::Replica};
 use guildhall_tests::{
     Ledger,
     figures::Records,
@@ -25,7 +26,7 @@ const NOTICED: Duration = Duration::from_secs(5 + 2);
 
 async fn cluster(replicas: usize) -> Cluster {
     Cluster::start_with(Plan {
-        messaging: replicas,
+        replicas: Replicas::with(&[(MESSAGING, replicas)]),
         wires: true,
         ..Plan::default()
     })
@@ -47,7 +48,7 @@ async fn everybody(cluster: &Cluster) -> Traffic {
 
 /// The doors of identity and messaging: between the gateway and either, and messaging and identity.
 fn doors(cluster: &Cluster) -> impl Iterator<Item = &Replica> {
-    cluster.identity.iter().chain(&cluster.messaging)
+    cluster[IDENTITY].iter().chain(&cluster[MESSAGING])
 }
 
 fn tell(what: &str, records: &Records, ways: &[&'static str]) {
@@ -139,7 +140,7 @@ async fn a_replica_that_nobody_reaches_is_passed_over() {
     traffic.reads("reads", &gateway, 8);
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster.messaging[0].wires().door;
+    let line = &cluster[MESSAGING][0].wires().door;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use guildhall_catalog::{GATEWAY, IDENTITY, MESSAGING};
 use guildhall_proto::messaging::v1::{
     ListMessagesRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Cluster, Mode, Plan, Rest,
+    Cluster, Mode, Plan, Replicas, Rest,
     cluster::Replica,
     grpc::{Services, connect, signed},
 };
@@ -131,24 +132,21 @@ struct Town {
 impl Town {
     async fn start(broker: bool) -> Self {
         let cluster = Cluster::start_with(Plan {
-            identity: 2,
-            messaging: 2,
-            gateway: 2,
+            replicas: Replicas::with(&[(IDENTITY, 2), (MESSAGING, 2), (GATEWAY, 2)]),
             wires: true,
             broker,
             ..Plan::default()
         })
         .await;
-        let gateways = cluster
-            .gateway
+        let gateways = cluster[GATEWAY]
             .iter()
             .map(|gateway| Rest::new(gateway.url()));
         let mut doors: Vec<_> = gateways.map(Door::Gateway).collect();
-        for replica in &cluster.messaging {
+        for replica in &cluster[MESSAGING] {
             doors.push(Door::Messaging(connect(replica.url()).await));
         }
         // Keys are made and revoked at the first replica of identity.
-        let services = Services::at(connect(cluster.identity[0].url()).await);
+        let services = Services::at(connect(cluster[IDENTITY][0].url()).await);
         let keys = Keys::new(services, &cluster.demo().user("johndoe").jwt);
         Self {
             cluster,
@@ -301,8 +299,8 @@ impl Trouble {
         match self {
             Self::Killed => cluster.nats.kill9().await,
             Self::StandsStill => cluster.nats.pause().await,
-            Self::GatewayCutOff => cluster.gateway[0].wires().broker.set(Mode::Blackhole),
-            Self::IdentityCutOff => cluster.identity[0].wires().broker.set(Mode::Blackhole),
+            Self::GatewayCutOff => cluster[GATEWAY][0].wires().broker.set(Mode::Blackhole),
+            Self::IdentityCutOff => cluster[IDENTITY][0].wires().broker.set(Mode::Blackhole),
         }
     }
 
@@ -310,8 +308,8 @@ impl Trouble {
         match self {
             Self::Killed => cluster.nats.start_again().await,
             Self::StandsStill => cluster.nats.resume().await,
-            Self::GatewayCutOff => cluster.gateway[0].wires().broker.set(Mode::Pass),
-            Self::IdentityCutOff => cluster.identity[0].wires().broker.set(Mode::Pass),
+            Self::GatewayCutOff => cluster[GATEWAY][0].wires().broker.set(Mode::Pass),
+            Self::IdentityCutOff => cluster[IDENTITY][0].wires().broker.set(Mode::Pass),
         }
     }
 }

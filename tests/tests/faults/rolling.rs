@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use guildhall_testkit::{Cluster, Plan, Rest};
+use guildhall_catalog::GATEWAY;
+use guildhall_testkit::{Cluster, Plan, Replicas, Rest};
 use guildhall_tests::{Acknowledged, Ledger, Outcome};
 use serde_json::json;
 use tokio::{
@@ -31,10 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn plan(replicas: usize) -> Plan {
     Plan {
-        identity: replicas,
-        messaging: replicas,
-        webhooks: replicas,
-        gateway: replicas,
+        replicas: Replicas::of_each(replicas),
         gateway_args: vec!["--drain-delay".into(), DRAIN.as_secs().to_string()],
         ..Plan::default()
     }
@@ -145,7 +143,10 @@ impl Load {
             name,
             channel: channel.to_owned(),
             key: key.clone(),
-            gateways: cluster.gateway.iter().map(|g| Rest::new(g.url())).collect(),
+            gateways: cluster[GATEWAY]
+                .iter()
+                .map(|g| Rest::new(g.url()))
+                .collect(),
             ready: ready.clone(),
             enough: Arc::clone(&enough),
             refused: Arc::clone(&refused),
@@ -200,19 +201,16 @@ async fn no_accepted_request_fails() {
     let made = call.system_key(&demo.system_api_key).send().await;
     let channel = made.expect(200)["body"]["_id"].as_str().unwrap().to_owned();
 
-    let gateways: Vec<_> = cluster.gateway.iter().map(|g| g.url().to_owned()).collect();
+    let gateways: Vec<_> = cluster[GATEWAY]
+        .iter()
+        .map(|g| g.url().to_owned())
+        .collect();
     let (telling, ready) = watch::channel(vec![true; gateways.len()]);
     let probing = tokio::spawn(probe(gateways, telling));
     let mut load = Load::start(&cluster, &channel, &ready);
     load.settle().await;
     let mut restarts = 0;
-    let replicas = [
-        &mut cluster.gateway,
-        &mut cluster.webhooks,
-        &mut cluster.messaging,
-        &mut cluster.identity,
-    ];
-    for replica in replicas.into_iter().flatten() {
+    for replica in cluster.replicas_mut() {
         replica.stop().await;
         replica.start().await;
         load.settle().await;
@@ -258,7 +256,7 @@ async fn a_gateway_that_stops_says_so_first() {
     let address = cluster.http().trim_start_matches("http://").to_owned();
     let mut idle = idle_connection(&address).await;
     let begin = Instant::now();
-    cluster.gateway[0].terminate().await;
+    cluster[GATEWAY][0].terminate().await;
 
     let mut readiness = rest.get("/readyz").send().await;
     while readiness.status == 200 {
@@ -278,7 +276,7 @@ async fn a_gateway_that_stops_says_so_first() {
     let closed = tokio::time::timeout(2 * DRAIN, idle.read(&mut nothing)).await;
     assert_eq!(closed.expect("closed in time").unwrap(), 0, "no last words");
     assert!(begin.elapsed() >= DRAIN, "closed before the delay was over");
-    let status = cluster.gateway[0].wait().await;
+    let status = cluster[GATEWAY][0].wait().await;
     assert!(status.success(), "{status}");
     assert!(begin.elapsed() < 3 * DRAIN, "{:?}", begin.elapsed());
     assert!(TcpStream::connect(&address).await.is_err());

@@ -1,5 +1,6 @@
 //! What the log says of a request: who it was for, and what failed, once.
 
+use guildhall_catalog::MESSAGING;
 use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, message_service_client::MessageServiceClient,
 };
@@ -185,7 +186,7 @@ async fn a_database_that_is_away_is_one_line_with_its_cause() {
         ..Plan::default()
     })
     .await;
-    let line = &messaging_of(&town).messaging[0].wires().database;
+    let line = &messaging_of(&town)[MESSAGING][0].wires().database;
     line.set(Mode::Refuse);
     line.reset_all();
     let answer = send(&town, "no-database", general(&town)).await;
@@ -205,7 +206,7 @@ async fn a_service_that_is_away_is_one_line_of_the_gateway() {
     let Stack::Cluster(cluster) = &mut town.platform else {
         panic!("no cluster");
     };
-    cluster.messaging[0].kill9().await;
+    cluster[MESSAGING][0].kill9().await;
     let answer = send(&town, "nobody-home", general(&town)).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     let line = only_trouble(&town, "nobody-home");

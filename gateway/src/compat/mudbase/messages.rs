@@ -1,12 +1,12 @@
 //! Messages of the Mudbase facade (contract: mudbase, "2. Messages").
 
 use axum::{Json, extract::State};
-use guildhall_data::{ChannelId, MessageId};
 use guildhall_proto::messaging::v1::{
     GetChannelRequest, ListMessagesRequest, Message, MessageCursor, ReplyMessageRequest,
     SendMessageRequest, message_cursor::Position,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
+use guildhall_types::{ChannelId, MessageId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -5,12 +5,12 @@ pub mod reactions;
 mod resource;
 
 use guildhall_auth::{AccessRule, CredentialKind};
-use guildhall_data::{ChannelId, CommunityId, MessageId};
 use guildhall_proto::{
     identity::v1::GetCommunityRequest,
     messaging::v1::{MessageReference, message_reference::Reference},
 };
 use guildhall_runtime::{Error, ErrorKind, Reason};
+use guildhall_types::{ChannelId, CommunityId, MessageId};
 use serde::Deserialize;
 
 use crate::{

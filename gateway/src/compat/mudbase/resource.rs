@@ -1,8 +1,8 @@
 //! A message as the facade's callers write and read it.
 
-use guildhall_data::UserId;
 use guildhall_proto::messaging::v1::{EncryptedPayload, Message, MessageDetails, MessageKind};
 use guildhall_runtime::{Error, Timestamp};
+use guildhall_types::UserId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,12 +1,12 @@
 //! Managing incoming webhooks (contract: events, "webhooks-in-…").
 
 use axum::{Json, extract::State};
-use guildhall_data::WebhookId;
 use guildhall_proto::webhooks::v1::{
     CreateIncomingWebhookRequest, DeleteIncomingWebhookRequest, GetIncomingWebhookRequest,
     ListIncomingWebhooksRequest,
 };
 use guildhall_runtime::Reason;
+use guildhall_types::WebhookId;
 use http::StatusCode;
 use utoipa_axum::routes;
 

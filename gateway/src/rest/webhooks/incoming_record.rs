@@ -1,10 +1,10 @@
 //! Incoming webhooks as callers see them and ask for them.
 
-use guildhall_data::WebhookId;
 use guildhall_proto::webhooks::v1::{
     IncomingKind, IncomingSettings, IncomingWebhook, IncomingWebhookSpec,
     UpdateIncomingWebhookRequest,
 };
+use guildhall_types::WebhookId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

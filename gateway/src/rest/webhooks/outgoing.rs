@@ -1,12 +1,12 @@
 //! Managing outgoing webhooks (contract: events, "webhooks-out-…").
 
 use axum::{Json, extract::State};
-use guildhall_data::WebhookId;
 use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, DeleteOutgoingWebhookRequest, GetOutgoingWebhookRequest,
     ListOutgoingWebhooksRequest,
 };
 use guildhall_runtime::Reason;
+use guildhall_types::WebhookId;
 use http::StatusCode;
 use utoipa_axum::routes;
 

@@ -1,11 +1,11 @@
 //! Deliveries of outgoing webhooks (contract: events, "webhooks-out-deliveries" and on).
 
 use axum::{Json, extract::State};
-use guildhall_data::{DeliveryId, WebhookId};
 use guildhall_proto::webhooks::v1::{
     Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RedeliverDeliveryRequest,
 };
 use guildhall_runtime::Reason;
+use guildhall_types::{DeliveryId, WebhookId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

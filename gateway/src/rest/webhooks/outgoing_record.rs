@@ -1,9 +1,9 @@
 //! Outgoing webhooks as callers see them and ask for them.
 
-use guildhall_data::WebhookId;
 use guildhall_proto::webhooks::v1::{
     DisabledReason, OutgoingWebhook, OutgoingWebhookSpec, UpdateOutgoingWebhookRequest,
 };
+use guildhall_types::WebhookId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State};
 use guildhall_auth::{AccessRule, Credential};
-use guildhall_data::WorkflowId;
 use guildhall_proto::webhooks::v1::{BeginSessionRequest, ReceiveEventRequest};
 use guildhall_runtime::Reason;
+use guildhall_types::WorkflowId;
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,6 +1,6 @@
 //! `--demo`: a community to try things out with.
 //!
-//! Made once, through the same RPCs that everybody calls. The credentials are in
+//! Made once, through the same RPCs that any caller uses. The credentials are in
 //! `<data-dir>/demo.json` (mode 0600), and for curl in `demo.curl`, so that no key stands in a
 //! shell's history.
 
@@ -14,7 +14,7 @@ use std::{
 };
 
 use guildhall_auth::credential::{Credential, Scheme};
-use guildhall_gateway::Upstream;
+use guildhall_catalog::{IDENTITY, MESSAGING, WEBHOOKS};
 use guildhall_identity::{Bootstrapped, Identity, NewCommunity, NewMember};
 use guildhall_proto::{
     access::v1::Role,
@@ -33,12 +33,13 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
+use guildhall_server::Peers;
 use tonic::Request;
 
 pub use document::Addresses;
 use document::{Channels, Demo, DemoUser, IncomingWebhook, Mudbase, Sendbird};
 
-use crate::home;
+use crate::data;
 
 const COMMUNITY: &str = "Demo";
 const OWNER: &str = "johndoe";
@@ -53,11 +54,11 @@ const GROUP_CHANNEL: &str = "demo-group";
 /// Makes the demo community when it is not there, renews its tokens, and says how to try it.
 pub async fn prepare(
     identity: &Identity,
-    services: &Upstream,
+    services: &Peers,
     data_dir: &Path,
     addresses: &Addresses,
 ) -> Result<()> {
-    home::make_private(data_dir)?;
+    data::make_private(data_dir)?;
     let file = data_dir.join("demo.json");
     let mut demo = match fs::read(&file) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| {
@@ -85,7 +86,7 @@ pub async fn prepare(
     demo.identity_grpc_url.clone_from(&addresses.identity_grpc);
     for user in &mut demo.users {
         user.jwt = login(
-            &services.identity,
+            &services.get(IDENTITY)?,
             &demo.system_api_key,
             &user.email,
             &user.password,
@@ -103,7 +104,7 @@ pub async fn prepare(
     Ok(())
 }
 
-async fn make(identity: &Identity, services: &Upstream) -> Result<Demo> {
+async fn make(identity: &Identity, services: &Peers) -> Result<Demo> {
     let owner_email = format!("{OWNER}@example.com");
     let new = NewCommunity {
         name: COMMUNITY.into(),
@@ -124,7 +125,7 @@ async fn make(identity: &Identity, services: &Upstream) -> Result<Demo> {
         let (user, password) = identity.add_member(made.community_id, member).await?;
         users.push(demo_user(&user, &password));
     }
-    furnish(services, &made, users).await
+    fill(services, &made, users).await
 }
 
 fn demo_user(user: &User, password: &str) -> DemoUser {
@@ -139,11 +140,11 @@ fn demo_user(user: &User, password: &str) -> DemoUser {
 }
 
 /// Channels, a topic, the first messages and a webhook.
-async fn furnish(services: &Upstream, made: &Bootstrapped, users: Vec<DemoUser>) -> Result<Demo> {
-    let peer = &services.messaging;
-    let room = Furnisher { peer, made };
+async fn fill(services: &Peers, made: &Bootstrapped, users: Vec<DemoUser>) -> Result<Demo> {
+    let peer = &services.get(MESSAGING)?;
+    let maker = DemoMaker { peer, made };
     let sendbird = Credential::new(Scheme::SendbirdToken, &made.sendbird_token);
-    let dm = room
+    let dm = maker
         .channel(
             &sendbird,
             CreateChannelRequest {
@@ -167,14 +168,16 @@ async fn furnish(services: &Upstream, made: &Bootstrapped, users: Vec<DemoUser>)
             r#type: kind.into(),
             ..Default::default()
         };
-        ids.push(room.channel(&system, request).await?);
+        ids.push(maker.channel(&system, request).await?);
     }
     let [general, forum, announcements] = <[String; 3]>::try_from(ids)
         .map_err(|_| Error::bug("three channels were made, but not three came back"))?;
-    let first = room.message(&dm, "Welcome, team").await?;
-    let welcome = room.message(&general, "Welcome to Guildhall").await?;
-    let forum_topic_id = room.topic(&forum).await?;
-    let webhook = room.incoming_webhook(&services.webhooks, &general).await?;
+    let first = maker.message(&dm, "Welcome, team").await?;
+    let welcome = maker.message(&general, "Welcome to Guildhall").await?;
+    let forum_topic_id = maker.topic(&forum).await?;
+    let webhook = maker
+        .incoming_webhook(&services.get(WEBHOOKS)?, &general)
+        .await?;
     Ok(Demo {
         base_url: String::new(),
         grpc_url: String::new(),
@@ -208,12 +211,12 @@ async fn furnish(services: &Upstream, made: &Bootstrapped, users: Vec<DemoUser>)
     })
 }
 
-struct Furnisher<'a> {
+struct DemoMaker<'a> {
     peer: &'a Peer,
     made: &'a Bootstrapped,
 }
 
-impl Furnisher<'_> {
+impl DemoMaker<'_> {
     fn by_key<T>(&self, message: T) -> Request<T> {
         signed(
             message,
@@ -295,7 +298,7 @@ async fn login(peer: &Peer, system_key: &str, email: &str, password: &str) -> Re
     {
         Ok(answer) => Ok(answer.into_inner().token),
         Err(status) => match Error::from(status) {
-            // He changed his password: his old token is all that the file can offer.
+            // The password was changed: the file has nothing newer than the old token.
             error if error.reason() == Reason::LoginRefused => Ok(String::new()),
             error => Err(error),
         },
@@ -311,7 +314,7 @@ fn signed<T>(message: T, credential: &Credential) -> Request<T> {
     request
 }
 
-/// Writes beside and renames, so that nobody ever reads half a file.
+/// Writes a file beside it and renames that, so that half a file is never read.
 fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let beside: PathBuf = path.with_extension("new");
     fs::OpenOptions::new()

@@ -14,10 +14,12 @@ use guildhall_proto::{
     },
 };
 use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown};
+use guildhall_server::Rpcs;
+use guildhall_service::Running as _;
 use guildhall_signals::{KeyChanged, Signals, Subscription};
 use guildhall_testkit::Home;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
-use tonic::{Request, metadata::MetadataValue, service::Routes};
+use tonic::{Request, metadata::MetadataValue};
 use tower::Layer;
 
 const SECRET: &[u8] = b"the platform's secret";
@@ -47,12 +49,12 @@ impl World {
     pub async fn on(home: Home) -> Self {
         let signals = Signals::default();
         let identity = open(&home, SECRET, signals.clone()).await.unwrap();
-        let mut routes = Routes::builder();
-        identity.add_services(&mut routes);
+        let mut rpcs = Rpcs::default();
+        identity.add_services(&mut rpcs);
         let tokens = PeerTokens::new(SECRET);
         let rules = RpcTable::load().unwrap();
         let access = AccessLayer::new(guard(&identity, &signals), rules, tokens.clone());
-        let outside = Peer::in_process(access.layer(routes.routes().prepare()));
+        let outside = Peer::in_process(access.layer(rpcs.routes().prepare()));
         Self {
             inside: tokens.vouch(outside.clone()),
             outside,

@@ -6,23 +6,17 @@ mod reactions;
 mod topics;
 
 use guildhall_proto::messaging::v1::{
-    channel_service_server::{ChannelServiceServer, SERVICE_NAME as CHANNELS},
-    message_service_server::{MessageServiceServer, SERVICE_NAME as MESSAGES},
-    reaction_service_server::{ReactionServiceServer, SERVICE_NAME as REACTIONS},
-    topic_service_server::{SERVICE_NAME as TOPICS, TopicServiceServer},
+    channel_service_server::ChannelServiceServer, message_service_server::MessageServiceServer,
+    reaction_service_server::ReactionServiceServer, topic_service_server::TopicServiceServer,
 };
-use tonic::service::RoutesBuilder;
+use guildhall_server::Rpcs;
 
 use crate::Messaging;
 
-/// The full names of the services.
-pub(crate) const SERVICES: &[&str] = &[CHANNELS, TOPICS, MESSAGES, REACTIONS];
-
 /// Adds all of them.
-pub(crate) fn add_services(messaging: &Messaging, routes: &mut RoutesBuilder) {
-    routes
-        .add_service(ChannelServiceServer::new(messaging.clone()))
-        .add_service(TopicServiceServer::new(messaging.clone()))
-        .add_service(MessageServiceServer::new(messaging.clone()))
-        .add_service(ReactionServiceServer::new(messaging.clone()));
+pub(crate) fn add_services(messaging: &Messaging, rpcs: &mut Rpcs) {
+    rpcs.add(ChannelServiceServer::new(messaging.clone()))
+        .add(TopicServiceServer::new(messaging.clone()))
+        .add(MessageServiceServer::new(messaging.clone()))
+        .add(ReactionServiceServer::new(messaging.clone()));
 }

@@ -6,21 +6,17 @@ mod receive;
 mod workflows;
 
 use guildhall_proto::webhooks::v1::{
-    incoming_webhook_service_server::{IncomingWebhookServiceServer, SERVICE_NAME as INCOMING},
-    outgoing_webhook_service_server::{OutgoingWebhookServiceServer, SERVICE_NAME as OUTGOING},
-    workflow_service_server::{SERVICE_NAME as WORKFLOWS, WorkflowServiceServer},
+    incoming_webhook_service_server::IncomingWebhookServiceServer,
+    outgoing_webhook_service_server::OutgoingWebhookServiceServer,
+    workflow_service_server::WorkflowServiceServer,
 };
-use tonic::service::RoutesBuilder;
+use guildhall_server::Rpcs;
 
 use crate::Webhooks;
 
-/// The full names of the services.
-pub const SERVICES: &[&str] = &[OUTGOING, INCOMING, WORKFLOWS];
-
 /// Adds all of them.
-pub fn add_services(webhooks: &Webhooks, routes: &mut RoutesBuilder) {
-    routes
-        .add_service(OutgoingWebhookServiceServer::new(webhooks.clone()))
-        .add_service(IncomingWebhookServiceServer::new(webhooks.clone()))
-        .add_service(WorkflowServiceServer::new(webhooks.clone()));
+pub fn add_services(webhooks: &Webhooks, rpcs: &mut Rpcs) {
+    rpcs.add(OutgoingWebhookServiceServer::new(webhooks.clone()))
+        .add(IncomingWebhookServiceServer::new(webhooks.clone()))
+        .add(WorkflowServiceServer::new(webhooks.clone()));
 }

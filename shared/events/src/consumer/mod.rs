@@ -83,7 +83,7 @@ impl<H> fmt::Debug for Consumer<H> {
 }
 
 impl<H: Handler> Consumer<H> {
-    /// A consumer that remembers in `database`, which has the tables of [`migration`]. Begins to
+    /// A consumer that records in `database` what it has handled, which has the tables of [`migration`]. Begins to
     /// sweep them, and to try parked events again when an operator says so.
     #[must_use]
     pub fn new(
@@ -110,7 +110,7 @@ impl<H: Handler> Consumer<H> {
         consumer
     }
 
-    /// The name under which it remembers.
+    /// The name under which it records.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.0.name
@@ -295,7 +295,7 @@ impl<H: Handler> Inner<H> {
         &self,
         events: &[&'a Event],
     ) -> Result<Vec<(EventId, &'a Event, H::Effect)>> {
-        // A handler that panics must not end the consumer for everybody.
+        // A handler that panics must not end the consumer.
         let prepared = AssertUnwindSafe(self.handler.prepare(events)).catch_unwind();
         let prepared = prepared
             .await

@@ -124,7 +124,7 @@ pub(crate) async fn count(database: &Database, consumer: &str) -> Result<i64> {
     Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
 
-/// Has parked events tried again, all or one, by whoever consumes now; how many.
+/// Has parked events tried again, all or one, by the process that consumes now; how many.
 ///
 /// # Errors
 /// When the statement fails.

@@ -2,7 +2,7 @@
 //! that handles.
 //!
 //! The stream is a copy: it acknowledges before it flushes, and may be deleted. The outbox fills it
-//! again ([`crate::cursor`] remembers how far it was filled).
+//! again ([`crate::cursor`] records how far it was filled).
 //!
 //! * [`publish`]: a relay fills the stream
 //! * `batch`: with many events in a message
@@ -29,7 +29,7 @@ pub use self::{consume::consume, publish::publish};
 
 /// How long the broker may take for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an id is remembered by which a message that comes again is dropped: the broker's own
+/// How long the broker keeps the ids by which it drops a message that comes again: the broker's own
 /// default. What comes later, or among others, is dropped by the inbox.
 const DUPLICATES: Duration = Duration::from_secs(120);
 

@@ -48,12 +48,12 @@ impl Outbox {
         });
     }
 
-    /// Says that events were committed. Whoever forgets it only makes them wait for half a second.
+    /// Says that events were committed. Without it they wait for half a second.
     pub fn announce(&self) {
         self.news.send_replace(());
     }
 
-    /// Hears of events that this process commits.
+    /// Is told of events that this process commits.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
@@ -62,7 +62,9 @@ impl Outbox {
         &self.database
     }
 
-    pub(crate) fn service(&self) -> &'static str {
+    /// The service that it belongs to.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
         self.service
     }
 }

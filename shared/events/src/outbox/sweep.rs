@@ -66,7 +66,7 @@ impl Sweeper {
         let horizon = now.minus(self.retention.of_events()).as_millis();
         let cursors = cursor::all(&self.database).await?;
         if cursors.is_empty() {
-            // Whoever will read has not come yet: nobody has anything.
+            // There is no reader yet: nothing was delivered.
             return Ok(());
         }
         let lapsed = cursors.iter().filter(|it| it.leased_until < horizon);

@@ -1,7 +1,7 @@
 //! Passes the events of an outbox on, in order and at least once.
 //!
 //! A process takes the partitions that are free and reads them together ([`window`]). What it has
-//! delivered it remembers every few seconds; after a crash another one delivers what came since
+//! delivered it records every few seconds; after a crash another one delivers what came since
 //! again. A stream that was made anew, or has lost its end, gets everything that the outbox
 //! still has.
 
@@ -22,11 +22,12 @@ use crate::{
     outbox::{Outbox, PARTITIONS},
 };
 
-/// How often leases are renewed, and what was delivered is remembered.
+/// How often leases are renewed, and what was delivered is recorded.
 const KEEP: Duration = Duration::from_secs(3);
-/// How long an outbox rests of which nothing was heard: rows may come from another process.
+/// How long to wait for news of an outbox before it is read all the same: rows may come from
+/// another process.
 const POLL: Duration = Duration::from_millis(500);
-/// How long events are gathered while others were just delivered: what a turn costs, it costs
+/// How long events are gathered while others were just delivered: what a round costs, it costs
 /// however few they are.
 const GATHER: Duration = Duration::from_millis(20);
 /// How soon a missing row is looked for again.
@@ -81,13 +82,13 @@ struct Relay<S> {
     progress: Progress,
     /// Whether the sink can be delivered to.
     is_ready: bool,
-    /// Where the sink stood when it was last heard of.
+    /// The position of the sink when it last answered.
     mark: Mark,
     /// When leases were last renewed.
     kept_at: Option<Instant>,
     /// When the sink was last asked where it stands.
     checked_at: Instant,
-    /// What was last remembered of each partition.
+    /// The position of each partition that was last recorded.
     saved: Option<HashMap<i16, i64>>,
     figures: RelayFigures,
 }
@@ -128,7 +129,7 @@ impl Progress {
         self.window = Window::default();
     }
 
-    /// What may be remembered of each partition.
+    /// The position of each partition that may be recorded.
     fn positions(&self) -> HashMap<i16, i64> {
         let settled = self.window.settled();
         let held = self.held.iter();
@@ -149,14 +150,14 @@ impl<S: Sink> Relay<S> {
         let mut backoff = Backoff::default();
         let mut is_prepared = false;
         loop {
-            let pause = match self.turn(&mut is_prepared).await {
-                Ok(Turn::Delivered(rows)) => {
+            let pause = match self.round(&mut is_prepared).await {
+                Ok(Round::Delivered(rows)) => {
                     backoff.reset();
-                    // A full window: there is more than one turn can take.
+                    // A full window: there is more than one round can take.
                     if rows < ROWS { GATHER } else { Duration::ZERO }
                 }
-                Ok(Turn::Waiting) => HOLE,
-                Ok(Turn::Nothing) => POLL,
+                Ok(Round::Waiting) => HOLE,
+                Ok(Round::Nothing) => POLL,
                 Err(error) => {
                     self.is_ready = false;
                     self.figures.failures.inc();
@@ -177,21 +178,21 @@ impl<S: Sink> Relay<S> {
         }
     }
 
-    async fn turn(&mut self, is_prepared: &mut bool) -> Result<Turn> {
+    async fn round(&mut self, is_prepared: &mut bool) -> Result<Round> {
         if !*is_prepared {
             self.leases.prepare().await?;
             *is_prepared = true;
         }
         self.keep().await?;
         if self.progress.held.is_empty() {
-            return Ok(Turn::Nothing);
+            return Ok(Round::Nothing);
         }
         let database = self.outbox.database();
         let (rows, next) = self.progress.window.read(database).await?;
-        let turn = match (rows.is_empty(), next.has_holes()) {
-            (false, _) => Turn::Delivered(rows.len() as u64),
-            (true, true) => Turn::Waiting,
-            (true, false) => Turn::Nothing,
+        let round = match (rows.is_empty(), next.has_holes()) {
+            (false, _) => Round::Delivered(rows.len() as u64),
+            (true, true) => Round::Waiting,
+            (true, false) => Round::Nothing,
         };
         let due = rows.into_iter().filter(|row| self.progress.is_due(row));
         let due: Vec<_> = due.collect();
@@ -199,7 +200,7 @@ impl<S: Sink> Relay<S> {
             self.deliver(due).await?;
         }
         self.progress.window = next;
-        Ok(turn)
+        Ok(round)
     }
 
     async fn deliver(&mut self, rows: Vec<Row>) -> Result<()> {
@@ -215,7 +216,7 @@ impl<S: Sink> Relay<S> {
         Ok(())
     }
 
-    /// Renews the leases when it is time, remembers what was delivered, and makes the sink ready.
+    /// Renews the leases when it is time, records what was delivered, and makes the sink ready.
     async fn keep(&mut self) -> Result<()> {
         if self.kept_at.is_some_and(|at| at.elapsed() < KEEP) && self.is_ready {
             return Ok(());
@@ -286,9 +287,9 @@ impl<S: Sink> Relay<S> {
     }
 }
 
-/// What a turn of a relay brought.
+/// What a round of a relay brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum Round {
     /// So many rows, and there may be more.
     Delivered(u64),
     /// A row may still appear among others.

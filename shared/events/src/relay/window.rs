@@ -20,7 +20,7 @@ pub(crate) const ROWS: u64 = 1024;
 /// Holes that are looked at; with more of them nothing further is read.
 const MAX_HOLES: usize = 256;
 
-/// Everybody who writes to the outbox holds this lock until the end of his transaction.
+/// Every writer to the outbox holds this lock until the end of its transaction.
 const WRITERS: &str = "SELECT virtualtransaction FROM pg_locks \
      WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted \
      AND relation = CAST('outbox' AS regclass) \

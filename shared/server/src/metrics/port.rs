@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::process::{listen, url_of};
 
-/// Readings at a time: who asks too often waits, and the process does not work for him.
+/// Readings at a time: a client that asks too often waits, and costs the process nothing.
 static READING: Semaphore = Semaphore::const_new(1);
 
 /// Serves `GET /metrics` of a process that calls itself `service` on an address of its own, until
@@ -44,7 +44,7 @@ pub async fn serve(address: Option<SocketAddr>, service: &'static str) -> Result
 
 async fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if request.uri().path() != "/metrics" {
-        return refusal(StatusCode::NOT_FOUND, "Here is nothing but /metrics.\n");
+        return refusal(StatusCode::NOT_FOUND, "Only /metrics is served here.\n");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "Only GET.\n");
@@ -53,7 +53,7 @@ async fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
         return refusal;
     }
     // It is never closed.
-    let _turn = READING.acquire().await;
+    let _permit = READING.acquire().await;
     text(StatusCode::OK, metrics::MEDIA_TYPE, metrics::read().await)
 }
 

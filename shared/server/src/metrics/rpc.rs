@@ -29,7 +29,7 @@ static RPCS: LazyLock<Meters> = LazyLock::new(|| {
     )
 });
 
-/// As everybody writes it: `OK`, `NotFound`.
+/// As gRPC writes it: `OK`, `NotFound`.
 fn name(code: u16) -> String {
     let code = Code::from_i32(code.into());
     if code == Code::Ok {
@@ -48,7 +48,7 @@ static METERS: LazyLock<HashMap<String, Arc<Meter>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Health, reflection, and methods that nobody has: their paths are anybody's.
+/// Health, reflection, and unknown methods, whose paths callers choose.
 static OTHERS: LazyLock<Arc<Meter>> = LazyLock::new(|| meter("other"));
 
 fn meter(rpc: &str) -> Arc<Meter> {

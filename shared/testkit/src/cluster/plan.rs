@@ -1,20 +1,20 @@
 //! What a cluster consists of.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
 
-use crate::{Options, port};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use guildhall_catalog::{self as catalog, Service};
+
+use crate::Options;
+
+/// The most replicas of a service that `make cluster` starts.
+const MAX_REPLICAS: u8 = 8;
 
 /// What a cluster consists of, and how it is started.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Replicas of identity.
-    pub identity: usize,
-    /// Replicas of messaging.
-    pub messaging: usize,
-    /// Replicas of webhooks.
-    pub webhooks: usize,
-    /// Replicas of the gateway.
-    pub gateway: usize,
+    /// How many processes there are of each service and of the gateway.
+    pub replicas: Replicas,
     /// Whether to make the demo community.
     pub demo: bool,
     /// Requests per second, credential and process; 0 is off.
@@ -42,10 +42,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            identity: 1,
-            messaging: 1,
-            webhooks: 1,
-            gateway: 1,
+            replicas: Replicas::default(),
             demo: true,
             rate_limit: 0,
             args: Vec::new(),
@@ -75,53 +72,69 @@ impl From<Options> for Plan {
     }
 }
 
-/// A binary of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    Identity,
-    Messaging,
-    Webhooks,
-    Gateway,
+/// How many processes there are of each service and of the gateway: one, unless said otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct Replicas(BTreeMap<&'static str, usize>);
+
+impl Replicas {
+    /// So many of each.
+    #[must_use]
+    pub fn of_each(count: usize) -> Self {
+        Self(
+            catalog::processes()
+                .map(|kind| (kind.name, count))
+                .collect(),
+        )
+    }
+
+    /// So many of these.
+    #[must_use]
+    pub fn with(counts: &[(&'static Service, usize)]) -> Self {
+        Self(
+            counts
+                .iter()
+                .map(|(kind, count)| (kind.name, *count))
+                .collect(),
+        )
+    }
+
+    /// How many there are of one.
+    #[must_use]
+    pub fn of(&self, kind: &Service) -> usize {
+        self.0.get(kind.name).copied().unwrap_or(1)
+    }
 }
 
-impl Part {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Messaging => "messaging",
-            Self::Webhooks => "webhooks",
-            Self::Gateway => "gateway",
-        }
+/// A flag for each (`--messaging 2`).
+impl Args for Replicas {
+    fn augment_args(command: Command) -> Command {
+        catalog::processes().fold(command, |command, kind| {
+            command.arg(
+                Arg::new(kind.name)
+                    .long(kind.name)
+                    .help(format!("Processes of {}", kind.name))
+                    .default_value("1")
+                    .value_parser(value_parser!(u8).range(1..=i64::from(MAX_REPLICAS))),
+            )
+        })
     }
 
-    pub(super) fn binary(self) -> &'static str {
-        match self {
-            Self::Identity => "guildhall-identity",
-            Self::Messaging => "guildhall-messaging",
-            Self::Webhooks => "guildhall-webhooks",
-            Self::Gateway => "guildhall-gateway",
-        }
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Replicas {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let count = |name| usize::from(*matches.get_one::<u8>(name).unwrap_or(&1));
+        let kinds = catalog::processes();
+        Ok(Self(
+            kinds.map(|kind| (kind.name, count(kind.name))).collect(),
+        ))
     }
 
-    /// The flag that says where it listens.
-    pub(super) fn listens(self) -> &'static str {
-        match self {
-            Self::Identity | Self::Messaging | Self::Webhooks => "--grpc",
-            Self::Gateway => "--http",
-        }
-    }
-
-    /// Where it listens; the port stays the same over restarts.
-    pub(super) fn address(self, index: usize, plan: &Plan) -> SocketAddr {
-        if index > 0 || !plan.default_ports {
-            return port::free();
-        }
-        let port = match self {
-            Self::Identity => 50052,
-            Self::Messaging => 50051,
-            Self::Webhooks => 50053,
-            Self::Gateway => 8080,
-        };
-        (Ipv4Addr::LOCALHOST, port).into()
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }

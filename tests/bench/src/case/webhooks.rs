@@ -1,5 +1,6 @@
 //! Webhooks: how fast deliveries go out, and whether they keep out of each other's way.
 
+use guildhall_catalog::WEBHOOKS;
 use guildhall_testkit::{Cluster, Plan};
 use serde_json::json;
 
@@ -43,7 +44,7 @@ pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
     let ours = async || {
         stage.receiver.forget().await?;
         ground::checkpoint(&stage.cluster).await?;
-        let webhooks = stage.cluster.webhooks.first().ok_or("no webhooks")?;
+        let webhooks = stage.cluster[WEBHOOKS].first().ok_or("no webhooks")?;
         webhooks.pause().await;
         // Sends are quicker: as many deliveries as last for a round or so.
         let sent = stage.send(settings, Pace::AsAnswered, 4).await;

@@ -173,14 +173,9 @@ pub fn cast(cluster: &Cluster) -> Cast {
     let mut cast = Cast::new()
         .with("postgres", Member::Family(cluster.postgres.pid()))
         .with("nats", Member::Alone(cluster.nats.pid()));
-    for (name, replicas) in [
-        ("gateway", &cluster.gateway),
-        ("messaging", &cluster.messaging),
-        ("identity", &cluster.identity),
-        ("webhooks", &cluster.webhooks),
-    ] {
-        for replica in replicas {
-            cast = cast.with(name, Member::Alone(replica.pid()));
+    for kind in guildhall_catalog::processes() {
+        for replica in &cluster[kind] {
+            cast = cast.with(kind.name, Member::Alone(replica.pid()));
         }
     }
     cast

@@ -7,7 +7,7 @@ mod start;
 mod world;
 
 use futures::future::try_join_all;
-use guildhall_testkit::{Cluster, Plan};
+use guildhall_testkit::{Cluster, Plan, Replicas};
 use guildhall_tests::{Ledger, Outcome};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -22,10 +22,7 @@ const WRITERS: usize = 12;
 
 fn plan(replicas: usize) -> Plan {
     Plan {
-        identity: replicas,
-        messaging: replicas,
-        webhooks: replicas,
-        gateway: replicas,
+        replicas: Replicas::of_each(replicas),
         ..Plan::default()
     }
 }

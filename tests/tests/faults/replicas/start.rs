@@ -1,5 +1,6 @@
 //! The start on an empty server.
 
+use guildhall_catalog::GATEWAY;
 use guildhall_testkit::{Cluster, Plan, Rest};
 
 #[tokio::test]
@@ -9,7 +10,7 @@ async fn processes_that_start_at_once_all_come_up() {
         ..super::plan(3)
     };
     let cluster = Cluster::start_with(plan).await;
-    for gateway in &cluster.gateway {
+    for gateway in &cluster[GATEWAY] {
         let ready = Rest::new(gateway.url()).get("/readyz").send().await;
         ready.expect(200);
     }

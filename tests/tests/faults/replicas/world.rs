@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use guildhall_catalog::{GATEWAY, MESSAGING};
 use guildhall_proto::messaging::v1::{
     MessageReference, ReplyMessageRequest, SendMessageRequest, message_reference::Reference,
     message_service_client::MessageServiceClient,
@@ -62,8 +63,8 @@ impl World {
             let made = call.system_key(&demo.system_api_key).send().await;
             channels.push(text_of(&made.expect(200)["body"]["_id"]));
         }
-        let gateways = cluster.gateway.iter().map(|gateway| gateway.url());
-        let replicas = cluster.messaging.iter().map(|replica| replica.url());
+        let gateways = cluster[GATEWAY].iter().map(|gateway| gateway.url());
+        let replicas = cluster[MESSAGING].iter().map(|replica| replica.url());
         let connected = join_all(replicas.map(grpc::connect)).await;
         Self {
             rest: gateways.map(Rest::new).collect(),

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use guildhall_data::Database;
 use guildhall_proto::webhooks::v1::DeliveryStatus;
 use guildhall_runtime::Timestamp;
+use guildhall_service::Running as _;
 use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::delivery::Timing;
 use sea_orm::ConnectionTrait;
