@@ -14,10 +14,9 @@ use std::{
 
 use async_trait::async_trait;
 use guildhall_runtime::{
-    Error, ErrorKind, Reason, Result,
-    trace::{ChildSpan, Origin},
+    Error, ErrorKind, Reason, Result, step_span,
+    trace::{self, Origin},
 };
-use opentelemetry::{KeyValue, trace::SpanKind};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot},
@@ -132,7 +131,7 @@ impl<B: Batch> GroupCommit<B> {
     /// batch says of this item.
     pub async fn submit(&self, item: B::Item) -> Result<B::Answer> {
         let (answer, answered) = oneshot::channel();
-        let waiting = ChildSpan::begin("commit.wait", SpanKind::Internal, []);
+        let waiting = step_span!("commit.wait");
         let pending = Pending {
             item,
             answer,
@@ -146,7 +145,8 @@ impl<B: Batch> GroupCommit<B> {
             self.figures.refusals.inc();
             Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
         })?;
-        waiting.run(answered).await.map_err(Error::internal)?
+        let answered = answered.instrument(waiting).await;
+        answered.map_err(Error::internal)?
     }
 }
 
@@ -188,9 +188,11 @@ async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receive
             .unzip();
         // A panic in a batch must not end the queue for everybody.
         let stores = Arc::clone(&committer);
-        let (log, span) = (log_of(&origins), span_of(&origins));
-        let stored = async move { span.run(stores.store(items, &origins)).await };
-        let stored = tokio::spawn(stored.instrument(log)).await;
+        let log = log_of(&origins);
+        // Made in the span of the log, so that lines of the commit are in both.
+        let span = log.in_scope(|| span_of(&origins));
+        let stored = async move { stores.store(items, &origins).await };
+        let stored = tokio::spawn(stored.instrument(span).instrument(log)).await;
         figures.duration.observe(began.elapsed().as_secs_f64());
         match stored {
             Ok(results) => {
@@ -218,13 +220,11 @@ fn log_of(origins: &[Origin]) -> Span {
     }
 }
 
-fn span_of(origins: &[Origin]) -> ChildSpan {
-    let size = i64::try_from(origins.len()).unwrap_or(i64::MAX);
-    Origin::join(
-        origins,
-        "commit",
-        [KeyValue::new("guildhall.commit.size", size)],
-    )
+fn span_of(origins: &[Origin]) -> Span {
+    Origin::join(origins, || {
+        let size = i64::try_from(origins.len()).unwrap_or(i64::MAX);
+        tracing::info_span!(target: trace::TARGET, "commit", guildhall.commit.size = size)
+    })
 }
 
 impl<B: Batch> Committer<B> {

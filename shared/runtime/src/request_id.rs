@@ -1,4 +1,4 @@
-//! The name of a request, in its logs and in its answer.
+//! The id of a request, in its log lines and in its answer.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl RequestId {
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = [0; 16];
-        // An id that is all zeros because the system has no randomness is still an id.
+        // Without randomness from the system it is all zeros, which still serves.
         let _ = aws_lc_rs::rand::fill(&mut bytes);
         Self(hex::encode(bytes))
     }
@@ -45,7 +45,7 @@ impl RequestId {
     pub fn to_header(&self) -> HeaderValue {
         let invalid = HeaderValue::from_static("invalid");
         let mut value = HeaderValue::from_str(&self.0).unwrap_or(invalid);
-        // Never twice the same: HTTP/2 would remember it in place of what is.
+        // Different in each call: HTTP/2 must not keep it in its header table.
         value.set_sensitive(true);
         value
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_may_name_his_request_within_limits() {
+    fn a_caller_may_choose_the_id_within_limits() {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER, HeaderValue::from_static("mine"));
         assert_eq!(RequestId::of(&headers).as_str(), "mine");

@@ -115,6 +115,14 @@ async fn one_send_is_one_trace(collector: &Collector, town: &Town, system: &str)
         assert_eq!(span.get("guildhall.request.id"), "a-traced-one");
         assert!(!span.failed);
     }
+    for span in &spans {
+        let said = |name: &String| {
+            ["code.", "thread.", "target", "busy_ns", "idle_ns"]
+                .iter()
+                .any(|it| name.starts_with(it))
+        };
+        assert!(!span.attributes.keys().any(said), "{span:#?}");
+    }
     let begins: Vec<_> = spans.iter().filter(|it| it.parent == CALLER).collect();
     assert_eq!(begins.len(), 1, "{begins:#?}");
     spans

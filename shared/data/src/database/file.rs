@@ -16,7 +16,7 @@ use super::{
     failure::{passes, unreachable_now},
     outcome_unknown,
     sqlite::{BUSY_TIMEOUT, PRAGMAS, refuse_weaker},
-    traced::{self, Step},
+    traced::Step,
 };
 use crate::{group_commit::Failure, metrics::PoolFigures};
 
@@ -144,10 +144,8 @@ impl FileTransaction<'_> {
     }
 
     fn traced<T>(&self, statement: &str, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T> {
-        let began = Instant::now();
-        let done = run();
-        traced::statement(statement, began, done.is_err(), self.service);
-        done.map_err(failed)
+        let step = Step::statement(statement, self.service);
+        step.run_here(run).map_err(failed)
     }
 }
 

@@ -1,21 +1,23 @@
 //! Spans of what the database does for a sampled request.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use guildhall_runtime::trace::{self, ChildSpan};
+use guildhall_runtime::{step_span, trace};
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, Tracer},
 };
 use sea_orm::{DatabaseConnection, DbBackend};
+use tracing::{Instrument, Span, field::Empty};
 
-/// How much of a statement a span shows: a search for hundreds of ids has as many placeholders.
+/// How much of a statement a span shows, in bytes: a search for hundreds of ids has as many
+/// placeholders.
 const MAX_TEXT: usize = 1024;
 
-/// Makes a span of each statement that is run for a sampled request, with its text and without its
-/// values. `service` is whose database it is.
+/// Makes a span of each statement that SeaORM runs for a sampled request, with its text and without
+/// its values. `service` is whose database it is.
 pub(super) fn watch(connections: &mut DatabaseConnection, service: &str) {
-    // Each statement would be timed for nobody.
+    // Without traces no statement needs to be timed.
     if trace::tracer().is_none() {
         return;
     }
@@ -31,27 +33,14 @@ pub(super) fn watch(connections: &mut DatabaseConnection, service: &str) {
     });
 }
 
-/// A statement that SeaORM knows nothing of, and that is over.
-pub(super) fn statement(text: &str, began: Instant, failed: bool, service: &str) {
-    if trace::is_sampled() {
-        record(
-            text,
-            began.elapsed(),
-            failed,
-            system(DbBackend::Sqlite),
-            service,
-        );
-    }
-}
-
-/// A statement is told of when it is over: the span begins in the past.
+/// SeaORM reports a statement after its end. A span of `tracing` always begins now, so this one is
+/// made with OpenTelemetry.
 fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, service: &str) {
     let Some(tracer) = trace::tracer() else {
         return;
     };
     let end = SystemTime::now();
-    let text = text.trim();
-    let operation = text.split_whitespace().next().unwrap_or_default();
+    let (text, operation) = shown(text);
     let mut span = tracer
         .span_builder(format!("{operation} {service}"))
         .with_kind(SpanKind::Client)
@@ -60,7 +49,7 @@ fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, ser
             KeyValue::new("db.system.name", system),
             KeyValue::new("db.namespace", service.to_owned()),
             KeyValue::new("db.operation.name", operation.to_owned()),
-            KeyValue::new("db.query.text", shortened(text).to_owned()),
+            KeyValue::new("db.query.text", text.to_owned()),
         ])
         .start_with_context(tracer, &Context::current());
     if failed {
@@ -69,28 +58,51 @@ fn record(text: &str, elapsed: Duration, failed: bool, system: &'static str, ser
     span.end_with_timestamp(end);
 }
 
-/// A step of a transaction that is no statement of SeaORM's.
+/// A step of a transaction, or a statement, that SeaORM does not report.
 #[derive(Debug)]
-pub(super) struct Step(ChildSpan);
+pub(super) struct Step(Span);
 
 impl Step {
+    /// `BEGIN` or `COMMIT`.
     pub fn of(operation: &'static str, backend: DbBackend) -> Self {
-        let attributes = [
-            KeyValue::new("db.system.name", system(backend)),
-            KeyValue::new("db.operation.name", operation),
-        ];
-        Self(ChildSpan::begin(operation, SpanKind::Client, attributes))
+        Self(step_span!(
+            "transaction",
+            otel.name = operation,
+            otel.kind = "client",
+            otel.status_code = Empty,
+            db.system.name = system(backend),
+            db.operation.name = operation,
+        ))
+    }
+
+    /// A statement on a SQLite file.
+    pub fn statement(text: &str, service: &str) -> Self {
+        let (text, operation) = shown(text);
+        Self(step_span!(
+            "statement",
+            otel.name = format!("{operation} {service}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            db.system.name = system(DbBackend::Sqlite),
+            db.namespace = service,
+            db.operation.name = operation,
+            db.query.text = text,
+        ))
     }
 
     pub async fn run<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let done = self.0.run(work).await;
-        done.inspect_err(|_| self.0.fail())
+        let done = work.instrument(self.0.clone()).await;
+        done.inspect_err(|_| self.fail())
     }
 
     /// The same on the calling thread.
     pub fn run_here<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let done = self.0.run_here(work);
-        done.inspect_err(|_| self.0.fail())
+        let done = self.0.in_scope(work);
+        done.inspect_err(|_| self.fail())
+    }
+
+    fn fail(&self) {
+        self.0.record("otel.status_code", "error");
     }
 }
 
@@ -104,6 +116,9 @@ fn system(backend: DbBackend) -> &'static str {
     }
 }
 
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
+/// A statement as spans show it, and its first word.
+fn shown(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let operation = text.split_whitespace().next().unwrap_or_default();
+    (&text[..text.floor_char_boundary(MAX_TEXT)], operation)
 }

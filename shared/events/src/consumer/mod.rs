@@ -18,7 +18,10 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use guildhall_data::{Database, EventId, Transaction, sweep};
 use guildhall_proto::events::v1::Event;
-use guildhall_runtime::{Error, ErrorKind, Result, Shutdown, trace::Origin};
+use guildhall_runtime::{
+    Error, ErrorKind, Result, Shutdown,
+    trace::{self, Origin},
+};
 use prost::Message;
 use tokio::time::sleep;
 use tracing::Instrument;
@@ -131,9 +134,12 @@ impl<H: Handler> Consumer<H> {
             .iter()
             .map(|event| Origin::remote(&event.traceparent));
         let origins: Vec<_> = origins.collect();
-        let span = Origin::join(&origins, "events.handle", []);
+        let span = Origin::join(
+            &origins,
+            || tracing::info_span!(target: trace::TARGET, "events.handle"),
+        );
         let events: Vec<_> = events.iter().collect();
-        span.run(self.handle_all(&events)).await
+        self.handle_all(&events).instrument(span).await
     }
 
     async fn handle_all(&self, events: &[&Event]) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Log lines as JSON, an object each.
 //!
-//! A line has the fields of its event and of all spans around it, at the top, so that a request's
-//! lines are found by its `request_id` wherever they were written.
+//! A line has the fields of its event and of all spans around it, at the top level, so that a
+//! request's lines are found by its `request_id` wherever they were written. Spans of traces are
+//! left out: their fields are for the collector.
 
 use std::fmt;
 
@@ -18,11 +19,13 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// What comes first in a line, in this order; all else follows by name.
+use crate::trace::TARGET;
+
+/// The fields that come first in a line, in this order; the others follow by name.
 const FIRST: [&str; 4] = ["message", "request_id", "community", "trace_id"];
 
-/// Fields as members of an object, without its braces: what is known later is added at the end,
-/// and nothing is read again before there is a line to write.
+/// Formats fields as the members of an object without its braces, so that fields recorded later are
+/// appended, and nothing is parsed before a line is written.
 #[derive(Debug)]
 pub(super) struct Members;
 
@@ -65,7 +68,7 @@ impl MembersOf<'_> {
             return;
         };
         if self.result.is_ok() {
-            // Names are Rust's own: they need no escapes.
+            // Names are Rust identifiers: they need no escapes.
             let (before, name) = (self.before, field.name().trim_start_matches("r#"));
             self.result = write!(self.writer, "{before}\"{name}\":{value}");
             self.before = ",";
@@ -99,7 +102,7 @@ impl Visit for MembersOf<'_> {
     }
 }
 
-/// A line for each event.
+/// Formats an event as a line.
 #[derive(Debug)]
 pub(super) struct Lines;
 
@@ -118,6 +121,7 @@ where
             .event_scope()
             .into_iter()
             .flat_map(|scope| scope.from_root())
+            .filter(|span| span.metadata().target() != TARGET)
         {
             if let Some(members) = span.extensions().get::<FormattedFields<Members>>() {
                 read(&members.fields, &mut fields);
@@ -131,7 +135,7 @@ where
     }
 }
 
-/// Adds members to what is known; what is nearer to the event wins.
+/// Adds members to `fields`; of the same name, the one nearer to the event wins.
 fn read(members: &str, fields: &mut Map<String, Value>) {
     if let Ok(more) = serde_json::from_str::<Map<_, _>>(&format!("{{{members}}}")) {
         fields.extend(more);
@@ -140,7 +144,7 @@ fn read(members: &str, fields: &mut Map<String, Value>) {
 
 fn line(event: &Event<'_>, mut fields: Map<String, Value>) -> serde_json::Result<String> {
     let mut timestamp = String::new();
-    // A clock that cannot be read is no reason to lose the line.
+    // A clock that cannot be read must not lose the line.
     let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
     let mut line = Vec::new();
     let mut writer = serde_json::Serializer::new(&mut line);
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_what_all_spans_around_it_say_at_its_top() {
+    fn a_line_has_the_fields_of_all_spans_around_it_but_those_of_traces() {
         let written = Written::default();
         let writer = written.clone();
         let log = fmt()
@@ -199,6 +203,8 @@ mod tests {
             let _request = request.enter();
             let inner = error_span!("inner", step = 1);
             let _inner = inner.enter();
+            let traced = error_span!(target: TARGET, "step", db.system.name = "sqlite");
+            let _traced = traced.enter();
             request.record("community", "chess");
             info!(step = 2, known = true, "what \n happened");
         });
@@ -207,7 +213,8 @@ mod tests {
         let begin = r#""level":"INFO","message":"what \n happened","request_id":"a\"b","community":"chess","#;
         assert!(text.contains(begin), "{text}");
         let line: Map<_, _> = serde_json::from_str(&text).unwrap();
-        assert_eq!(line["step"], 2, "what is nearer wins");
+        assert_eq!(line["step"], 2, "the nearer one wins");
+        assert!(!text.contains("sqlite"), "{text}");
         assert_eq!(line["known"], true);
     }
 }

@@ -6,7 +6,7 @@ mod otlp;
 use std::{backtrace::Backtrace, io::IsTerminal};
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing::{Level, Metadata, Subscriber, field::display};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -21,13 +21,13 @@ use crate::trace;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is told of a process while it runs; to be ended with it.
+/// Logs and traces of a process, to be ended with it.
 #[derive(Debug)]
 #[must_use]
 pub struct Telemetry(Option<SdkTracerProvider>);
 
-/// Starts logging to standard error, so that standard output stays for answers; and traces, when
-/// the `OTEL_*` variables ask for them. To be called inside the runtime.
+/// Starts logging to standard error, since standard output is for answers; and traces, when the
+/// `OTEL_*` variables ask for them. To be called inside the runtime.
 ///
 /// `filter` is of the form `info,guildhall_messaging=debug`.
 ///
@@ -36,19 +36,28 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
     let named = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter:?}: {error}"))?;
     let mut parts = filter.split(',').map(str::trim);
-    let filter = if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
+    let mut filter = if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
         named
     } else {
-        // Where targets alone are named, the spans that say whose lines they are must not be off.
+        // Where only targets are named, the spans with the id of the request must not be off.
         named.add_directive(LevelFilter::ERROR.into())
     };
     let provider = otlp::provider()?;
-    let registry = Registry::default()
+    let tracer = provider.as_ref().map(|it| it.tracer("guildhall"));
+    if tracer.is_some() {
+        // Whatever is logged, traces are exported.
+        filter = filter.add_directive(format!("{}=info", trace::TARGET).parse()?);
+    }
+    // The filter of the log is one for all layers: a filter for each is asked at every entry of
+    // every span.
+    Registry::default()
+        .with(tracer.clone().map(traces))
         .with(filter)
-        .with(filter_fn(may_be_told));
-    registry.with(log()).try_init()?;
-    if let Some(provider) = &provider {
-        trace::install(provider.tracer("guildhall"));
+        .with(filter_fn(is_free_of_contents))
+        .with(log())
+        .try_init()?;
+    if let Some(tracer) = tracer {
+        trace::install(tracer);
     }
     // Not before there is a log to take them.
     log_panics();
@@ -56,7 +65,7 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
 }
 
 impl Telemetry {
-    /// Exports what was not yet, as far as the collector takes it in time.
+    /// Exports the last traces, if the collector takes them within three seconds.
     pub async fn end(self) {
         if let Some(provider) = self.0 {
             otlp::flush(provider).await;
@@ -64,12 +73,12 @@ impl Telemetry {
     }
 }
 
-/// The broker's client traces each message with all that is in it, which is what users wrote.
-fn may_be_told(line: &Metadata<'_>) -> bool {
+/// False for lines at level trace of the broker's client: they contain whole messages of users.
+fn is_free_of_contents(line: &Metadata<'_>) -> bool {
     *line.level() < Level::TRACE || !line.target().starts_with("async_nats")
 }
 
-/// A panic is a line of the log like any other, in the name of its request.
+/// Writes panics to the log, with the id of their request.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("a panic without a text");
@@ -89,4 +98,20 @@ where
         let lines = layer.fmt_fields(json::Members).event_format(json::Lines);
         lines.boxed()
     }
+}
+
+/// Exports the `tracing` spans with the target [`trace::TARGET`]. Its filter looks at what is known
+/// at compile time only, so that it is asked once for each place in the code.
+fn traces<S>(tracer: SdkTracer) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let ours = filter_fn(|it| it.is_span() && it.target() == trace::TARGET);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(ours)
 }

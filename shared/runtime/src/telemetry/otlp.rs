@@ -1,4 +1,4 @@
-//! Export by OTLP, as the standard variables of OpenTelemetry say.
+//! Export over OTLP, configured by the standard variables of OpenTelemetry.
 
 use std::{
     env,
@@ -17,40 +17,39 @@ use tonic::transport::{Certificate, ClientTlsConfig};
 
 use super::BoxError;
 
-/// The variables that say where the collector is; the first that is given counts.
+/// The variables with the collector's address; the first that is set counts.
 const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
-/// The variables that name a file with the authorities of its certificate.
+/// The variables with the path of the certificate authorities that sign the collector's certificate.
 const AUTHORITIES: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CERTIFICATE",
 ];
 
-/// How long the end of a process waits for the collector.
+/// How long the stop of a process waits for the collector.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// Links of a span unless the variables say: as many as a commit stores at most.
+/// Links of a span at most, unless a variable says otherwise: a commit stores as many requests.
 const MAX_LINKS: u32 = 512;
 
-/// How often the log says that the collector takes nothing.
+/// The log says at most this often that the collector takes nothing.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// What makes and exports spans, when the variables ask for it. Sampler, limits and the bounds of
-/// the queue are read by the SDK itself.
+/// The provider of spans, when the variables ask for traces. The SDK itself reads the variables of
+/// the sampler, of limits and of the queue.
 pub(super) fn provider() -> Result<Option<SdkTracerProvider>, BoxError> {
     if !is_wanted()? {
         return Ok(None);
     }
-    let exporter = Patient {
+    let exporter = Exporter {
         collector: collector()?,
         warned_at: Mutex::new(None),
     };
     let mut provider = SdkTracerProvider::builder();
     if variable("OTEL_SPAN_LINK_COUNT_LIMIT").is_none() {
-        // A commit is linked to all requests that it stores.
         provider = provider.with_max_links_per_span(MAX_LINKS);
     }
     let provider = provider
@@ -60,7 +59,7 @@ pub(super) fn provider() -> Result<Option<SdkTracerProvider>, BoxError> {
     Ok(Some(provider))
 }
 
-/// The client of the collector; an endpoint without a scheme is spoken to over TLS.
+/// The client of the collector. An endpoint without a scheme means TLS.
 fn collector() -> Result<Otlp, BoxError> {
     let client = Otlp::builder().with_tonic();
     let client = if endpoint().is_some_and(|it| !it.starts_with("http://")) {
@@ -68,7 +67,7 @@ fn collector() -> Result<Otlp, BoxError> {
     } else {
         client
     };
-    // The error repeats the endpoint, and with it a password that may stand in it.
+    // Without the error itself: it contains the endpoint, which may contain a password.
     client.build().map_err(|_| {
         let [first, second] = ENDPOINTS;
         let wrong = "no address of the form https://HOST:PORT, or no authority to trust";
@@ -76,8 +75,8 @@ fn collector() -> Result<Otlp, BoxError> {
     })
 }
 
-/// Trusts the authorities that a variable names, else those of the system: an image without any
-/// needs none.
+/// Trusts the authorities that a variable names, otherwise those of the system, which are not read
+/// before: an image may have none.
 fn tls() -> Result<ClientTlsConfig, BoxError> {
     let authority = AUTHORITIES
         .into_iter()
@@ -89,12 +88,12 @@ fn tls() -> Result<ClientTlsConfig, BoxError> {
     Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
 }
 
-/// Where the collector is.
+/// The collector's address.
 fn endpoint() -> Option<String> {
     ENDPOINTS.into_iter().find_map(variable)
 }
 
-/// Whether traces are exported: when an endpoint is given, or the exporter itself.
+/// Whether traces are exported: when an endpoint is set, or the exporter.
 fn is_wanted() -> Result<bool, BoxError> {
     if variable("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Ok(false);
@@ -117,12 +116,12 @@ fn is_wanted() -> Result<bool, BoxError> {
     }
 }
 
-/// An empty variable is none (OpenTelemetry, "Environment variables").
+/// A variable; empty means unset, as OpenTelemetry demands.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-/// Who we are; without a name given, the name of the binary.
+/// The description of this process; its name is the binary's unless a variable says otherwise.
 fn resource() -> Resource {
     let given = Resource::builder().build();
     let name = opentelemetry::Key::from_static_str("service.name");
@@ -140,8 +139,8 @@ fn resource() -> Resource {
         .build()
 }
 
-/// Exports what is left. On a thread of its own, because the SDK blocks it; and in time, because
-/// its client does not always end with it.
+/// Exports the last spans. On a thread of its own, because the SDK blocks; and with a time limit of
+/// our own, because the SDK does not always keep its own.
 pub(super) async fn flush(provider: SdkTracerProvider) {
     let flush = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH));
     match tokio::time::timeout(FLUSH, flush).await {
@@ -150,14 +149,15 @@ pub(super) async fn flush(provider: SdkTracerProvider) {
     }
 }
 
-/// A collector that may be away: traces are dropped then, and the log says so now and then.
+/// An exporter whose collector may be away: traces are dropped then, and the log says so at most once
+/// in [`WARN_EVERY`].
 #[derive(Debug)]
-struct Patient {
+struct Exporter {
     collector: Otlp,
     warned_at: Mutex<Option<Instant>>,
 }
 
-impl SpanExporter for Patient {
+impl SpanExporter for Exporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let exported = self.collector.export(batch).await;

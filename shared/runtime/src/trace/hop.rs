@@ -1,4 +1,4 @@
-//! The part that a request has in a process.
+//! The span of a request in one process.
 
 use std::collections::HashMap;
 
@@ -6,24 +6,25 @@ use http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue,
     propagation::TextMapPropagator,
-    trace::{SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
+    trace::{FutureExt, SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::{is_sampled, run_in, tracer};
+use super::{is_sampled, tracer};
 use crate::RequestId;
 
 /// The W3C header that names a request's trace.
 const HEADER: &str = "traceparent";
 
-/// The part that a request has in a process: a span that is a child of the caller's, when he sends
-/// one. Nothing at all as long as no traces are exported.
+/// The span of a request in one process, a child of the caller's if the request names one. It
+/// decides whether the request is sampled. Empty while no traces are exported.
 #[derive(Debug, Clone, Default)]
 pub struct Hop(Option<Context>);
 
 impl Hop {
-    /// Begins it. A caller's word whether the request is sampled is respected.
+    /// Begins it. Whether the request is sampled is the caller's decision if it names a trace, and
+    /// the sampler's otherwise.
     #[must_use]
     pub fn begin(name: &'static str, headers: &HeaderMap) -> Self {
         let Some(tracer) = tracer() else {
@@ -49,12 +50,15 @@ impl Hop {
         Some(self.span()?.span_context().trace_id())
     }
 
-    /// Runs what the hop is about: spans made in it, and calls made from it, are its children.
-    pub async fn run<F: Future>(&self, work: F) -> F::Output {
-        run_in(self.0.as_ref(), work).await
+    /// Runs the request: spans that begin in it, and calls made from it, are children of the hop.
+    pub async fn run<F: Future>(&self, request: F) -> F::Output {
+        match &self.0 {
+            Some(context) => request.with_context(context.clone()).await,
+            None => request.await,
+        }
     }
 
-    /// Ends it, with what is known of it now; `failed` is for our own failures alone.
+    /// Ends it with these attributes; `failed` is for failures of ours, not the caller's.
     pub fn end(
         &self,
         id: &RequestId,
@@ -72,7 +76,8 @@ impl Hop {
     }
 }
 
-/// The W3C context of what runs here, to be kept with what it causes; empty when it is not sampled.
+/// The W3C trace context of the current request, to be stored with what it causes; empty when the
+/// request is not sampled.
 #[must_use]
 pub fn traceparent() -> String {
     if !is_sampled() {
@@ -83,7 +88,7 @@ pub fn traceparent() -> String {
     fields.remove(HEADER).unwrap_or_default()
 }
 
-/// What a kept [`traceparent`] names; nothing where no traces are exported.
+/// The span that a stored [`traceparent`] names, if it is sampled and traces are exported.
 pub(super) fn remote(traceparent: &str) -> Option<SpanContext> {
     if tracer().is_none() || traceparent.is_empty() {
         return None;
@@ -94,7 +99,7 @@ pub(super) fn remote(traceparent: &str) -> Option<SpanContext> {
     context.is_sampled().then_some(context)
 }
 
-/// Names the trace of what runs here in the headers of a call, unless they name one.
+/// Names the current trace in the headers of a call, unless they name one.
 pub fn inject(headers: &mut HeaderMap) {
     if tracer().is_none() || headers.contains_key(HEADER) {
         return;
@@ -103,7 +108,7 @@ pub fn inject(headers: &mut HeaderMap) {
         TraceContextPropagator::new().inject_context(context, &mut HeaderInjector(headers));
     });
     if let Some(value) = headers.get_mut(HEADER) {
-        // Never twice the same: HTTP/2 would remember it in place of what is.
+        // Different in each call: HTTP/2 must not keep it in its header table.
         value.set_sensitive(true);
     }
 }

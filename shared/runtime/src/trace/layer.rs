@@ -15,10 +15,10 @@ use tracing::{Instrument, field::Empty};
 use super::Hop;
 use crate::{RequestId, request_id};
 
-/// The name of a call whose method is none of ours: names of spans must not be the caller's choice.
+/// The span's name for a method that does not exist: a caller must not choose names of spans.
 const OTHER: &str = "rpc";
 
-/// Puts a call into a span of its own, and its request id into its answer. A call from inside the
+/// Runs a call in a span of its own, and adds the request id to its answer. A call from inside the
 /// process is in its caller's span as well.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraceLayer;
@@ -54,7 +54,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = RequestId::of(request.headers());
         let hop = Hop::begin(OTHER, request.headers());
-        // Not at info: where warnings alone are logged, they name their request, too.
+        // At the level of errors, so that it is there for every line that is logged at all.
         let span = tracing::error_span!(
             "rpc",
             rpc = request.uri().path(),
@@ -78,12 +78,12 @@ where
     }
 }
 
-/// Ends a sampled call. Of a stream that is its first answer: what follows may take days.
+/// Ends a sampled call. For a stream that is at its response headers: the rest may take days.
 fn end(hop: &Hop, method: &str, id: &RequestId, response: &Response<Body>) {
     let Some(span) = hop.span() else { return };
     let status = Status::from_header_map(response.headers());
     let code = status.as_ref().map_or(Code::Ok, Status::code);
-    // Our own methods say more than that.
+    // Methods of ours that answer UNIMPLEMENTED add details, unlike a method that does not exist.
     let known = code != Code::Unimplemented || status.is_some_and(|it| !it.details().is_empty());
     let mut attributes = vec![
         KeyValue::new("rpc.system", "grpc"),
@@ -99,7 +99,7 @@ fn end(hop: &Hop, method: &str, id: &RequestId, response: &Response<Body>) {
     hop.end(id, attributes, failed);
 }
 
-/// Whether a code says that we failed, and not the caller.
+/// Whether a code means that we failed, and not the caller.
 fn is_failure(code: Code) -> bool {
     match code {
         Code::Unknown

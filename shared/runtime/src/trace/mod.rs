@@ -1,60 +1,65 @@
-//! The way of a request through the processes: OpenTelemetry spans, and what its log lines name.
+//! Traces: the spans of a request in all processes, exported over OTLP.
 //!
-//! * [`hop`]: the part that a request has in a process, and how it travels on
-//! * [`child_span`]: one step within it
-//! * [`layer`]: a span around every RPC
-//! * [`origin`]: work that is done elsewhere, for one request or for many together
+//! * [`hop`]: the span of a request in one process, and how its trace travels to the next
+//! * [`step_span!`](crate::step_span): the span of one step within it
+//! * [`origin`]: work that another task does, for one request or for several together
+//! * [`layer`]: a hop around every RPC
 //!
-//! Spans of traces are made with OpenTelemetry itself, which samples before anything is paid for;
-//! `tracing` spans are for the log alone. A layer that makes the ones of the others has each entry
-//! of each span ask who wants it, sampled or not: that took more than traces may cost.
+//! Spans come from `tracing`: `tracing_opentelemetry` exports those with the target [`TARGET`], and
+//! all others are for the log alone. Only two kinds of span are made with OpenTelemetry directly: a
+//! hop, which decides whether the request is sampled before any other span exists, and a statement
+//! that the database library reports after its end.
 
-pub mod child_span;
 pub mod hop;
 pub mod layer;
 pub mod origin;
 
 use std::{fmt::Display, sync::OnceLock};
 
-use opentelemetry::{
-    Context, KeyValue,
-    trace::{FutureExt, TraceContextExt},
-};
+use opentelemetry::{Context, KeyValue, trace::TraceContextExt};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Span, field::display};
 
-pub use child_span::ChildSpan;
 pub use hop::{Hop, inject, traceparent};
 pub use layer::TraceLayer;
 pub use origin::Origin;
 
-/// Set once at the start, when traces are exported.
+/// The target of the `tracing` spans that are exported.
+pub const TARGET: &str = "guildhall::trace";
+
+/// Makes the `tracing` span of a step of the current request, from a name and fields as in
+/// `tracing::info_span!`. It is [`Span::none`](tracing::Span::none), and no field is evaluated,
+/// unless the request is sampled.
+#[macro_export]
+macro_rules! step_span {
+    ($($name_and_fields:tt)+) => {
+        if $crate::trace::is_sampled() {
+            ::tracing::info_span!(target: $crate::trace::TARGET, $($name_and_fields)+)
+        } else {
+            ::tracing::Span::none()
+        }
+    };
+}
+
+/// Set once at start, when traces are exported.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 
-/// What makes spans, when traces are exported.
+/// The tracer, when traces are exported.
 #[must_use]
 pub fn tracer() -> Option<&'static SdkTracer> {
     TRACER.get()
 }
 
-/// From here on there are traces.
+/// From here on traces are exported.
 pub(crate) fn install(tracer: SdkTracer) {
     // Only the first start of a process counts; a second one is refused by the log.
     let _ = TRACER.set(tracer);
 }
 
-/// Whether what runs here belongs to a request that is sampled.
+/// Whether the current request is sampled.
 #[must_use]
 pub fn is_sampled() -> bool {
     Context::map_current(|context| context.span().span_context().is_sampled())
-}
-
-/// Runs work in a span's context, where there is one.
-async fn run_in<F: Future>(span: Option<&Context>, work: F) -> F::Output {
-    match span {
-        Some(span) => work.with_context(span.clone()).await,
-        None => work.await,
-    }
 }
 
 /// Names the community in the log lines of the request, and in its trace: as soon as it is known.

@@ -1,9 +1,13 @@
-//! Work that is done elsewhere: in another task, for one request or for many together.
+//! Work that another task does, for one request or for several together.
 
-use opentelemetry::{KeyValue, trace::SpanContext};
+use std::iter;
+
+use opentelemetry::{
+    Context,
+    trace::{SpanContext, TraceContextExt},
+};
 use tracing::Span;
-
-use super::ChildSpan;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The request that work is done for.
 #[derive(Debug, Clone)]
@@ -13,16 +17,18 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The request that runs here, of which `waiting` is the span until the work is done.
+    /// The current request. `waiting` is the [`step_span!`](crate::step_span) in which it waits
+    /// for the work.
     #[must_use]
-    pub fn here(waiting: &ChildSpan) -> Self {
+    pub fn here(waiting: &Span) -> Self {
+        let waiting = waiting.context().span().span_context().clone();
         Self {
             log: Span::current(),
-            sampled: waiting.context(),
+            sampled: waiting.is_sampled().then_some(waiting),
         }
     }
 
-    /// The request whose [`traceparent`](super::traceparent) was kept; nothing for an empty one.
+    /// The request whose [`traceparent`](super::traceparent) was kept; no request for an empty one.
     #[must_use]
     pub fn remote(traceparent: &str) -> Self {
         Self {
@@ -37,15 +43,20 @@ impl Origin {
         self.log.clone()
     }
 
-    /// The span of work done for all of `origins` together: in the trace of the first that is
-    /// sampled, and linked to all that are. Nothing when none is.
-    #[must_use]
-    pub fn join(
-        origins: &[Self],
-        name: &'static str,
-        attributes: impl IntoIterator<Item = KeyValue>,
-    ) -> ChildSpan {
-        let sampled = origins.iter().filter_map(|origin| origin.sampled.clone());
-        ChildSpan::shared(name, attributes, sampled.collect())
+    /// The span of work that is done for all of `origins` together: a child of the first one that
+    /// is sampled, and linked to all that are. `span` makes it, with the target
+    /// [`TARGET`](super::TARGET), and is not called when none is sampled.
+    pub fn join(origins: &[Self], span: impl FnOnce() -> Span) -> Span {
+        let mut sampled = origins.iter().filter_map(|origin| origin.sampled.as_ref());
+        let Some(first) = sampled.next() else {
+            return Span::none();
+        };
+        let span = span();
+        // Fails only for a span that has been entered, or that nobody exports.
+        let _ = span.set_parent(Context::new().with_remote_span_context(first.clone()));
+        for request in iter::once(first).chain(sampled) {
+            span.add_link(request.clone());
+        }
+        span
     }
 }
