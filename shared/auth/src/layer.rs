@@ -1,16 +1,13 @@
 //! The guard in front of a gRPC service.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
+use guildhall_runtime::{
+    Error, Reason, Result,
+    around::{Answer, Around, RpcService},
+    trace,
 };
-
-use guildhall_runtime::{Error, Reason, Result, trace};
-use http::{Request, Response};
+use http::Request;
 use http_body::Body as _;
 use tonic::{Status, body::Body};
-use tower::{Layer, Service};
 
 use crate::{
     AccessRule, Credential, Guard, PeerTokens, RpcTable, peer::CLIENT_ADDRESS, rule::RpcRule,
@@ -79,53 +76,22 @@ impl AccessLayer {
     }
 }
 
-impl<S> Layer<S> for AccessLayer {
-    type Service = AccessService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        AccessService {
-            inner,
-            access: self.clone(),
-        }
-    }
-}
-
-/// See [`AccessLayer`].
-#[derive(Debug, Clone)]
-pub struct AccessService<S> {
-    inner: S,
-    access: AccessLayer,
-}
-
-impl<S> Service<Request<Body>> for AccessService<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+impl Around for AccessLayer {
+    fn call<S: RpcService>(&self, service: &mut S, mut request: Request<Body>) -> Answer<S::Error> {
         // Unknown methods are answered UNIMPLEMENTED behind us; health and reflection are open.
-        let Some(rule) = self.access.rules.get(request.uri().path()).cloned() else {
-            return Box::pin(self.inner.call(request));
+        let Some(rule) = self.rules.get(request.uri().path()).cloned() else {
+            return Box::pin(service.call(request));
         };
         // The clone that was made ready must be the one that is called.
-        let ready = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, ready);
-        let access = self.access.clone();
+        let next = service.clone();
+        let mut service = std::mem::replace(service, next);
+        let access = self.clone();
         Box::pin(async move {
             let credential = match access.admit(&mut request, &rule).await {
                 Ok(credential) => credential,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
-            let response = inner.call(request).await?;
+            let response = service.call(request).await?;
             Ok(match credential {
                 // An answer that is over already, such as an error, must stay one without a body.
                 Some(credential) if rule.streaming && !response.body().is_end_stream() => {

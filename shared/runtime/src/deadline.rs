@@ -1,63 +1,33 @@
-//! Every hop ends in time.
+//! The deadline of an RPC.
 //!
-//! tonic's transport enforces `grpc-timeout`, but a call inside the process has no transport, so
-//! the layer is ours and stands in front of both.
+//! tonic's transport enforces `grpc-timeout`, but a call inside the process has no transport:
+//! this layer enforces it for both.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request};
 use tonic::{Status, body::Body};
-use tower::{Layer, Service};
 
-use crate::{Error, Reason};
+use crate::{
+    Error, Reason,
+    around::{Answer, Around, RpcService},
+};
 
 /// The header of a caller's deadline.
 pub(crate) const HEADER: &str = "grpc-timeout";
 
-/// The longest that any unary call may take, also for callers who set no deadline.
+/// How long an RPC may take at most, also for callers that set no deadline.
 pub const MAX: Duration = Duration::from_secs(30);
 
 /// Answers DEADLINE_EXCEEDED when a handler has not answered within the caller's deadline.
-/// Streams are bounded until their first message only.
+/// A stream has to begin by then; it may last longer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeadlineLayer;
 
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = Deadline<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Deadline { inner }
-    }
-}
-
-/// See [`DeadlineLayer`].
-#[derive(Debug, Clone)]
-pub struct Deadline<S> {
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Deadline<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+impl Around for DeadlineLayer {
+    fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
         let limit = timeout_of(request.headers()).unwrap_or(MAX).min(MAX);
-        let answer = self.inner.call(request);
+        let answer = service.call(request);
         Box::pin(async move {
             match tokio::time::timeout(limit, answer).await {
                 Ok(answer) => answer,
@@ -67,7 +37,7 @@ where
     }
 }
 
-/// What a caller is told whose time is up.
+/// The error for a caller whose deadline has passed.
 pub(crate) fn exceeded() -> Error {
     Error::unavailable(
         Reason::DeadlineExceeded,
@@ -75,7 +45,7 @@ pub(crate) fn exceeded() -> Error {
     )
 }
 
-/// Reads `grpc-timeout`: up to eight digits and a unit.
+/// Reads `grpc-timeout`: up to eight digits and a unit, `H`, `M`, `S`, `m`, `u` or `n`.
 pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let unit_at = text.len().checked_sub(1)?;
@@ -99,9 +69,11 @@ pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use std::convert::Infallible;
 
-    use tower::{ServiceExt, service_fn};
+    use http::Response;
+    use tower::{Layer, ServiceExt, service_fn};
 
     use super::*;
+    use crate::around::around;
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_handler_is_cut_off_at_the_callers_deadline() {
@@ -111,7 +83,7 @@ mod tests {
         });
         let ask = |timeout: &'static str| {
             let request = Request::builder().header("grpc-timeout", timeout);
-            DeadlineLayer
+            around(DeadlineLayer)
                 .layer(slow)
                 .oneshot(request.body(Body::empty()).unwrap())
         };

@@ -2,16 +2,18 @@
 //!
 //! * [`error`]: the one error type, and how it travels over gRPC
 //! * [`clock`]: the one clock
-//! * [`request_id`]: the name of a request in logs and answers
-//! * [`telemetry`]: logs, and [`trace`]: a span around every call
+//! * [`request_id`]: the id of a request in logs and answers
+//! * [`telemetry`]: logs, and [`trace`]: the spans of a request
 //! * [`metrics`]: what a process counts of itself
-//! * [`deadline`]: every hop ends in time, also where no transport enforces it
+//! * [`around`](mod@around): a layer around every RPC that is only its `call`
+//! * [`deadline`]: the deadline of an RPC, also where no transport enforces it
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
 //! * `gather`: what the calls of a connection write leaves together
 //! * [`serve`]: listeners, and a stop that loses nothing
 //! * [`tls`]: certificates from files
 
+pub mod around;
 pub mod clock;
 pub mod deadline;
 pub mod error;

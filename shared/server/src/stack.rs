@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use guildhall_auth::AccessLayer;
-use guildhall_runtime::{deadline::DeadlineLayer, trace::TraceLayer};
+use guildhall_runtime::{around::around, deadline::DeadlineLayer, trace::TraceLayer};
 use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceBuilder};
@@ -20,9 +20,9 @@ pub fn stack(
 + Sync
 + 'static {
     ServiceBuilder::new()
-        .layer(TraceLayer)
-        .layer(MeterLayer)
-        .layer(DeadlineLayer)
-        .layer(access)
+        .layer(around(TraceLayer))
+        .layer(around(MeterLayer))
+        .layer(around(DeadlineLayer))
+        .layer(around(access))
         .service(routes.prepare())
 }

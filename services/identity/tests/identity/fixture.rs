@@ -13,7 +13,7 @@ use guildhall_proto::{
         user_directory_service_client::UserDirectoryServiceClient,
     },
 };
-use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown};
+use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown, around::around};
 use guildhall_server::Rpcs;
 use guildhall_service::Running as _;
 use guildhall_signals::{KeyChanged, Signals, Subscription};
@@ -54,7 +54,7 @@ impl World {
         let tokens = PeerTokens::new(SECRET);
         let rules = RpcTable::load().unwrap();
         let access = AccessLayer::new(guard(&identity, &signals), rules, tokens.clone());
-        let outside = Peer::in_process(access.layer(rpcs.routes().prepare()));
+        let outside = Peer::in_process(around(access).layer(rpcs.routes().prepare()));
         Self {
             inside: tokens.vouch(outside.clone()),
             outside,

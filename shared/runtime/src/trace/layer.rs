@@ -1,19 +1,16 @@
 //! A span around every RPC, with the request id in it.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use http::{Request, Response};
 use opentelemetry::KeyValue;
 use tonic::{Code, Status, body::Body};
-use tower::{Layer, Service};
 use tracing::{Instrument, field::Empty};
 
 use super::Hop;
-use crate::{RequestId, request_id};
+use crate::{
+    RequestId,
+    around::{Answer, Around, RpcService},
+    request_id,
+};
 
 /// The span's name for a method that does not exist: a caller must not choose names of spans.
 const OTHER: &str = "rpc";
@@ -23,35 +20,8 @@ const OTHER: &str = "rpc";
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraceLayer;
 
-impl<S> Layer<S> for TraceLayer {
-    type Service = Trace<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Trace { inner }
-    }
-}
-
-/// See [`TraceLayer`].
-#[derive(Debug, Clone)]
-pub struct Trace<S> {
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Trace<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+impl Around for TraceLayer {
+    fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
         let id = RequestId::of(request.headers());
         let hop = Hop::begin(OTHER, request.headers());
         // At the level of errors, so that it is there for every line that is logged at all.
@@ -63,7 +33,7 @@ where
             trace_id = hop.trace_id().map(display),
         );
         let method = hop.span().map(|_| request.uri().path().to_owned());
-        let answer = span.in_scope(|| self.inner.call(request));
+        let answer = span.in_scope(|| service.call(request));
         let call = async move {
             let mut response = hop.run(answer).await?;
             if let Some(method) = method {

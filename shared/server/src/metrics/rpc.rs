@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
@@ -10,11 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use guildhall_auth::RpcTable;
-use guildhall_runtime::metrics::{Codes, Measured, Meter, Meters};
-use http::{HeaderMap, Request, Response};
+use guildhall_runtime::{
+    around::{Answer, Around, RpcService},
+    metrics::{Codes, Measured, Meter, Meters},
+};
+use http::{HeaderMap, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
-use tower::{Layer, Service};
 
 static RPCS: LazyLock<Meters> = LazyLock::new(|| {
     Meters::new(
@@ -59,37 +60,11 @@ fn meter(rpc: &str) -> Arc<Meter> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MeterLayer;
 
-impl<S> Layer<S> for MeterLayer {
-    type Service = Metered<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Metered { inner }
-    }
-}
-
-/// See [`MeterLayer`].
-#[derive(Debug, Clone)]
-pub struct Metered<S> {
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Metered<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+impl Around for MeterLayer {
+    fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
         let meter = METERS.get(request.uri().path()).unwrap_or(&OTHERS);
         let mut measured = meter.begin();
-        let answer = self.inner.call(request);
+        let answer = service.call(request);
         Box::pin(async move {
             let response = answer.await?;
             // An error is an answer without a body, whose status stands in its head.

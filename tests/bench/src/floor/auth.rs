@@ -17,6 +17,7 @@ use guildhall_proto::{
 };
 use guildhall_runtime::{
     Shutdown,
+    around::around,
     deadline::DeadlineLayer,
     serve::{self, Serving},
     trace::TraceLayer,
@@ -50,8 +51,8 @@ pub async fn serve() -> Result<()> {
     let with = guildhall_server::stack(routes(), access);
     // As `stack`, but for the access layer.
     let without = ServiceBuilder::new()
-        .layer(TraceLayer)
-        .layer(DeadlineLayer)
+        .layer(around(TraceLayer))
+        .layer(around(DeadlineLayer))
         .service(routes().prepare());
     let with = listen(with).await?;
     let without = listen(without).await?;
