@@ -122,7 +122,7 @@ impl Case {
             Self::DeepPage => Target::time("deep-page", 1.2, 1.05),
             Self::Hop => Target::rate("hop", 0.6, 0.9),
             Self::AuthLayer => Target::rate("auth-layer", 0.9, 0.98),
-            Self::TraceSampling => Target::rate("trace-sampling", 0.97, 0.99),
+            Self::TraceSampling => Target::rate("trace-sampling", 0.95, 0.99),
             Self::EventsThroughput => Target::rate("events-throughput", 0.4, 0.8),
             Self::EventsLag => Target::delay("events-lag", 250.0, 50.0, 0.0),
             Self::WebhooksOut => Target::rate("webhooks-out", 0.3, 0.7),

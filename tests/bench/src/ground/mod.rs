@@ -116,7 +116,7 @@ impl Ground {
     /// # Errors
     /// When it cannot be written.
     pub async fn send_script(&self) -> Result<Script> {
-        self.place.send_one().await;
+        self.place.send_to_all().await;
         let length = "SELECT max(length(payload)) FROM outbox";
         let messaging = self.cluster.database("messaging");
         let event: i32 = sqlx::query_scalar(length).fetch_one(&messaging).await?;

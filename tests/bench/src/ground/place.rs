@@ -46,7 +46,7 @@ impl Place {
             let channel = place.make_channel(&format!("Bench {number}")).await;
             place.channels.push(channel);
         }
-        place.send_one().await;
+        place.send_to_all().await;
         place
     }
 
@@ -61,11 +61,12 @@ impl Place {
             .to_owned()
     }
 
-    /// Sends a message to each of the channels.
-    pub async fn send_one(&self) {
+    /// Sends a message to each of the channels; how many that were.
+    pub async fn send_to_all(&self) -> usize {
         for channel in &self.channels {
             self.send_to(channel).await;
         }
+        self.channels.len()
     }
 
     /// Sends a message to a channel.

@@ -23,12 +23,16 @@ const LONGEST: u64 = 600_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is asked.
 const LOOK: Duration = Duration::from_millis(20);
+/// Nothing is under way any more when nothing has come for so long.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What has come since the witness was last told to forget.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Figures {
     /// How many, each counted once.
     pub count: u64,
+    /// How often one came that had come already.
+    pub repeats: u64,
     /// Seconds from the first to the last.
     pub span: f64,
     /// The median of how late they were, in milliseconds.
@@ -47,6 +51,7 @@ pub struct Witness(Arc<Mutex<Seen>>);
 struct Seen {
     ids: HashSet<String>,
     count: u64,
+    repeats: u64,
     first: Option<Instant>,
     last: Option<Instant>,
     late: Histogram<u64>,
@@ -58,6 +63,7 @@ impl Seen {
         Ok(Self {
             ids: HashSet::new(),
             count: 0,
+            repeats: 0,
             first: None,
             last: None,
             late: Histogram::new_with_max(LONGEST, 3)
@@ -70,6 +76,7 @@ impl Seen {
         let span = self.first.zip(self.last);
         Figures {
             count: self.count,
+            repeats: self.repeats,
             span: span.map_or(0.0, |(first, last)| (last - first).as_secs_f64()),
             p50: self.late.value_at_quantile(0.5) as f64,
             p99: self.late.value_at_quantile(0.99) as f64,
@@ -101,12 +108,14 @@ impl Witness {
         seen.last = Some(now);
     }
 
-    /// One thing has come, which may come again and then does not count.
+    /// One thing has come, which may come again and then counts as a repeat.
     pub fn saw_one(&self, id: &str, happened: Timestamp, bytes: usize) {
         let is_new = self.0.lock().ids.insert(id.to_owned());
         if is_new {
             self.saw(&[happened]);
             self.0.lock().bytes = bytes;
+        } else {
+            self.0.lock().repeats += 1;
         }
     }
 
@@ -172,6 +181,28 @@ impl Asked {
         Ok(())
     }
 
+    /// Waits until at least so many have come, and nothing more does.
+    ///
+    /// # Errors
+    /// When they do not come, or do not end.
+    pub async fn until_quiet(&self, count: u64) -> Result<Figures> {
+        let mut came = self.until(count).await?;
+        let quiet = async {
+            loop {
+                sleep(QUIET).await;
+                let now = self.figures().await?;
+                if now.count + now.repeats == came.count + came.repeats {
+                    return Ok(now);
+                }
+                came = now;
+            }
+        };
+        match timeout(PATIENCE, quiet).await {
+            Ok(quiet) => quiet,
+            Err(_) => Err(format!("still more come after {PATIENCE:?}").into()),
+        }
+    }
+
     /// Waits until so many have come.
     ///
     /// # Errors
@@ -208,7 +239,8 @@ mod tests {
             witness.saw_one(id, then, 7);
         }
         let figures = witness.0.lock().figures();
-        assert_eq!((figures.count, figures.bytes), (2, 7));
+        assert_eq!((figures.count, figures.repeats), (2, 1));
+        assert_eq!(figures.bytes, 7);
         assert!((490.0..5_000.0).contains(&figures.p50), "{figures:?}");
     }
 }
