@@ -4,7 +4,14 @@
 //! back waits for a core, and a batch has six of them; here a batch is written by the thread that
 //! collected it.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use guildhall_runtime::{Error, Reason, Result};
 use parking_lot::Mutex;
@@ -12,11 +19,12 @@ use rusqlite::{Connection, Params, Row, TransactionBehavior, types};
 use sea_orm::{ActiveModelTrait, ActiveValue, DbBackend, EntityTrait, IdenStatic, Iterable, Value};
 
 use super::{
-    Turns,
     failure::{passes, unreachable_now},
     outcome_unknown,
     sqlite::{BUSY_TIMEOUT, PRAGMAS, refuse_weaker},
     traced::Step,
+    turn::{Turn, Turns},
+    wal,
 };
 use crate::{group_commit::Failure, metrics::PoolFigures};
 
@@ -27,6 +35,28 @@ pub struct SqliteFile {
     turns: Turns,
     figures: PoolFigures,
     connection: Arc<Mutex<Connection>>,
+    /// The pages of its log at which the log is begun anew.
+    long: Arc<AtomicI64>,
+}
+
+/// The right to write to the file, until dropped.
+#[derive(Debug)]
+pub(super) struct FileTurn {
+    file: SqliteFile,
+    turn: Turn,
+}
+
+impl FileTurn {
+    /// Ends it after a commit. If the log has become long, others wait until it can begin anew; the
+    /// caller does not.
+    pub fn end(self) {
+        if self.file.log_is_long() {
+            tokio::task::spawn_blocking(move || {
+                self.file.restart_log();
+                drop(self.turn);
+            });
+        }
+    }
 }
 
 impl SqliteFile {
@@ -39,12 +69,33 @@ impl SqliteFile {
             turns: Turns::default(),
             figures,
             connection: Arc::new(Mutex::new(connection)),
+            long: Arc::new(AtomicI64::new(wal::LONG)),
         })
     }
 
-    /// The queue of all who write to the file.
-    pub(super) fn turns(&self) -> &Turns {
-        &self.turns
+    /// Waits for the turn of the caller among all who write to the file.
+    ///
+    /// # Errors
+    /// UNREACHABLE when that takes too long.
+    pub(super) async fn turn(&self) -> Result<FileTurn> {
+        let turn = self.turns.take().await?;
+        let file = self.clone();
+        Ok(FileTurn { file, turn })
+    }
+
+    fn log_is_long(&self) -> bool {
+        let pages = wal::pages(&self.connection.lock());
+        pages.is_ok_and(|pages| pages >= self.long.load(Relaxed))
+    }
+
+    fn restart_log(&self) {
+        let connection = self.connection.lock();
+        let restarted = wal::pages(&connection).and_then(|pages| wal::restart(&connection, pages));
+        match restarted {
+            Ok(long) => self.long.store(long, Relaxed),
+            // The commit stands; the next one tries again.
+            Err(error) => tracing::debug!(%error, "the write-ahead log was not restarted"),
+        }
     }
 
     /// Writes in one transaction and commits it. It runs on the calling thread, and blocks it.
@@ -56,10 +107,12 @@ impl SqliteFile {
         write: impl FnOnce(&FileTransaction<'_>) -> Result<T>,
     ) -> Result<T, Failure> {
         let (asked_at, begin) = (Instant::now(), Step::of("BEGIN", DbBackend::Sqlite));
-        let turn = begin.run(self.turns.take()).await;
+        let turn = begin.run(self.turn()).await;
         let turn = turn.inspect_err(|_| self.figures.begun(asked_at));
-        let _turn = turn.map_err(Failure::RolledBack)?;
-        self.write_now(&begin, asked_at, write)
+        let turn = turn.map_err(Failure::RolledBack)?;
+        let written = self.write_now(&begin, asked_at, write)?;
+        turn.end();
+        Ok(written)
     }
 
     fn write_now<T>(

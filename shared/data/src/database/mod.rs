@@ -11,6 +11,7 @@ mod postgres;
 mod sqlite;
 mod traced;
 mod turn;
+mod wal;
 
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ use sea_orm_migration::MigratorTrait;
 pub use failure::failed;
 pub use turn::Transaction;
 
-use self::{file::SqliteFile, traced::Step, turn::Turns};
+use self::{file::SqliteFile, traced::Step};
 use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
@@ -124,7 +125,7 @@ impl Database {
     /// # Errors
     /// UNREACHABLE when no connection comes free in time, or no turn.
     pub async fn begin(&self) -> Result<Transaction> {
-        begin(&self.writer, self.file().map(SqliteFile::turns)).await
+        begin(&self.writer, self.file()).await
     }
 
     /// Begins a transaction of a [group commit](crate::group_commit) or of its look-ups. On
@@ -147,7 +148,9 @@ impl Database {
         let Transaction { inner, turn } = transaction;
         let backend = inner.get_database_backend();
         let committed = Step::of("COMMIT", backend).run(inner.commit()).await;
-        drop(turn);
+        if let Some(turn) = turn {
+            turn.end();
+        }
         committed.map_err(|error| outcome_unknown().caused_by(error))
     }
 
@@ -160,17 +163,17 @@ impl Database {
     }
 }
 
-async fn begin(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
+async fn begin(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
     let asked_at = Instant::now();
     let begun = Step::of("BEGIN", pool.connections.get_database_backend());
-    let begun = begun.run(begin_in_turn(pool, turns)).await;
+    let begun = begun.run(begin_in_turn(pool, file)).await;
     pool.figures.begun(asked_at);
     begun
 }
 
-async fn begin_in_turn(pool: &Pool, turns: Option<&Turns>) -> Result<Transaction> {
-    let turn = match turns {
-        Some(turns) => Some(turns.take().await?),
+async fn begin_in_turn(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
+    let turn = match file {
+        Some(file) => Some(file.turn().await?),
         None => None,
     };
     let options = TransactionOptions {

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::failure::unreachable_now;
+use super::{failure::unreachable_now, file::FileTurn};
 use crate::metrics::count_timeout;
 
 /// How long a write waits for its turn.
@@ -41,10 +41,10 @@ impl Turns {
 /// A transaction that may write. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub struct Transaction {
-    // When it is dropped, its rollback has only begun as the next takes his turn: SQLite lets him
-    // wait for the few milliseconds.
+    // When it is dropped, its rollback has only begun when the next turn begins: SQLite makes the
+    // next wait for these few milliseconds.
     pub(super) inner: DatabaseTransaction,
-    pub(super) turn: Option<Turn>,
+    pub(super) turn: Option<FileTurn>,
 }
 
 #[async_trait]

@@ -9,3 +9,4 @@
 mod both;
 mod file;
 mod fixture;
+mod wal;
