@@ -1,4 +1,4 @@
-//! How a process of Guildhall starts, serves, fails and stops.
+//! How a process of Guildhall starts, serves requests, reports errors and stops.
 //!
 //! * [`error`]: the one error type, and how it travels over gRPC
 //! * [`clock`]: the one clock
@@ -9,15 +9,15 @@
 //! * [`deadline`]: the deadline of an RPC, also where no transport enforces it
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
-//! * `gather`: what the calls of a connection write leaves together
-//! * [`serve`]: listeners, and a stop that loses nothing
+//! * `coalesce`: writes of several tasks to one connection are sent together
+//! * [`serve`]: listeners, and a graceful shutdown
 //! * [`tls`]: certificates from files
 
 pub mod around;
 pub mod clock;
+mod coalesce;
 pub mod deadline;
 pub mod error;
-mod gather;
 pub mod grpc;
 pub mod metrics;
 pub mod peer;

@@ -1,4 +1,4 @@
-//! One HTTP/2 connection to a replica, kept up in the background.
+//! One HTTP/2 connection to a replica, made and made again in the background.
 
 use std::{
     io,
@@ -22,28 +22,28 @@ use super::{
     address::Address,
     attempt::Failure,
     metrics::AddressFigures,
-    pool::Bell,
+    pool::Waiters,
     wire::{self, Driver, Sender},
 };
 use crate::{metrics::Open, tls};
 
-/// How long it may take until a server is known to answer.
+/// How long it may take to connect, including the first answer.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// The pause after a connection ended or could not be made, and its limit as it doubles.
+/// The pause after a connection ended or could not be made, and the limit up to which it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest pause while calls wait.
 const MAX_PAUSE_WANTED: Duration = Duration::from_millis(250);
 
-/// A connection that lasted that long was a good one.
+/// After a connection that lasted this long, pauses are short again.
 const GOOD: Duration = Duration::from_secs(1);
 
-/// How often the log says that a replica cannot be reached.
+/// The log says at most this often that a replica cannot be reached.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
-/// Calls at a time on one connection. Our servers take 1,024; what is over would wait unseen.
+/// Calls at a time on one connection. Our servers allow 1,024 streams; h2 would queue further ones.
 const MAX_CALLS: usize = 1000;
 
 /// An answer to this proves that a server is there: gRPC's standard health check of the process.
@@ -56,11 +56,11 @@ pub(super) struct Connection {
     turn: usize,
     tls: Option<TlsConnector>,
     figures: AddressFigures,
-    line: Mutex<Option<Arc<Line>>>,
+    session: Mutex<Option<Arc<Session>>>,
 }
 
 impl Connection {
-    /// The `turn`th connection to a replica.
+    /// Connection number `turn` to a replica.
     pub fn new(
         address: Address,
         replica: usize,
@@ -74,19 +74,19 @@ impl Connection {
             replica,
             turn,
             tls,
-            line: Mutex::new(None),
+            session: Mutex::new(None),
         }
     }
 
-    /// The way to send on it, while it is up.
-    pub fn line(&self) -> Option<Arc<Line>> {
-        let line = self.line.lock().clone();
-        line.filter(|line| !line.closing.load(Ordering::Relaxed))
+    /// Its session, while it is up and takes calls.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        let session = self.session.lock().clone();
+        session.filter(|session| !session.closing.load(Ordering::Relaxed))
     }
 
     /// Connects, and again whenever the connection ends, with pauses that grow while it fails.
-    pub async fn keep(self: Arc<Self>, bell: Arc<Bell>) {
-        let mut waiting = bell.waiting.subscribe();
+    pub async fn keep(self: Arc<Self>, waiters: Arc<Waiters>) {
+        let mut waiting = waiters.waiting.subscribe();
         let mut failures = 0;
         let mut warned_at: Option<Instant> = None;
         loop {
@@ -96,7 +96,7 @@ impl Connection {
                     if warned_at.take().is_some() {
                         tracing::info!(address = %self.address, "connected again");
                     }
-                    *self.line.lock() = Some(Arc::new(Line {
+                    *self.session.lock() = Some(Arc::new(Session {
                         sender,
                         replica: self.replica,
                         address: self.address.clone(),
@@ -105,9 +105,9 @@ impl Connection {
                         closing: AtomicBool::new(false),
                     }));
                     let _open = Open::count(&self.figures.open);
-                    bell.opened.notify_waiters();
+                    waiters.opened.notify_waiters();
                     let ended = driver.await;
-                    *self.line.lock() = None;
+                    *self.session.lock() = None;
                     tracing::debug!(address = %self.address, ?ended, "connection ended");
                 }
                 Err(error) if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) => {
@@ -150,8 +150,8 @@ impl Connection {
         in_time.unwrap_or_else(|_elapsed| Err("no answer in time".into()))
     }
 
-    /// A socket to the replica. Where a name has several addresses, each connection begins with
-    /// another one.
+    /// Opens a socket to the replica. If a name has several addresses, each connection begins with a
+    /// different one.
     async fn reach(&self) -> io::Result<TcpStream> {
         let found = tokio::net::lookup_host((self.address.host(), self.address.port())).await?;
         let mut found: Vec<_> = found.collect();
@@ -162,7 +162,7 @@ impl Connection {
         Ok(stream)
     }
 
-    /// Waits for a first answer, whatever it says: a socket that opens proves nobody behind it.
+    /// Waits for a first answer, whatever it says: an open socket does not prove that a server runs.
     async fn prove(
         &self,
         sender: Sender,
@@ -187,29 +187,29 @@ impl Connection {
     }
 }
 
-/// Doubles with each failure; half of it is chance, so that clients do not come back all at once.
+/// Doubles with each failure; half of it is random, so that clients do not reconnect all at once.
 fn pause(failures: u32) -> Duration {
     let full = PAUSE
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
         .min(MAX_PAUSE);
-    let mut chance = [0; 1];
-    // Without randomness the pause is only less spread.
-    let _ = aws_lc_rs::rand::fill(&mut chance);
-    full / 2 + full.mul_f64(f64::from(chance[0]) / 512.0)
+    let mut random = [0; 1];
+    // Without randomness pauses are only less spread.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    full / 2 + full.mul_f64(f64::from(random[0]) / 512.0)
 }
 
-/// The way to send on a connection that is up.
-pub(super) struct Line {
+/// The time from the handshake of a connection to its end.
+pub(super) struct Session {
     sender: Sender,
     replica: usize,
     address: Address,
     figures: AddressFigures,
     calls: AtomicUsize,
-    /// It takes no new calls; those on it may still end.
+    /// It takes no new calls; those under way may still end.
     closing: AtomicBool,
 }
 
-impl Line {
+impl Session {
     /// Which of the addresses it leads to.
     pub fn replica(&self) -> usize {
         self.replica
@@ -229,7 +229,7 @@ impl Line {
 }
 
 /// Room for a call on a connection, until it is dropped.
-pub(super) struct Call(Arc<Line>);
+pub(super) struct Call(Arc<Session>);
 
 impl Call {
     /// Which of the addresses it goes to.

@@ -1,4 +1,4 @@
-//! The services that others call, in this process or over the network: callers cannot tell.
+//! Clients of other services, in this process or over the network: to callers both are the same.
 //!
 //! Over the network a [`Peer`] keeps several HTTP/2 connections to each replica of the service, and
 //! bounds every call in time and in tries; see [`Remote`].
@@ -41,12 +41,12 @@ pub struct Remote {
     pub repeatable: Repeatable,
 }
 
-/// A service to call, in this process or over the network: the callers cannot tell.
+/// A client of a service, in this process or over the network.
 #[derive(Clone)]
 pub struct Peer(BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>);
 
 impl Peer {
-    /// A peer in this process: same layers, no socket.
+    /// A client of a service in this process: the same layers, no socket.
     pub fn in_process<S>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,

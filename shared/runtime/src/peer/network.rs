@@ -87,7 +87,7 @@ impl Network {
             let call = self.pool.call(tried).await?;
             tried = Some(call.replica());
             let failure = match attempt(message, call).await {
-                // The caller has asked once, so that is not for him to hear.
+                // The caller has asked once: this conflict is with our own first attempt.
                 Ok(answer) if lost && is_in_flight(&answer) => Failure::UnderWay,
                 Ok(answer) => {
                     self.budget.deposit();
@@ -126,7 +126,7 @@ impl Network {
     }
 }
 
-/// What the caller is told: not to try again without further ado what may have been done.
+/// The error for a call that may have been processed: repeating it blindly may do it twice.
 fn in_doubt() -> Error {
     Error::unavailable(
         Reason::OutcomeUnknown,

@@ -22,24 +22,24 @@ use super::{
 };
 use crate::{Error, Reason, Result};
 
-/// Connections to each address; to one that stands for many replicas, see [`ALONE`].
+/// Connections to each of several addresses.
 const PER_ADDRESS: usize = 2;
 
-/// Connections to the only address.
+/// Connections to a single address, which may stand for several replicas.
 const ALONE: usize = 4;
 
-/// How long a call waits for a replica to be reached.
+/// How long a call waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many calls may wait for that.
+/// How many calls may wait for a connection.
 const MAX_WAITING: usize = 1024;
 
-/// What the pool and its connections tell each other.
+/// The calls that wait for a connection.
 #[derive(Default)]
-pub(super) struct Bell {
-    /// A connection was made.
+pub(super) struct Waiters {
+    /// Notified when a connection was made.
     pub opened: Notify,
-    /// How many calls wait for one.
+    /// How many calls wait: connections are made with shorter pauses then.
     pub waiting: watch::Sender<usize>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Bell {
 pub(super) struct Pool {
     connections: Vec<Arc<Connection>>,
     turn: AtomicUsize,
-    bell: Arc<Bell>,
+    waiters: Arc<Waiters>,
     _alive: DropGuard,
 }
 
@@ -59,15 +59,15 @@ impl Pool {
         } else {
             PER_ADDRESS
         };
-        let bell = Arc::new(Bell::default());
+        let waiters = Arc::new(Waiters::default());
         let end = CancellationToken::new();
-        // The replicas alternate, so that taking turns spreads the calls over all of them.
+        // The replicas alternate, so that round robin spreads the calls over all of them.
         let connections: Vec<_> = (0..each)
             .flat_map(|turn| addresses.iter().enumerate().map(move |each| (turn, each)))
             .map(|(turn, (replica, address))| {
                 let connection = Connection::new(address.clone(), replica, turn, tls.cloned());
                 let connection = Arc::new(connection);
-                let kept = Arc::clone(&connection).keep(Arc::clone(&bell));
+                let kept = Arc::clone(&connection).keep(Arc::clone(&waiters));
                 let end = end.clone();
                 tokio::spawn(async move { end.run_until_cancelled(kept).await });
                 connection
@@ -76,13 +76,13 @@ impl Pool {
         Self {
             connections,
             turn: AtomicUsize::new(0),
-            bell,
+            waiters,
             _alive: end.drop_guard(),
         }
     }
 
-    /// Room for a call on the least busy connection, if possible not to the replica that was `tried`
-    /// last. Waits when none can be reached for now.
+    /// Reserves room for a call on the least busy connection, preferably not to the replica that was
+    /// `tried` last. Waits while no replica can be reached.
     ///
     /// # Errors
     /// OVERLOADED when all connections are full, UNREACHABLE when no replica can be reached in time.
@@ -96,23 +96,26 @@ impl Pool {
     fn open(&self, tried: Option<usize>) -> Result<Option<Call>> {
         let count = self.connections.len();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let lines = (0..count).filter_map(|next| self.connections[(turn + next) % count].line());
-        // Of equally busy lines the first in turn is taken.
-        let Some(line) = lines.min_by_key(|line| (tried == Some(line.replica()), line.busy()))
+        let sessions =
+            (0..count).filter_map(|next| self.connections[(turn + next) % count].session());
+        // Of equally busy sessions the next one in round robin order is taken.
+        let Some(session) =
+            sessions.min_by_key(|session| (tried == Some(session.replica()), session.busy()))
         else {
             return Ok(None);
         };
-        line.take()
+        session
+            .take()
             .map(Some)
             .ok_or_else(|| Error::unavailable(Reason::Overloaded, "Too many calls, try again"))
     }
 
     async fn wait(&self, tried: Option<usize>) -> Result<Call> {
-        let _waiting = Waiting::join(&self.bell).ok_or_else(unreachable)?;
+        let _waiting = Waiting::join(&self.waiters).ok_or_else(unreachable)?;
         let call = async {
             loop {
-                // Listens first, so that a connection made between look and wait is not missed.
-                let mut opened = std::pin::pin!(self.bell.opened.notified());
+                // Registered first, so that a connection made in between is not missed.
+                let mut opened = std::pin::pin!(self.waiters.opened.notified());
                 opened.as_mut().enable();
                 if let Some(call) = self.open(tried)? {
                     return Ok(call);
@@ -126,17 +129,17 @@ impl Pool {
     }
 }
 
-/// One of the calls that wait for a connection; counted until it is dropped.
-struct Waiting<'a>(&'a Bell);
+/// A call that waits for a connection; counted until it is dropped.
+struct Waiting<'a>(&'a Waiters);
 
 impl<'a> Waiting<'a> {
-    fn join(bell: &'a Bell) -> Option<Self> {
-        let joined = bell.waiting.send_if_modified(|waiting| {
+    fn join(waiters: &'a Waiters) -> Option<Self> {
+        let joined = waiters.waiting.send_if_modified(|waiting| {
             let room = *waiting < MAX_WAITING;
             *waiting += usize::from(room);
             room
         });
-        joined.then_some(Self(bell))
+        joined.then_some(Self(waiters))
     }
 }
 

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::attempt::Failure;
-use crate::gather::Gathering;
+use crate::coalesce::Coalescing;
 
 /// A server that is silent for that long is asked whether it is still there …
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ where
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEADERS)
-        .handshake(Gathering::new(io, true))
+        .handshake(Coalescing::new(io, true))
         .await?;
     let pings = connection.ping_pong();
     let driver = async move {

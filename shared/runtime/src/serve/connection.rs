@@ -20,17 +20,17 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use super::{ClientSocket, Shutdown, linger::Lingering};
-use crate::gather::Gathering;
+use crate::coalesce::Coalescing;
 
-/// How long a client may take for his first byte, for the TLS handshake, and to send a request's
-/// headers.
+/// How long a client may take for the first byte, for the TLS handshake, and to send the headers of
+/// a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long the first byte of a connection is still waited for when we are closing: who has just
+/// How long to wait for the first byte of a connection during shutdown: a client that has just
 /// connected is about to send.
 const LATE: Duration = Duration::from_millis(250);
 
-/// How a client begins who knows that we speak HTTP/2.
+/// The first bytes of HTTP/2 with prior knowledge.
 const HTTP2_BEGINS: [u8; 3] = *b"PRI";
 
 /// What all connections of a listener share.
@@ -52,8 +52,8 @@ where
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Connections that ask their clients to go elsewhere from `shutdown` on, and end as soon as
-    /// they are idle from `closing` on.
+    /// From `shutdown` on, connections ask their clients to connect elsewhere; from `closing` on,
+    /// they end as soon as they are idle.
     pub fn new(
         service: S,
         tls: Option<Arc<ServerConfig>>,
@@ -95,9 +95,9 @@ where
         };
         let tls = self.tls.clone();
         async move {
-            // Small answers must not wait for the next packet; a refusal costs latency only.
+            // Small answers must not wait for the next packet. Failing that only costs latency.
             let _ = stream.set_nodelay(true);
-            // The first bytes tell the protocol, and nobody else sets a limit for them.
+            // hyper sets no limit for these bytes.
             let Some(first) = connection.first_bytes(&stream).await else {
                 return;
             };
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// What one connection needs to know.
+/// One connection.
 struct Connection {
     builder: auto::Builder<TokioExecutor>,
     shutdown: Arc<Shutdown>,
@@ -130,7 +130,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// What the client sends first; nothing when that is nothing at all, or not in time.
+    /// The first bytes of the client; `None` if it closes without any, or sends none in time.
     async fn first_bytes(&self, stream: &TcpStream) -> Option<[u8; HTTP2_BEGINS.len()]> {
         let too_late = async {
             self.closing.cancelled().await;
@@ -145,7 +145,7 @@ impl Connection {
         }
     }
 
-    /// Serves a connection; of HTTP/2, whose calls share it, when it is `shared`.
+    /// Serves a connection. It is `shared` by several requests at a time if it is HTTP/2.
     async fn run<I, S, B>(self, stream: I, shared: bool, service: S)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -169,7 +169,7 @@ impl Connection {
             let (service, shutdown) = (service.clone(), Arc::clone(&shutdown));
             async move {
                 let mut response = service.oneshot(request).await?;
-                // HTTP/2 has no such header: it says GOAWAY when the connection closes.
+                // HTTP/2 has no such header: a closing connection sends GOAWAY.
                 if !reusable && shutdown.is_started() {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
@@ -177,11 +177,11 @@ impl Connection {
                 Ok::<_, Infallible>(response)
             }
         });
-        let io = TokioIo::new(Gathering::new(Lingering::new(stream), shared));
+        let io = TokioIo::new(Coalescing::new(Lingering::new(stream), shared));
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
         let mut closing = pin!(closing.cancelled());
         let ended = tokio::select! {
-            // In this order: a request that is already here is read before the connection closes.
+            // In this order, so that a request that has arrived is read before the close.
             biased;
             ended = connection.as_mut() => ended,
             () = closing.as_mut() => {

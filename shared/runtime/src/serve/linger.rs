@@ -1,4 +1,4 @@
-//! A close that the other side understands.
+//! A lingering close: the other side can read our last bytes.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long the other side may take to close its end after we have closed ours.
+/// How long we wait for the other side to close its end after we have closed ours.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A stream that, once we have closed it, still reads what is on its way until the other side has
-/// closed it too.
+/// A stream that, after we have closed it, goes on reading until the other side has closed it, too.
 ///
-/// Else the system answers what arrives late with a reset, and a reset takes our last words from the
-/// other side: the GOAWAY that says which requests were not taken up, or an answer.
+/// Otherwise the system answers bytes that arrive late with a reset, and a reset may discard what we
+/// sent last before the other side has read it: the GOAWAY with the requests that were not
+/// processed, or an answer.
 pub(super) struct Lingering<S> {
     stream: S,
     closed: Option<Pin<Box<Sleep>>>,

@@ -1,4 +1,4 @@
-//! Listeners, and a stop that loses nothing.
+//! Listeners, and a graceful shutdown.
 
 mod connection;
 mod linger;
@@ -29,10 +29,10 @@ pub use shutdown::Shutdown;
 
 use crate::metrics::{self, Gauges, Open};
 
-/// How long requests under way may still take once no more are accepted.
+/// How long requests under way may still take once no more connections are accepted.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// How often the log says that no connection can be accepted.
+/// The log says at most this often that no connection can be accepted.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
 static CONNECTIONS: LazyLock<Gauges> = LazyLock::new(|| {
@@ -42,7 +42,7 @@ static CONNECTIONS: LazyLock<Gauges> = LazyLock::new(|| {
     )
 });
 
-/// The address of the other end of a connection, among the extensions of each of its requests.
+/// The client's address, an extension of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientSocket(pub SocketAddr);
 
@@ -51,17 +51,17 @@ pub struct ClientSocket(pub SocketAddr);
 pub struct Serving {
     /// What the metrics call the listener.
     pub name: &'static str,
-    /// Speak TLS, of [`crate::tls::TlsFiles::server`]; plain text without.
+    /// The TLS configuration, of [`crate::tls::TlsFiles::server`]; plain text without.
     pub tls: Option<Arc<ServerConfig>>,
-    /// How long to go on accepting after the request to stop: the time that those who route
-    /// requests here need to notice.
+    /// How long to go on accepting connections after the request to stop: load balancers need that
+    /// time to notice.
     pub drain_delay: Duration,
 }
 
-/// Binds an address; port 0 takes a free one.
+/// Binds an address; port 0 means any free port.
 ///
 /// # Errors
-/// When the address is taken or not ours, with the address in the message.
+/// When the address is in use or not one of this host; the message contains it.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
@@ -70,9 +70,9 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves HTTP/1.1 and HTTP/2 on one port until `shutdown`, then drains.
 ///
-/// During [`Serving::drain_delay`] requests are served as before, only that each answer of HTTP/1.1
-/// asks its client to connect anew. Then nothing more is accepted, idle connections are closed, and
-/// busy ones may finish within 30 seconds.
+/// During [`Serving::drain_delay`] requests are served as before, but each HTTP/1.1 response closes
+/// its connection. Then no more connections are accepted, idle ones are closed, and requests under
+/// way have 30 seconds to finish.
 pub async fn http<S, B>(listener: TcpListener, service: S, serving: Serving, shutdown: Shutdown)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -96,7 +96,7 @@ where
                     open.spawn(counted(Open::count(&figure), connections.serve(stream, address)));
                 }
                 Err(error) => {
-                    // Out of file handles: give the connections that are open a chance to end.
+                    // Out of file handles: give open connections a chance to end.
                     if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
                         tracing::warn!(%error, "cannot accept connections");
                         warned_at = Some(Instant::now());
@@ -139,8 +139,7 @@ async fn drained(shutdown: &Shutdown, delay: Duration) {
     }
 }
 
-/// A connection that the system made for us and that nobody has taken up: its client knows no
-/// better than that we serve.
+/// A connection in the listener's backlog. Its client believes it connected, and must be served.
 async fn waiting(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     poll_fn(|cx| match listener.poll_accept(cx) {
         Poll::Ready(accepted) => Poll::Ready(accepted.ok()),

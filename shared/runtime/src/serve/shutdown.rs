@@ -13,7 +13,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// A token that SIGTERM and SIGINT set off; a second signal is for [`Self::hurry`].
+    /// A request that SIGTERM or SIGINT makes; a second signal is [`Self::hurry`].
     ///
     /// # Errors
     /// When the signal handlers cannot be installed.
@@ -38,8 +38,8 @@ impl Shutdown {
         self.stop.cancel();
     }
 
-    /// Asks all parts to stop, and the listeners not to wait until nobody sends requests here any
-    /// more. What is under way is finished all the same.
+    /// Asks all parts to stop, without the delay in which listeners still accept connections.
+    /// Requests under way are finished all the same.
     pub fn hurry(&self) {
         self.stop.cancel();
         self.hurry.cancel();

@@ -1,7 +1,8 @@
-//! What is written in one moment leaves together.
+//! Write coalescing: what several tasks write to a connection at about the same time is sent in one
+//! system call.
 //!
-//! An HTTP/2 connection is polled after each of its streams, and would send a packet for each. A
-//! system call, and the other side's waking up for it, cost more than the frames.
+//! hyper polls an HTTP/2 connection after each of its streams, and would send a packet for each. The
+//! system calls, and waking up the other side, would cost more than the frames themselves.
 
 use std::{
     io::{self, IoSlice},
@@ -11,66 +12,66 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are held at most; what is more waits for the socket.
-const MAX_HELD: usize = 64 * 1024;
+/// Bytes that are buffered at most; beyond that, writes wait for the socket.
+const MAX_BUFFERED: usize = 64 * 1024;
 
-/// With that many bytes nobody is waited for: they fill packets by themselves.
+/// A buffer of this many bytes is sent at once: it fills packets by itself.
 const ENOUGH: usize = 16 * 1024;
 
-/// A stream whose writes wait until the tasks that are ready by now have had their turn: they may
-/// have something to write, too. Nothing waits for a timer.
-pub(crate) struct Gathering<S> {
+/// A stream whose writes are buffered until all tasks that are ready now have been polled, because
+/// they may write, too. It never waits for a timer.
+pub(crate) struct Coalescing<S> {
     stream: S,
-    held: Vec<u8>,
-    /// How many of the held bytes the stream has taken.
+    buffered: Vec<u8>,
+    /// How many of the buffered bytes the stream has taken.
     written: usize,
-    /// The others have had their turn since the first held byte.
+    /// The other tasks have been polled since the first buffered byte.
     yielded: bool,
     enabled: bool,
 }
 
-impl<S> Gathering<S> {
-    /// Gathers, or leaves everything to the stream: where each answer has a connection of its own
-    /// there is nothing to gather.
+impl<S> Coalescing<S> {
+    /// Without `enabled` everything goes straight to the stream: on a connection with one request
+    /// at a time there is nothing to coalesce.
     pub fn new(stream: S, enabled: bool) -> Self {
         Self {
             stream,
-            held: Vec::new(),
+            buffered: Vec::new(),
             written: 0,
             yielded: false,
             enabled,
         }
     }
 
-    /// Holds as much of it as there is room for.
-    fn hold(&mut self, bytes: &[u8]) -> usize {
-        let room = MAX_HELD.saturating_sub(self.held.len());
+    /// Buffers as much as there is room for; how many bytes that were.
+    fn buffer(&mut self, bytes: &[u8]) -> usize {
+        let room = MAX_BUFFERED.saturating_sub(self.buffered.len());
         let taken = &bytes[..bytes.len().min(room)];
-        self.held.extend_from_slice(taken);
+        self.buffered.extend_from_slice(taken);
         taken.len()
     }
 }
 
-impl<S: AsyncWrite + Unpin> Gathering<S> {
-    /// Hands all that is held to the stream.
+impl<S: AsyncWrite + Unpin> Coalescing<S> {
+    /// Writes the whole buffer to the stream.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.held.len() {
-            let left = &self.held[self.written..];
+        while self.written < self.buffered.len() {
+            let left = &self.buffered[self.written..];
             match ready!(Pin::new(&mut self.stream).poll_write(cx, left))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
             }
         }
-        self.held.clear();
-        // An idle connection does not keep the room of its largest answer.
-        self.held.shrink_to(ENOUGH);
+        self.buffered.clear();
+        // An idle connection must not keep the memory of its largest answer.
+        self.buffered.shrink_to(ENOUGH);
         self.written = 0;
         self.yielded = false;
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Coalescing<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -80,7 +81,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Coalescing<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,21 +98,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
         if !self.enabled {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         }
-        if self.held.len() >= MAX_HELD {
+        if self.buffered.len() >= MAX_BUFFERED {
             ready!(self.poll_drain(cx))?;
         }
-        Poll::Ready(Ok(bufs.iter().map(|bytes| self.hold(bytes)).sum()))
+        Poll::Ready(Ok(bufs.iter().map(|bytes| self.buffer(bytes)).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {
-        // All of it is copied: `h2` does so, too, and then takes up more frames before it flushes.
+        // Everything is copied. `h2` does so as well, and then adds more frames before it flushes.
         !self.enabled && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.yielded && (1..ENOUGH).contains(&self.held.len()) {
+        if !self.yielded && (1..ENOUGH).contains(&self.buffered.len()) {
             self.yielded = true;
-            // Who wakes himself is polled after all who are ready.
+            // A task that wakes itself is polled after all that are ready.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -135,40 +136,45 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_written_before_the_others_had_their_turn_leaves_with_them() {
+    async fn writes_of_ready_tasks_are_sent_together() {
         let (mut ours, mut theirs) = tokio::io::duplex(1024);
-        let mut gathering = Gathering::new(&mut ours, true);
-        gathering.write_all(b"one").await.unwrap();
+        let mut coalescing = Coalescing::new(&mut ours, true);
+        coalescing.write_all(b"one").await.unwrap();
         {
-            let mut flush = pin!(gathering.flush());
+            let mut flush = pin!(coalescing.flush());
             assert!(poll!(flush.as_mut()).is_pending());
             assert!(poll!(pin!(theirs.read_u8())).is_pending());
-            assert!(poll!(flush).is_ready(), "it waits for more than a turn");
+            assert!(poll!(flush).is_ready(), "it waits for more than one poll");
         }
         let mut read = [0; 16];
         assert_eq!(theirs.read(&mut read).await.unwrap(), 3);
 
-        gathering.write_all(b"two").await.unwrap();
-        gathering.write_all(b"three").await.unwrap();
-        gathering.flush().await.unwrap();
+        coalescing.write_all(b"two").await.unwrap();
+        coalescing.write_all(b"three").await.unwrap();
+        coalescing.flush().await.unwrap();
         let length = theirs.read(&mut read).await.unwrap();
         assert_eq!(&read[..length], b"twothree");
     }
 
     #[tokio::test]
-    async fn what_is_held_is_bounded_and_nothing_of_it_is_lost() {
-        let sent: Vec<u8> = (0..MAX_HELD * 5).map(|at| at.to_le_bytes()[0]).collect();
+    async fn the_buffer_is_bounded_and_loses_nothing() {
+        let sent: Vec<u8> = (0..MAX_BUFFERED * 5)
+            .map(|at| at.to_le_bytes()[0])
+            .collect();
         let (ours, mut theirs) = tokio::io::duplex(1000);
-        let mut gathering = Gathering::new(ours, true);
+        let mut coalescing = Coalescing::new(ours, true);
         let expected = sent.clone();
         let written = tokio::spawn(async move {
             for part in sent.chunks(10_000) {
-                gathering.write_all(part).await.unwrap();
-                assert!(gathering.held.len() <= MAX_HELD);
+                coalescing.write_all(part).await.unwrap();
+                assert!(coalescing.buffered.len() <= MAX_BUFFERED);
             }
-            gathering.flush().await.unwrap();
-            assert!(gathering.held.capacity() <= ENOUGH, "it keeps its room");
-            gathering.shutdown().await.unwrap();
+            coalescing.flush().await.unwrap();
+            assert!(
+                coalescing.buffered.capacity() <= ENOUGH,
+                "it keeps its memory"
+            );
+            coalescing.shutdown().await.unwrap();
         });
         let mut read = Vec::new();
         theirs.read_to_end(&mut read).await.unwrap();
