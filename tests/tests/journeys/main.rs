@@ -9,6 +9,7 @@ mod both;
 mod dashboards;
 mod expired_token;
 mod logs;
+mod memory;
 mod metrics;
 mod one_process;
 mod operator;
