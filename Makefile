@@ -7,6 +7,9 @@ DENY_VERSION := 0.20.2
 BUF := $(TOOLS)/buf-$(BUF_VERSION)/bin/buf
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
+# Each profile has a folder in which nothing is compiled twice: target/release for `run` and `cluster`,
+# target/debug for `test`, `lint` and `openapi`, target/dist for `bench`. All of them select the whole
+# workspace, so dependencies have the same features everywhere; .ci/features.sh makes sure of that.
 ARGS ?= --demo
 
 .PHONY: help run cluster dist test faults bench lint openapi proto-baseline
@@ -51,6 +54,7 @@ bench: dist ## Measure it against the floors of this machine (BENCH_ARGS="--case
 
 lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licences and sources
 	cargo fmt --all --check
+	.ci/features.sh
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@! cargo tree --locked -p guildhall-gateway -e normal --prefix none | grep -E '^(sea-orm|sqlx|rusqlite)' \
 		|| { echo "the gateway has no database, but links the above"; exit 1; }
