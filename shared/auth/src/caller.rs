@@ -7,7 +7,7 @@ use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use guildhall_types::{ChannelId, CommunityId, IdempotencyKey, KeyId, UserId};
 use zeroize::Zeroizing;
 
-use crate::Permissions;
+use crate::{Permissions, rule::RpcRule};
 
 /// The gRPC metadata of an Idempotency-Key.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -213,6 +213,12 @@ pub trait CallerExt {
     /// # Errors
     /// INVALID_VALUE when it is empty, too long or not printable.
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>>;
+
+    /// What the called method declares, and its path.
+    ///
+    /// # Errors
+    /// INTERNAL when the call has not come through the [`AccessLayer`](crate::AccessLayer).
+    fn rule(&self) -> Result<Arc<RpcRule>>;
 }
 
 impl<T> CallerExt for tonic::Request<T> {
@@ -238,6 +244,11 @@ impl<T> CallerExt for tonic::Request<T> {
             )
         })?;
         Ok(Some(self.caller()?.idempotency_key(key.to_owned())))
+    }
+
+    fn rule(&self) -> Result<Arc<RpcRule>> {
+        let rule = self.extensions().get::<Arc<RpcRule>>().cloned();
+        rule.ok_or_else(|| Error::bug("the call has not come through the access layer"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The guard in front of a gRPC service.
 
+use std::sync::Arc;
+
 use guildhall_runtime::{
     Error, Reason, Result,
     around::{Answer, Around, RpcService},
@@ -19,7 +21,7 @@ use crate::{
 pub struct ClientAddress(pub String);
 
 /// Lets a call through when its method's `access` option allows it, with the
-/// [`Caller`](crate::Caller) in its extensions.
+/// [`Caller`](crate::Caller) and the method's [`RpcRule`] in its extensions.
 #[derive(Debug, Clone)]
 pub struct AccessLayer {
     guard: Guard,
@@ -91,11 +93,13 @@ impl Around for AccessLayer {
                 Ok(credential) => credential,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
+            request.extensions_mut().insert(Arc::clone(&rule));
             let response = service.call(request).await?;
             Ok(match credential {
                 // An answer that is over already, such as an error, must stay one without a body.
                 Some(credential) if rule.streaming && !response.body().is_end_stream() => {
-                    response.map(|body| guarded(body, access.guard, credential, rule.access))
+                    let rule = Arc::clone(&rule.access);
+                    response.map(|body| guarded(body, access.guard, credential, rule))
                 }
                 Some(_) | None => response,
             })

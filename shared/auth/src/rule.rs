@@ -78,6 +78,8 @@ impl AccessRule {
 /// What a method declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpcRule {
+    /// Its path (`/guildhall.area.v1.Service/Method`).
+    pub path: Arc<str>,
     /// Who may call it.
     pub access: Arc<AccessRule>,
     /// What a repeat does.
@@ -86,9 +88,9 @@ pub struct RpcRule {
     pub streaming: bool,
 }
 
-/// The rules of all our RPCs, by path (`/guildhall.area.v1.Service/Method`).
+/// The rules of all our RPCs, by path.
 #[derive(Debug, Clone)]
-pub struct RpcTable(Arc<HashMap<String, RpcRule>>);
+pub struct RpcTable(Arc<HashMap<Arc<str>, Arc<RpcRule>>>);
 
 impl RpcTable {
     /// Reads the options of every method, and those of its service.
@@ -103,16 +105,17 @@ impl RpcTable {
             .flat_map(|service| service.methods().collect::<Vec<_>>())
         {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-            let rule =
-                rule_of(&pool, &method).map_err(|why| Error::bug(format!("{path}: {why}")))?;
-            rules.insert(path, rule);
+            let path: Arc<str> = path.into();
+            let rule = rule_of(&pool, &method, Arc::clone(&path));
+            let rule = rule.map_err(|why| Error::bug(format!("{path}: {why}")))?;
+            rules.insert(path, Arc::new(rule));
         }
         Ok(Self(Arc::new(rules)))
     }
 
     /// The rule of a method.
     #[must_use]
-    pub fn get(&self, path: &str) -> Option<&RpcRule> {
+    pub fn get(&self, path: &str) -> Option<&Arc<RpcRule>> {
         self.0.get(path)
     }
 
@@ -130,11 +133,15 @@ impl RpcTable {
 
     /// Every method and its rule.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RpcRule)> {
-        self.0.iter().map(|(path, rule)| (path.as_str(), rule))
+        self.0.iter().map(|(path, rule)| (&**path, &**rule))
     }
 }
 
-fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<RpcRule, String> {
+fn rule_of(
+    pool: &DescriptorPool,
+    method: &MethodDescriptor,
+    path: Arc<str>,
+) -> Result<RpcRule, String> {
     let options = method.options();
     let own = access_in(pool, &options, "guildhall.access.v1.access")?;
     let service = method.parent_service().options();
@@ -144,6 +151,7 @@ fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<RpcRule, 
         _ => None,
     };
     Ok(RpcRule {
+        path,
         access: Arc::new(declared(own, default)?),
         streaming: method.is_server_streaming(),
         idempotency: idempotency

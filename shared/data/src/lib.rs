@@ -1,8 +1,9 @@
 //! How a service keeps its data.
 //!
 //! * [`storage`]: where the databases are; [`database`]: connect, migrate, read and write
-//! * [`tenancy`]: no entity is queried without its community
-//! * [`page`]: page sizes and opaque page tokens
+//! * [`tenancy`]: no row is read, changed or removed without its community
+//! * [`page`]: keyset pages and opaque page tokens
+//! * [`quota`]: how many of a thing a community may have
 //! * [`unnest`]: many rows in one statement of PostgreSQL
 //! * [`group_commit`]: writes that arrive together go to disk together
 //! * [`idempotency`]: the same key answers the same
@@ -15,6 +16,7 @@ pub mod group_commit;
 pub mod idempotency;
 mod metrics;
 pub mod page;
+pub mod quota;
 pub mod seal;
 pub mod statistics;
 pub mod storage;
@@ -30,5 +32,7 @@ pub use guildhall_types::{
     PersonId, TopicId, UserId, WebhookId, WorkflowId, id,
 };
 pub use idempotency::{Claim, Idempotency, Ticket};
+pub use page::{Page, PageRequest};
+pub use quota::Quota;
 pub use storage::{PostgresServer, Storage};
-pub use tenancy::Tenant;
+pub use tenancy::{Resource, Tenant};

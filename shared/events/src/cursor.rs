@@ -148,6 +148,7 @@ impl Leases {
     }
 
     /// Takes all that is free, and goes on holding what is held; answers what is held now.
+    #[expect(clippy::disallowed_methods, reason = "a cursor has no community")]
     pub async fn take(&self) -> Result<Vec<Model>> {
         let has_ended = Expr::col(Column::LeasedUntil).lt(self.now());
         // Nobody leases for so long: the clock was set back since.
@@ -166,6 +167,7 @@ impl Leases {
     }
 
     /// Records how far the partitions that are still held have come.
+    #[expect(clippy::disallowed_methods, reason = "a cursor has no community")]
     pub async fn save(&self, partitions: &[i16], position: i64, mark: &Mark) -> Result<()> {
         let transaction = self.database.begin().await?;
         Entity::update_many()
@@ -182,6 +184,7 @@ impl Leases {
     }
 
     /// Lets another process go on at once.
+    #[expect(clippy::disallowed_methods, reason = "a cursor has no community")]
     pub async fn release(&self) -> Result<()> {
         let transaction = self.database.begin().await?;
         Entity::update_many()

@@ -142,7 +142,7 @@ pub(crate) async fn claim(database: &Database, lease: Duration, limit: u64) -> R
     let until = Timestamp::now().plus(lease).as_millis();
     let mut claimed = Vec::with_capacity(due.len());
     for mail in due {
-        let updated = Entity::update_many()
+        let updated = Entity::changing(mail.community_id)
             .col_expr(Column::NextAttemptAt, Expr::value(until))
             .col_expr(Column::Attempts, Expr::value(mail.attempts + 1))
             .filter(this(&mail))
@@ -212,7 +212,7 @@ pub(crate) async fn settle(database: &Database, mail: &Model, outcome: &Outcome)
         },
     };
     let transaction = database.begin().await?;
-    Entity::update_many()
+    Entity::changing(mail.community_id)
         .set(change)
         .filter(this(mail))
         .filter(held)

@@ -180,9 +180,8 @@ pub(crate) async fn get(
 /// # Errors
 /// KEY_NOT_FOUND when it was deleted concurrently.
 pub(crate) async fn remove(transaction: &impl ConnectionTrait, key: &Model) -> Result<()> {
-    let deleted = Entity::update_many()
+    let deleted = Entity::changing(key.community_id)
         .col_expr(Column::DeletedAt, Expr::value(Timestamp::now().as_millis()))
-        .filter(Column::CommunityId.eq(key.community_id))
         .filter(Column::Id.eq(key.id))
         .filter(Column::DeletedAt.is_null())
         .exec(transaction)

@@ -120,12 +120,11 @@ pub(crate) async fn next_user_number(
     transaction: &impl ConnectionTrait,
     id: CommunityId,
 ) -> Result<i64> {
-    let updated = Entity::update_many()
+    let updated = Entity::changing(id)
         .col_expr(
             Column::LastUserNumber,
             Expr::col(Column::LastUserNumber).add(1),
         )
-        .filter(Column::Id.eq(id))
         .exec_with_returning(transaction)
         .await
         .map_err(failed)?;

@@ -92,8 +92,7 @@ pub(crate) async fn remove(
     community: CommunityId,
     subject: &[u8],
 ) -> Result<()> {
-    Entity::delete_many()
-        .filter(Column::CommunityId.eq(community))
+    Entity::removing(community)
         .filter(Column::Subject.eq(subject.to_vec()))
         .exec(transaction)
         .await

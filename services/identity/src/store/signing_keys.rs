@@ -82,6 +82,7 @@ pub(crate) async fn insert(
 }
 
 /// Retires every key: they no longer sign, and their private halves are removed.
+#[expect(clippy::disallowed_methods, reason = "a signing key has no community")]
 pub(crate) async fn retire_all(transaction: &impl ConnectionTrait) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::RetiredAt, Expr::value(Timestamp::now().as_millis()))

@@ -143,8 +143,13 @@ pub async fn insert(transaction: &Transaction, reaction: &Reaction) -> Result<Op
 /// When a statement fails: roll back.
 pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bool> {
     hold_message(transaction, reaction).await?;
-    let row = reaction_row(reaction, Timestamp::now());
-    let removed = row.delete(transaction).await.map_err(failed)?;
+    let removed = Entity::removing(reaction.community)
+        .filter(Column::MessageId.eq(reaction.message))
+        .filter(Column::Emoji.eq(reaction.emoji.as_str()))
+        .filter(Column::UserId.eq(reaction.user))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
     if removed.rows_affected == 0 {
         return Ok(false);
     }
@@ -156,9 +161,7 @@ pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bo
         Some(row) if row.count > 1 => {
             change_count(transaction, &row, -1, row.updated_at).await?;
         }
-        Some(row) => {
-            row.delete(transaction).await.map_err(failed)?;
-        }
+        Some(row) => remove_count(transaction, &row).await?,
         None => return Err(Error::bug("a reaction was not counted")),
     }
     Ok(true)
@@ -199,6 +202,15 @@ fn first_count(reaction: &Reaction, position: i64, now: Timestamp) -> counts::Mo
     }
 }
 
+async fn remove_count(transaction: &Transaction, row: &counts::Model) -> Result<()> {
+    let removed = counts::Entity::removing(row.community_id)
+        .filter(counts::Column::MessageId.eq(row.message_id))
+        .filter(counts::Column::Emoji.eq(&row.emoji))
+        .exec(transaction)
+        .await;
+    removed.map(drop).map_err(failed)
+}
+
 async fn change_count(
     transaction: &Transaction,
     row: &counts::Model,
@@ -208,8 +220,7 @@ async fn change_count(
     let mut changed = row.clone().into_active_model();
     changed.count = sea_orm::ActiveValue::Set(row.count + change);
     changed.updated_at = sea_orm::ActiveValue::Set(updated_at);
-    changed.update(transaction).await.map_err(failed)?;
-    Ok(())
+    counts::Entity::update_columns(transaction, changed).await
 }
 
 /// The emojis of each message of a page, in the order of their first use: one query, and none when

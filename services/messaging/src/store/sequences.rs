@@ -41,6 +41,7 @@ pub struct Reserved {
 ///
 /// # Errors
 /// UNREACHABLE when that takes too long.
+#[expect(clippy::disallowed_methods, reason = "a sequence has no community")]
 pub async fn hold(transaction: &impl ConnectionTrait) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::LastNumber, Expr::col(Column::LastNumber))

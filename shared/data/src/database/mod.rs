@@ -7,6 +7,7 @@
 
 mod failure;
 pub mod file;
+mod migrations;
 mod postgres;
 mod sqlite;
 mod traced;
@@ -25,7 +26,7 @@ use sea_orm_migration::MigratorTrait;
 pub use failure::failed;
 pub use turn::Transaction;
 
-use self::{file::SqliteFile, traced::Step};
+use self::{file::SqliteFile, migrations::Atomic, traced::Step};
 use crate::{Storage, metrics::PoolFigures};
 
 /// What kind of database it is: a few queries have a twin for each.
@@ -87,14 +88,14 @@ impl Pool {
 
 impl Database {
     /// Opens the database of a service, makes it when it is not there, and brings its tables up to
-    /// date under a lock.
+    /// date under a lock, each migration in a transaction.
     ///
     /// # Errors
     /// When it cannot be reached or written, a migration fails, or it would not be durable.
     pub async fn open<M: MigratorTrait>(storage: &Storage, service: &str) -> Result<Self> {
         match storage {
-            Storage::Files(directory) => sqlite::open::<M>(directory, service).await,
-            Storage::Postgres(server) => postgres::open::<M>(server, service).await,
+            Storage::Files(directory) => sqlite::open::<Atomic<M>>(directory, service).await,
+            Storage::Postgres(server) => postgres::open::<Atomic<M>>(server, service).await,
         }
     }
 

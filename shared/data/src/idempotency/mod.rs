@@ -49,7 +49,7 @@ fn hash_of(request: &[u8], key: &IdempotencyKey, answer: Answer) -> Vec<u8> {
     }
 }
 
-type Scope = (CommunityId, String, &'static str, String);
+type Scope = (CommunityId, String, Arc<str>, String);
 
 /// The keys of one service.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub struct Idempotency {
 /// What a key gives a caller.
 #[derive(Debug)]
 pub enum Claim<T> {
-    /// He is the first: do it, and let the ticket record the answer.
+    /// They are the first: do it, and let the ticket record the answer.
     First(Ticket),
     /// It was done: this was the answer.
     Replay(T),
@@ -85,7 +85,7 @@ impl Idempotency {
     pub async fn claim<Q: Message, A: Message + Default>(
         &self,
         key: Option<IdempotencyKey>,
-        rpc: &'static str,
+        rpc: impl Into<Arc<str>>,
         request: &Q,
         answer: Answer,
     ) -> Result<Claim<A>> {
@@ -93,7 +93,7 @@ impl Idempotency {
             return Ok(Claim::First(Ticket(None)));
         };
         let hash = hash_of(&Zeroizing::new(request.encode_to_vec()), &key, answer);
-        self.claim_hashed(key, rpc, hash, answer, KEPT).await
+        self.claim_hashed(key, rpc.into(), hash, answer, KEPT).await
     }
 
     /// Claims a key under which any request is the same (Sendbird's `dedup_id`).
@@ -103,22 +103,27 @@ impl Idempotency {
     pub async fn claim_any<A: Message + Default>(
         &self,
         key: IdempotencyKey,
-        rpc: &'static str,
+        rpc: impl Into<Arc<str>>,
         kept: Duration,
     ) -> Result<Claim<A>> {
-        self.claim_hashed(key, rpc, Vec::new(), Answer::Plain, kept)
+        self.claim_hashed(key, rpc.into(), Vec::new(), Answer::Plain, kept)
             .await
     }
 
     async fn claim_hashed<A: Message + Default>(
         &self,
         key: IdempotencyKey,
-        rpc: &'static str,
+        rpc: Arc<str>,
         request_hash: Vec<u8>,
         answer: Answer,
         kept: Duration,
     ) -> Result<Claim<A>> {
-        let scope: Scope = (key.community, key.credential.clone(), rpc, key.key.clone());
+        let scope: Scope = (
+            key.community,
+            key.credential.clone(),
+            Arc::clone(&rpc),
+            key.key.clone(),
+        );
         let running = Running::enter(Arc::clone(&self.running), scope)?;
         let sealer = match answer {
             Answer::Plain => None,
@@ -126,7 +131,7 @@ impl Idempotency {
         };
         let stored = entity::Entity::within(key.community)
             .filter(entity::Column::Credential.eq(&key.credential))
-            .filter(entity::Column::Rpc.eq(rpc))
+            .filter(entity::Column::Rpc.eq(&*rpc))
             .filter(entity::Column::Key.eq(&key.key))
             .filter(entity::Column::ExpiresAt.gt(Timestamp::now().as_millis()))
             .one(self.database.reader())
@@ -192,7 +197,7 @@ impl Ticket {
         Ok(Some(entity::ActiveModel {
             community_id: Set(*community),
             credential: Set(credential.clone()),
-            rpc: Set((*rpc).to_owned()),
+            rpc: Set(rpc.to_string()),
             key: Set(key.clone()),
             request_hash: Set(record.request_hash.clone()),
             answer: Set(answer),
@@ -219,8 +224,7 @@ impl Ticket {
 /// Inserts the row of a ticket; an expired row of the same key gives way.
 async fn record_one(transaction: &impl ConnectionTrait, row: entity::ActiveModel) -> Result<()> {
     let (community, credential, rpc, key) = scope_of(&row)?;
-    entity::Entity::delete_many()
-        .filter(entity::Column::CommunityId.eq(community))
+    entity::Entity::removing(community)
         .filter(entity::Column::Credential.eq(credential))
         .filter(entity::Column::Rpc.eq(rpc))
         .filter(entity::Column::Key.eq(key))

@@ -9,4 +9,6 @@
 mod both;
 mod file;
 mod fixture;
+mod migrations;
+mod notes;
 mod wal;

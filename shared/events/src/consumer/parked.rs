@@ -128,6 +128,7 @@ pub(crate) async fn count(database: &Database, consumer: &str) -> Result<i64> {
 ///
 /// # Errors
 /// When the statement fails.
+#[expect(clippy::disallowed_methods, reason = "for operators, past communities")]
 pub async fn replay(database: &Database, event: Option<EventId>) -> Result<u64> {
     let transaction = database.begin().await?;
     let mut update = Entity::update_many()
@@ -231,6 +232,7 @@ async fn is_first(database: &Database, row: &Model) -> Result<bool> {
 }
 
 /// It is handled in this transaction.
+#[expect(clippy::disallowed_methods, reason = "a position is of one event")]
 pub(super) async fn release(transaction: &Transaction, row: &Model) -> Result<()> {
     Entity::delete_many()
         .filter(Column::Position.eq(row.position))
@@ -241,6 +243,7 @@ pub(super) async fn release(transaction: &Transaction, row: &Model) -> Result<()
 }
 
 /// It failed again.
+#[expect(clippy::disallowed_methods, reason = "a position is of one event")]
 pub(super) async fn failed_again(database: &Database, row: &Model, error: &Error) -> Result<()> {
     let transaction = database.begin().await?;
     Entity::update_many()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use guildhall_data::{
-    Backend, ChannelId, CommunityId, Database, MessageId, Transaction, failed,
+    Backend, ChannelId, CommunityId, Database, MessageId, Tenant, Transaction, failed,
     group_commit::Failure, idempotency, unnest,
 };
 use guildhall_events::outbox::{self, NewEvent};
@@ -124,13 +124,12 @@ async fn count_replies(
     }
     for ((community, count), parents) in groups {
         let expected = parents.len() as u64;
-        let counted = messages::Entity::update_many()
+        let counted = messages::Entity::changing(community)
             .col_expr(
                 messages::Column::ReplyCount,
                 Expr::col(messages::Column::ReplyCount).add(count),
             )
             .col_expr(messages::Column::LastReplyAt, Expr::val(moment))
-            .filter(messages::Column::CommunityId.eq(community))
             .filter(messages::Column::Id.is_in(parents))
             .exec(transaction)
             .await

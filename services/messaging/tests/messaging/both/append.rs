@@ -227,6 +227,7 @@ async fn an_unknown_outcome_can_be_looked_up() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a sequence has no community")]
 async fn a_clock_that_steps_back_does_not_change_the_order() {
     let community = Community::new().await;
     let channel = community.channel(ChannelKind::Open).await;

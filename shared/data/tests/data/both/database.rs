@@ -72,10 +72,8 @@ async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
                     .unwrap();
                 let mut next: entity::ActiveModel = counter.clone().into();
                 next.expires_at = Set(counter.expires_at + 1);
-                entity::Entity::update(next)
-                    .exec(&transaction)
-                    .await
-                    .unwrap();
+                let updated = entity::Entity::update_columns(&transaction, next);
+                updated.await.unwrap();
                 Database::commit(transaction).await.unwrap();
             }
         })
