@@ -1,39 +1,33 @@
 //! Webhooks: events carried out to receivers, calls taken in.
 //!
-//! * `rpc`: a file per gRPC service; `outgoing`: making and changing outgoing webhooks
+//! * `rpc`: a file per gRPC service, which forwards to `actions`: a file per use case
 //! * [`operator`]: what an operator does, past every access rule
 //! * [`domain`]: rules that need no I/O
-//! * `prepare`: from events to deliveries, with [`subscriptions`] and the [`directory`]
-//! * [`delivery`]: from deliveries to receivers; `letters`: what admins are written
-//! * `entrance`: what a call from outside meets, and how often it comes
 //! * [`store`]: entities and queries
-//! * [`events`]: what the rest of the platform is told, and what is done on its events
 //! * [`present`]: how stored records are shown in answers
+//! * [`delivery`]: from queued deliveries to receivers
+//! * [`directory`]: the users and communities that payloads speak of
+//! * [`events`]: what the rest of the platform is told, and what is done on its events
 //! * [`migration`]: the tables
 
+mod actions;
 pub mod delivery;
 pub mod directory;
 pub mod domain;
-mod entrance;
 pub mod events;
-mod letters;
 mod metrics;
 pub mod migration;
 pub mod operator;
-mod outgoing;
-mod prepare;
 pub mod present;
 mod rpc;
 pub mod store;
-pub mod subscriptions;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use guildhall_catalog::{IDENTITY, MESSAGING, WEBHOOKS};
 use guildhall_data::{
-    CommunityId, Database, Idempotency, Storage, WebhookId, idempotency, seal::Sealer, statistics,
-    sweep,
+    CommunityId, Database, Storage, WebhookId, idempotency, seal::Sealer, statistics, sweep,
 };
 use guildhall_events::{Consumer, Outbox, Retention};
 use guildhall_mail::{MailSettings, Mailer, Transport};
@@ -41,14 +35,14 @@ use guildhall_runtime::{Peer, Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, EventSource, Running, Service};
 use guildhall_signals::Signals;
+use guildhall_writes::Writes;
 
 use crate::{
-    delivery::{Dispatcher, Reach, Timing},
+    actions::CallLimits,
+    delivery::{Dispatcher, Emails, Reach, Timing},
     directory::Directory,
     domain::workflow::Sessions,
-    entrance::Entrance,
     events::Subscriber,
-    letters::Letters,
     store::deliveries,
 };
 
@@ -59,10 +53,10 @@ pub struct Webhooks(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Database,
-    idempotency: Idempotency,
+    writes: Writes,
     /// Seals the keys and secrets of webhooks.
     sealer: Arc<Sealer>,
-    entrance: Entrance,
+    call_limits: CallLimits,
     sessions: Sessions,
     messaging: Peer,
     settings: Settings,
@@ -80,7 +74,7 @@ pub struct Peers {
     pub identity: Peer,
     /// Channels and messages; vouched for.
     pub messaging: Peer,
-    /// Where letters go.
+    /// Where e-mails go.
     pub mail: Transport,
 }
 
@@ -102,7 +96,7 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_MAIL_DIR", value_name = "DIRECTORY")]
     pub mail_dir: Option<PathBuf>,
 
-    /// How letters leave the platform.
+    /// How e-mails leave the platform.
     #[command(flatten)]
     pub mail: MailSettings,
 }
@@ -146,12 +140,12 @@ impl Webhooks {
         let reach = Reach::allowing_private(settings.allow_private);
         let directory = Arc::new(Directory::new(peers.identity, &signals));
         let mailer = Mailer::start(database.clone(), peers.mail, shutdown.clone());
-        let letters = Letters::new(&directory, &mailer);
+        let emails = Emails::new(&directory, &mailer);
         let dispatcher =
-            Dispatcher::start(&database, &sealer, letters, reach, timing, shutdown).await?;
+            Dispatcher::start(&database, &sealer, emails, reach, timing, shutdown).await?;
         Ok(Self(Arc::new(Inner {
-            idempotency: Idempotency::new(database.clone()),
-            entrance: Entrance::default(),
+            writes: Writes::new(database.clone()),
+            call_limits: CallLimits::default(),
             sessions: Sessions::derive(secret),
             outbox: Outbox::open(&database, WEBHOOKS.name),
             directory,

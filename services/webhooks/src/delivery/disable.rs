@@ -13,15 +13,15 @@ impl Dispatch {
     /// When the database fails, or identity, which knows whom to write: the next attempt will say so again.
     pub(super) async fn disable(&self, webhook: &Model, reason: DisabledReason) -> Result<()> {
         let (community, id) = (webhook.community_id, webhook.id);
-        let letter = self.letters.disabled(webhook, reason).await?;
+        let mail = self.emails.disabled(webhook, reason).await?;
         let transaction = self.database.begin().await?;
         let was_enabled = outgoing::disable(&transaction, community, id, reason).await?;
         if was_enabled {
-            self.letters.queue(&transaction, letter).await?;
+            self.emails.queue(&transaction, mail).await?;
         }
         Database::commit(transaction).await?;
         if was_enabled {
-            self.letters.wake();
+            self.emails.wake();
             log(webhook, reason);
         }
         Ok(())

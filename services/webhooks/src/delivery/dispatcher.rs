@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Timing, address::Reach, endpoint::Endpoint, health::Health, places::Places, sender::Sender,
+    Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, places::Places,
+    sender::Sender,
 };
 use crate::{
-    letters::Letters,
     metrics::Figures,
     store::deliveries::{
         due::{self, Claims},
@@ -40,7 +40,7 @@ pub struct Dispatcher(Arc<Dispatch>);
 pub(super) struct Dispatch {
     pub database: Database,
     pub sealer: Arc<Sealer>,
-    pub letters: Letters,
+    pub emails: Emails,
     pub sender: Sender,
     pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
@@ -61,7 +61,7 @@ impl Dispatcher {
     pub async fn start(
         database: &Database,
         sealer: &Arc<Sealer>,
-        letters: Letters,
+        emails: Emails,
         reach: Reach,
         timing: Timing,
         shutdown: &Shutdown,
@@ -76,7 +76,7 @@ impl Dispatcher {
             outcomes: GroupCommit::start(Outcomes::new(database.clone())).await?,
             database: database.clone(),
             sealer: Arc::clone(sealer),
-            letters,
+            emails,
             places: Places::default(),
             health,
             timing,

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use guildhall_data::Resource;
 use guildhall_runtime::{Error, ErrorKind, Result, Timestamp};
 use tokio::{
     sync::Notify,
@@ -192,7 +193,7 @@ impl Work {
         let (community, id) = self.running.endpoint.key;
         self.read_at = Instant::now();
         let reader = self.running.dispatch.database.reader();
-        let webhook = outgoing::get(reader, community, id).await?;
+        let webhook = outgoing::Entity::find_one(reader, community, id).await?;
         Ok(webhook.filter(|webhook| webhook.enabled))
     }
 

@@ -5,11 +5,12 @@
 //! * `health`: how many that are; `places`: how many there are in all
 //! * `receiver`: where deliveries of a webhook go, and with which secrets
 //! * `sender`: one attempt; `line`: the connection for it; `address`: where none may go
-//! * `disable`: what happens to webhooks whose receivers are gone
+//! * `disable`: what happens to webhooks whose receivers are gone; `email`: what admins are written
 
 mod address;
 mod disable;
 mod dispatcher;
+mod email;
 mod endpoint;
 mod health;
 mod line;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use address::Reach;
 pub use dispatcher::Dispatcher;
+pub use email::Emails;
 
 use crate::domain::retry::RetrySchedule;
 

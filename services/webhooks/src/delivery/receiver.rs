@@ -50,7 +50,7 @@ fn encryption(webhook: &outgoing::Model, sealer: &Sealer) -> Result<Option<(Mode
     };
     let key = sealer.open(sealed)?;
     let key = std::str::from_utf8(&key).map_err(Error::internal)?;
-    Ok(Some((webhook.encryption_mode.into(), AesKey::parse(key)?)))
+    Ok(Some((webhook.encryption_mode, AesKey::parse(key)?)))
 }
 
 fn api_key(webhook: &outgoing::Model, sealer: &Sealer) -> Result<Option<HeaderValue>> {

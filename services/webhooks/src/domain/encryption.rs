@@ -11,8 +11,9 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use guildhall_proto::webhooks::v1::EncryptionMode;
+use guildhall_proto::webhooks::v1::{EncryptionMode, EncryptionSpec};
 use guildhall_runtime::{Error, Result};
+use guildhall_types::FieldMask;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -33,11 +34,19 @@ pub enum Mode {
     Cbc,
 }
 
-impl From<EncryptionMode> for Mode {
-    fn from(mode: EncryptionMode) -> Self {
-        match mode {
-            EncryptionMode::Unspecified | EncryptionMode::Gcm => Self::Gcm,
-            EncryptionMode::Cbc => Self::Cbc,
+impl Mode {
+    /// Reads the mode of a request: GCM, unless it says otherwise.
+    ///
+    /// # Errors
+    /// INVALID_VALUE for a number that stands for no mode.
+    fn parse(number: i32) -> Result<Self> {
+        match EncryptionMode::try_from(number) {
+            Ok(EncryptionMode::Unspecified | EncryptionMode::Gcm) => Ok(Self::Gcm),
+            Ok(EncryptionMode::Cbc) => Ok(Self::Cbc),
+            Err(_) => {
+                let description = "encryption.mode must be gcm or cbc";
+                Err(Error::invalid("encryption.mode", description))
+            }
         }
     }
 }
@@ -58,6 +67,36 @@ pub struct AesKey(Zeroizing<[u8; KEY_LEN]>);
 impl std::fmt::Debug for AesKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AesKey")
+    }
+}
+
+/// What becomes of the encryption of a webhook: the fields that change, checked.
+#[derive(Debug)]
+pub struct EncryptionChange {
+    /// Whether bodies are encrypted.
+    pub enabled: Option<bool>,
+    /// How they are.
+    pub mode: Option<Mode>,
+    /// With what; an empty key in a request keeps the present one.
+    pub key: Option<AesKey>,
+}
+
+impl EncryptionChange {
+    /// Reads those fields of `encryption` that are meant.
+    ///
+    /// # Errors
+    /// INVALID_VALUE; the key is not repeated.
+    pub fn parse(spec: Option<EncryptionSpec>, mask: &FieldMask) -> Result<Self> {
+        let spec = spec.unwrap_or_default();
+        let text = Zeroizing::new(spec.key);
+        let key = mask.read("encryption.key", || {
+            (!text.is_empty()).then(|| AesKey::parse(&text)).transpose()
+        })?;
+        Ok(Self {
+            enabled: mask.read("encryption.enabled", || Ok(spec.enabled))?,
+            mode: mask.read("encryption.mode", || Mode::parse(spec.mode))?,
+            key: key.flatten(),
+        })
     }
 }
 

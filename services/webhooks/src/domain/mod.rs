@@ -10,10 +10,13 @@ pub mod payload;
 pub mod public_net;
 pub mod retry;
 pub mod signature;
-pub mod text;
+pub mod subscription;
 pub mod workflow;
 
 pub use address::{Address, NoAddress};
 pub use api_key::ApiKey;
-pub use encryption::{AesKey, Mode};
+pub use encryption::{AesKey, EncryptionChange, Mode};
 pub use event_kind::{EventKind, EventKinds};
+
+/// The longest name of a webhook or workflow, in characters.
+pub const MAX_NAME: usize = 100;

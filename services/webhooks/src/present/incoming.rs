@@ -1,8 +1,7 @@
 //! Incoming webhooks and workflows, as answers show them.
 
 use guildhall_proto::webhooks::v1::{
-    Encryption, EncryptionMode, EncryptionSpec, IncomingSettings, IncomingWebhook,
-    IncomingWebhookSpec, Workflow,
+    Encryption, EncryptionMode, IncomingSettings, IncomingWebhook, Workflow,
 };
 use guildhall_runtime::{Error, Result, Timestamp};
 use prost::Message;
@@ -32,25 +31,6 @@ pub fn incoming(webhook: incoming::Model) -> Result<IncomingWebhook> {
         last_use_time: webhook
             .last_used_at
             .map(|at| Timestamp::from_millis(at).into()),
-    })
-}
-
-/// An incoming webhook as it would be asked for, without its AES key.
-///
-/// # Errors
-/// INTERNAL when the row was damaged.
-pub fn incoming_spec(webhook: &incoming::Model) -> Result<IncomingWebhookSpec> {
-    Ok(IncomingWebhookSpec {
-        name: webhook.name.clone(),
-        kind: webhook.kind.to_proto().into(),
-        settings: Some(settings(webhook)?),
-        api_key_enabled: Some(webhook.api_key_enabled),
-        encryption: Some(EncryptionSpec {
-            enabled: webhook.encryption_enabled,
-            mode: EncryptionMode::from(webhook.encryption_mode).into(),
-            key: String::new(),
-        }),
-        enabled: Some(webhook.enabled),
     })
 }
 

@@ -3,5 +3,5 @@
 mod incoming;
 mod outgoing;
 
-pub use incoming::{incoming, incoming_spec, workflow};
+pub use incoming::{incoming, workflow};
 pub use outgoing::{delivery, outgoing_webhook};

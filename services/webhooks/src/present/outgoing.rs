@@ -5,12 +5,9 @@ use guildhall_proto::webhooks::v1::{
 };
 use guildhall_runtime::Timestamp;
 
-use crate::{
-    domain::Mode,
-    store::{
-        deliveries::{Status, listing::Summary},
-        outgoing,
-    },
+use crate::store::{
+    deliveries::{Status, listing::Summary},
+    outgoing,
 };
 
 /// An outgoing webhook, without its secrets.
@@ -28,7 +25,7 @@ pub fn outgoing_webhook(webhook: outgoing::Model) -> OutgoingWebhook {
         events: events.collect(),
         encryption: Some(Encryption {
             enabled: webhook.encrypted,
-            mode: EncryptionMode::from(Mode::from(webhook.encryption_mode)).into(),
+            mode: EncryptionMode::from(webhook.encryption_mode).into(),
         }),
         name: webhook.name,
         url: webhook.url,

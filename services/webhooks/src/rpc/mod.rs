@@ -1,8 +1,7 @@
-//! What callers ask, a file per gRPC service; `receive` is what is called from outside.
+//! What callers ask, a file per gRPC service.
 
 mod incoming;
 mod outgoing;
-mod receive;
 mod workflows;
 
 use guildhall_proto::webhooks::v1::{

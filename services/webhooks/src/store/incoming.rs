@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, Tenant, WebhookId, failed};
+use guildhall_data::{CommunityId, Page, PageRequest, Quota, Resource, Tenant, WebhookId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{
-    ActiveModelTrait, Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder,
-    QuerySelect, entity::prelude::*,
+    ActiveModelTrait, Condition, ConnectionTrait, IntoActiveModel, Order, entity::prelude::*,
 };
 
-use super::quotas::{self, Resource};
 use crate::domain::{Address, Mode, incoming::Kind};
+
+/// How many a community may have (contract: events, "Management").
+const QUOTA: Quota = Quota {
+    resource: 1,
+    max: 50,
+    name: "incoming webhooks",
+    reason: Reason::InvalidValue,
+};
 
 /// How exactly a webhook remembers when it was called last.
 pub const USE_PRECISION: Duration = Duration::from_secs(60);
@@ -73,66 +79,43 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
-/// The oldest webhooks of a community after `after` (creation and id of the last one seen), without
-/// the first `skip`, at most `limit`.
+impl Resource for Entity {
+    type Id = WebhookId;
+    const ID: Column = Column::Id;
+
+    fn not_found() -> Error {
+        Error::new(Reason::WebhookNotFound, "Webhook not found.")
+    }
+}
+
+/// A part of a community's webhooks, oldest first.
 ///
 /// # Errors
 /// When the query fails.
 pub async fn list(
     connection: &impl ConnectionTrait,
     community: CommunityId,
-    after: Option<(i64, WebhookId)>,
-    skip: u64,
-    limit: u64,
-) -> Result<Vec<Model>> {
-    let mut query = Entity::within(community);
-    if let Some((created_at, id)) = after {
-        let place = Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]);
-        query = query.filter(place.gt(Expr::tuple([Expr::val(created_at), Expr::val(id)])));
-    }
-    query
-        .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .offset(skip)
-        .limit(limit)
-        .all(connection)
-        .await
-        .map_err(failed)
+    page: &PageRequest<(i64, WebhookId)>,
+) -> Result<Page<Model>> {
+    let by_age = [Column::CreatedAt, Column::Id];
+    let query = page.select(Entity::within(community), &by_age, &Order::Asc);
+    let rows = query.all(connection).await.map_err(failed)?;
+    Ok(page.cut(rows, |webhook| (webhook.created_at, webhook.id)))
 }
 
-/// The webhook with this id.
+/// How many a community has.
 ///
 /// # Errors
-/// WEBHOOK_NOT_FOUND.
-pub async fn find(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WebhookId,
-) -> Result<Model> {
-    let query = Entity::within(community).filter(Column::Id.eq(id));
-    let webhook = query.one(connection).await.map_err(failed)?;
-    webhook.ok_or_else(not_found)
-}
-
-/// The same, held until the transaction ends, so that changes follow each other.
-///
-/// # Errors
-/// WEBHOOK_NOT_FOUND.
-pub async fn hold(
-    transaction: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WebhookId,
-) -> Result<Model> {
-    let query = Entity::within(community).filter(Column::Id.eq(id));
-    let webhook = query.lock_exclusive().one(transaction).await;
-    webhook.map_err(failed)?.ok_or_else(not_found)
+/// When the query fails.
+pub async fn count(connection: &impl ConnectionTrait, community: CommunityId) -> Result<i32> {
+    QUOTA.count(connection, Entity::within(community)).await
 }
 
 /// The webhook at this address, if it is answered.
 ///
 /// # Errors
 /// WEBHOOK_NOT_FOUND.
-pub async fn find_open(connection: &impl ConnectionTrait, address: &Address) -> Result<Model> {
+pub async fn get_open(connection: &impl ConnectionTrait, address: &Address) -> Result<Model> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the address says which community it is"
@@ -140,52 +123,28 @@ pub async fn find_open(connection: &impl ConnectionTrait, address: &Address) -> 
     let query = Entity::find().filter(Column::Address.eq(address.as_str()));
     let query = query.filter(Column::Enabled.eq(true));
     let webhook = query.one(connection).await.map_err(failed)?;
-    webhook.ok_or_else(not_found)
+    webhook.ok_or_else(Entity::not_found)
 }
 
-/// Stores a new webhook.
+/// Inserts a webhook.
 ///
 /// # Errors
-/// INVALID_VALUE when the community has too many: roll back.
+/// INVALID_VALUE when there are too many: roll back.
 pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    quotas::take(transaction, webhook.community_id, Resource::IncomingWebhook).await?;
-    Entity::insert(webhook.clone().into_active_model())
-        .exec_without_returning(transaction)
-        .await
-        .map_err(failed)?;
-    Ok(())
+    let community = webhook.community_id;
+    let present = Entity::within(community);
+    QUOTA.admit(transaction, community, present).await?;
+    Entity::insert_one(transaction, webhook).await
 }
 
-/// Stores all of a webhook again but its last use, which others note.
+/// Stores all of a webhook that was changed but its last use, which others note.
 ///
 /// # Errors
 /// When the statement fails: roll back.
 pub async fn update(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
     let mut row = webhook.clone().into_active_model().reset_all();
     row.last_used_at = sea_orm::ActiveValue::NotSet;
-    row.update(transaction).await.map_err(failed)?;
-    Ok(())
-}
-
-/// Deletes a webhook.
-///
-/// # Errors
-/// WEBHOOK_NOT_FOUND when somebody was faster.
-pub async fn delete(
-    transaction: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WebhookId,
-) -> Result<()> {
-    let deleted = Entity::delete_many()
-        .filter(Column::CommunityId.eq(community))
-        .filter(Column::Id.eq(id))
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
-    if deleted.rows_affected == 0 {
-        return Err(not_found());
-    }
-    quotas::give_back(transaction, community, Resource::IncomingWebhook).await
+    Entity::update_columns(transaction, row).await
 }
 
 /// Notes that a webhook was called, unless that was noted within the last minute.
@@ -201,19 +160,12 @@ pub async fn note_use(
     let is_due = Condition::any()
         .add(Column::LastUsedAt.is_null())
         .add(Column::LastUsedAt.lte(now.minus(USE_PRECISION).as_millis()));
-    Entity::update_many()
+    Entity::changing(community)
         .col_expr(Column::LastUsedAt, Expr::value(now.as_millis()))
-        .filter(Column::CommunityId.eq(community))
         .filter(Column::Id.eq(id))
         .filter(is_due)
         .exec(transaction)
         .await
         .map_err(failed)?;
     Ok(())
-}
-
-/// The error for a webhook that is not there, not answered, or not the caller's to see.
-#[must_use]
-pub fn not_found() -> Error {
-    Error::new(Reason::WebhookNotFound, "Webhook not found.")
 }

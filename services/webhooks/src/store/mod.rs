@@ -5,5 +5,4 @@ pub mod incoming;
 pub mod outgoing;
 #[cfg(test)]
 mod plan;
-pub mod quotas;
 pub mod workflows;

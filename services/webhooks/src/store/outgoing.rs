@@ -1,16 +1,29 @@
 //! Outgoing webhooks. Their secrets are sealed.
 
-use std::{collections::HashSet, time::Duration};
-
-use guildhall_data::{ChannelId, CommunityId, Tenant, WebhookId, failed};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{
-    ConnectionTrait, ExprTrait, FromJsonQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
-    entity::prelude::*,
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
 };
+
+use guildhall_data::{
+    ChannelId, CommunityId, Page, PageRequest, Quota, Resource, Tenant, WebhookId, failed,
+};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use sea_orm::{ConnectionTrait, ExprTrait, FromJsonQueryResult, Order, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EventKinds, Mode, outgoing::MAX_WEBHOOKS};
+use crate::domain::{
+    EventKinds, Mode,
+    subscription::{CLOCKS, Subscription},
+};
+
+/// How many a community may have (contract: events, "Management").
+const QUOTA: Quota = Quota {
+    resource: 3,
+    max: 50,
+    name: "outgoing webhooks",
+    reason: Reason::InvalidValue,
+};
 
 /// An outgoing webhook.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -43,7 +56,7 @@ pub struct Model {
     /// Whether bodies are encrypted.
     pub encrypted: bool,
     /// How.
-    pub encryption_mode: EncryptionMode,
+    pub encryption_mode: Mode,
     /// With what, sealed.
     pub encryption_key: Option<Vec<u8>>,
     /// What is sent as `x-api-key`, sealed.
@@ -90,18 +103,6 @@ impl OldSecrets {
     }
 }
 
-/// How AES-256 is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
-pub enum EncryptionMode {
-    /// See [`Mode::Gcm`].
-    #[sea_orm(num_value = 1)]
-    Gcm,
-    /// See [`Mode::Cbc`].
-    #[sea_orm(num_value = 2)]
-    Cbc,
-}
-
 /// Why the platform switched a webhook off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
@@ -122,6 +123,15 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
+}
+
+impl Resource for Entity {
+    type Id = WebhookId;
+    const ID: Column = Column::Id;
+
+    fn not_found() -> Error {
+        Error::new(Reason::WebhookNotFound, "Webhook not found.")
+    }
 }
 
 impl Model {
@@ -148,6 +158,19 @@ impl Model {
         ids.map(|id| id.parse()).collect()
     }
 
+    fn subscription(&self, now: Timestamp) -> Result<Subscription> {
+        // One that lies ahead was written before the clock was set back.
+        let active_since = Timestamp::from_millis(self.active_since).min(now);
+        Ok(Subscription {
+            webhook: self.id,
+            kinds: self.kinds(),
+            channels: self.channels()?.into_iter().collect(),
+            ignored: self.ignored()?.into_iter().collect(),
+            active_since: active_since.minus(CLOCKS),
+            joins_on_bulk_import: self.joins_on_bulk_import,
+        })
+    }
+
     /// Whether attempts have failed for so long, without one success.
     #[must_use]
     pub fn fails_for(&self, time: Duration) -> bool {
@@ -162,71 +185,45 @@ impl<T: ToString> FromIterator<T> for Ids {
     }
 }
 
-impl From<EncryptionMode> for Mode {
-    fn from(mode: EncryptionMode) -> Self {
-        match mode {
-            EncryptionMode::Gcm => Self::Gcm,
-            EncryptionMode::Cbc => Self::Cbc,
-        }
-    }
-}
-
-impl From<Mode> for EncryptionMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Gcm => Self::Gcm,
-            Mode::Cbc => Self::Cbc,
-        }
-    }
-}
-
-/// There is no such webhook in the community.
-#[must_use]
-pub fn not_found() -> Error {
-    Error::new(Reason::WebhookNotFound, "Webhook not found.")
-}
-
-/// The webhook with this id, if there is one.
+/// A part of a community's webhooks, oldest first: ids begin with the moment.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn get(
+pub async fn list(
     connection: &impl ConnectionTrait,
     community: CommunityId,
-    id: WebhookId,
-) -> Result<Option<Model>> {
-    Entity::within(community)
-        .filter(Column::Id.eq(id))
-        .one(connection)
-        .await
-        .map_err(failed)
+    page: &PageRequest<WebhookId>,
+) -> Result<Page<Model>> {
+    let query = page.select(Entity::within(community), &[Column::Id], &Order::Asc);
+    let rows = query.all(connection).await.map_err(failed)?;
+    Ok(page.cut(rows, |webhook| webhook.id))
 }
 
-/// The same, for a change: others wait to change it.
-///
-/// # Errors
-/// WEBHOOK_NOT_FOUND.
-pub async fn lock(
-    transaction: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WebhookId,
-) -> Result<Model> {
-    Entity::within(community)
-        .filter(Column::Id.eq(id))
-        .lock_exclusive()
-        .one(transaction)
-        .await
-        .map_err(failed)?
-        .ok_or_else(not_found)
-}
-
-/// All webhooks of a community, oldest first: they are few.
+/// How many a community has.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn all(connection: &impl ConnectionTrait, community: CommunityId) -> Result<Vec<Model>> {
-    let query = Entity::within(community).order_by_asc(Column::Id);
-    query.all(connection).await.map_err(failed)
+pub async fn count(connection: &impl ConnectionTrait, community: CommunityId) -> Result<i32> {
+    QUOTA.count(connection, Entity::within(community)).await
+}
+
+/// What the enabled webhooks of communities want now. Events that have arrived before are matched
+/// with it: who was answered that a webhook is on, and then caused one, must find it told.
+///
+/// # Errors
+/// When the query fails.
+pub async fn subscriptions(
+    connection: &impl ConnectionTrait,
+    communities: HashSet<CommunityId>,
+) -> Result<HashMap<CommunityId, Vec<Subscription>>> {
+    let now = Timestamp::now();
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for webhook in enabled(connection, communities).await? {
+        let subscription = webhook.subscription(now)?;
+        let of_community = found.entry(webhook.community_id).or_default();
+        of_community.push(subscription);
+    }
+    Ok(found)
 }
 
 /// The webhooks of these communities that are on.
@@ -237,7 +234,7 @@ pub async fn all(connection: &impl ConnectionTrait, community: CommunityId) -> R
     clippy::disallowed_methods,
     reason = "events of many communities arrive together"
 )]
-pub async fn enabled(
+async fn enabled(
     connection: &impl ConnectionTrait,
     communities: HashSet<CommunityId>,
 ) -> Result<Vec<Model>> {
@@ -255,23 +252,11 @@ pub async fn enabled(
 /// # Errors
 /// INVALID_VALUE when there are too many, ALREADY_EXISTS for the same url and events: roll back.
 pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    let ids = || {
-        let ids = Entity::within(webhook.community_id).select_only();
-        ids.column(Column::Id).limit(MAX_WEBHOOKS as u64)
-    };
-    // Who makes one at the same time waits here, and then counts this one.
-    let locked = ids().lock_exclusive().into_tuple::<WebhookId>();
-    locked.all(transaction).await.map_err(failed)?;
-    let present = ids().into_tuple::<WebhookId>().all(transaction).await;
-    if present.map_err(failed)?.len() >= MAX_WEBHOOKS {
-        let message = format!("A community has at most {MAX_WEBHOOKS} outgoing webhooks");
-        return Err(Error::new(Reason::InvalidValue, message));
-    }
-    Entity::insert(webhook.clone().into_active_model())
-        .exec_without_returning(transaction)
-        .await
-        .map_err(taken)?;
-    Ok(())
+    let community = webhook.community_id;
+    let present = Entity::within(community);
+    QUOTA.admit(transaction, community, present).await?;
+    let inserted = Entity::insert_one(transaction, webhook).await;
+    inserted.map_err(taken)
 }
 
 /// Stores a webhook that was changed.
@@ -279,32 +264,8 @@ pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Resu
 /// # Errors
 /// ALREADY_EXISTS for the same url and events: roll back.
 pub async fn update(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    Entity::update(webhook.clone().into_active_model().reset_all())
-        .exec(transaction)
-        .await
-        .map_err(taken)?;
-    Ok(())
-}
-
-/// Deletes a webhook.
-///
-/// # Errors
-/// WEBHOOK_NOT_FOUND.
-pub async fn delete(
-    transaction: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WebhookId,
-) -> Result<()> {
-    let deleted = Entity::delete_many()
-        .filter(Column::CommunityId.eq(community))
-        .filter(Column::Id.eq(id))
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
-    match deleted.rows_affected {
-        0 => Err(not_found()),
-        _ => Ok(()),
-    }
+    let updated = Entity::update_one(transaction, webhook).await;
+    updated.map_err(taken)
 }
 
 /// Switches a webhook off; whether it was on.
@@ -317,10 +278,9 @@ pub async fn disable(
     id: WebhookId,
     reason: DisabledReason,
 ) -> Result<bool> {
-    let disabled = Entity::update_many()
+    let disabled = Entity::changing(community)
         .col_expr(Column::Enabled, Expr::val(false))
         .col_expr(Column::DisabledReason, Expr::val(reason))
-        .filter(Column::CommunityId.eq(community))
         .filter(Column::Id.eq(id))
         .filter(Column::Enabled.eq(true))
         .exec(transaction)
@@ -338,10 +298,9 @@ pub async fn succeeded(
     community: CommunityId,
     id: WebhookId,
 ) -> Result<()> {
-    Entity::update_many()
+    Entity::changing(community)
         .col_expr(Column::ConsecutiveFailures, Expr::val(0))
         .col_expr(Column::FailingSince, Expr::val(None::<i64>))
-        .filter(Column::CommunityId.eq(community))
         .filter(Column::Id.eq(id))
         .filter(Column::ConsecutiveFailures.ne(0))
         .exec(transaction)
@@ -363,10 +322,9 @@ pub async fn add_failures(
     let now = Expr::val(Timestamp::now().as_millis());
     let since = Expr::col(Column::FailingSince).if_null(now);
     let counted = Expr::col(Column::ConsecutiveFailures).add(failures);
-    Entity::update_many()
+    Entity::changing(community)
         .col_expr(Column::ConsecutiveFailures, counted)
         .col_expr(Column::FailingSince, since)
-        .filter(Column::CommunityId.eq(community))
         .filter(Column::Id.eq(id))
         .exec(transaction)
         .await
@@ -374,8 +332,7 @@ pub async fn add_failures(
     Ok(())
 }
 
-fn taken(error: DbErr) -> Error {
-    let error = failed(error);
+fn taken(error: Error) -> Error {
     if error.reason() == Reason::AlreadyExists {
         let message = "An outgoing webhook with this url and these events exists already";
         return Error::new(Reason::AlreadyExists, message);

@@ -1,11 +1,19 @@
 //! Workflows. Their API keys are nowhere: only digests are kept.
 
-use guildhall_data::{CommunityId, Tenant, WorkflowId, failed};
+use guildhall_data::{CommunityId, Quota, Resource, Tenant, WorkflowId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{ConnectionTrait, IntoActiveModel, entity::prelude::*};
+use guildhall_types::text;
+use sea_orm::{ConnectionTrait, entity::prelude::*};
 
-use super::quotas::{self, Resource};
-use crate::domain::{ApiKey, text};
+use crate::domain::{ApiKey, MAX_NAME};
+
+/// How many a community may have (contract: events, "Management").
+const QUOTA: Quota = Quota {
+    resource: 2,
+    max: 50,
+    name: "workflows",
+    reason: Reason::InvalidValue,
+};
 
 /// A workflow.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -35,6 +43,15 @@ impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
 }
 
+impl Resource for Entity {
+    type Id = WorkflowId;
+    const ID: Column = Column::Id;
+
+    fn not_found() -> Error {
+        Error::new(Reason::WorkflowNotFound, "Workflow not found")
+    }
+}
+
 /// A workflow to store, and its API key.
 ///
 /// # Errors
@@ -44,7 +61,7 @@ pub fn new(community: CommunityId, name: &str) -> Result<(Model, ApiKey)> {
     let workflow = Model {
         community_id: community,
         id: WorkflowId::generate(),
-        name: text::name(name)?,
+        name: text::line("name", name, MAX_NAME)?,
         api_key_digest: api_key.digest(),
         created_at: Timestamp::now().as_millis(),
     };
@@ -55,52 +72,23 @@ pub fn new(community: CommunityId, name: &str) -> Result<(Model, ApiKey)> {
 ///
 /// # Errors
 /// WORKFLOW_NOT_FOUND.
-pub async fn find(connection: &impl ConnectionTrait, id: WorkflowId) -> Result<Model> {
+pub async fn get_open(connection: &impl ConnectionTrait, id: WorkflowId) -> Result<Model> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the workflow says which community it is"
     )]
     let query = Entity::find().filter(Column::Id.eq(id));
     let workflow = query.one(connection).await.map_err(failed)?;
-    workflow.ok_or_else(not_found)
+    workflow.ok_or_else(Entity::not_found)
 }
 
-/// Stores a new workflow.
+/// Inserts a workflow.
 ///
 /// # Errors
-/// INVALID_VALUE when the community has too many: roll back.
+/// INVALID_VALUE when there are too many: roll back.
 pub async fn insert(transaction: &impl ConnectionTrait, workflow: &Model) -> Result<()> {
-    quotas::take(transaction, workflow.community_id, Resource::Workflow).await?;
-    Entity::insert(workflow.clone().into_active_model())
-        .exec_without_returning(transaction)
-        .await
-        .map_err(failed)?;
-    Ok(())
-}
-
-/// Deletes a workflow.
-///
-/// # Errors
-/// WORKFLOW_NOT_FOUND when somebody was faster.
-pub async fn delete(
-    transaction: &impl ConnectionTrait,
-    community: CommunityId,
-    id: WorkflowId,
-) -> Result<()> {
-    let deleted = Entity::delete_many()
-        .filter(Column::CommunityId.eq(community))
-        .filter(Column::Id.eq(id))
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
-    if deleted.rows_affected == 0 {
-        return Err(not_found());
-    }
-    quotas::give_back(transaction, community, Resource::Workflow).await
-}
-
-/// The error for a workflow that is not there, or not the caller's to see.
-#[must_use]
-pub fn not_found() -> Error {
-    Error::new(Reason::WorkflowNotFound, "Workflow not found")
+    let community = workflow.community_id;
+    let present = Entity::within(community);
+    QUOTA.admit(transaction, community, present).await?;
+    Entity::insert_one(transaction, workflow).await
 }

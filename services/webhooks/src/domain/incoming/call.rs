@@ -2,9 +2,10 @@
 
 use guildhall_data::ChannelId;
 use guildhall_runtime::{Error, Result};
+use guildhall_types::list;
 use serde_json::{Map, Value};
 
-use super::{Currency, Kind, MAX_LISTED, Settings, channel_id};
+use super::{Currency, Kind, MAX_LISTED, Settings};
 
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +88,7 @@ fn new_message(body: &mut Body) -> Result<NewMessage> {
     Ok(NewMessage {
         text: body.required("message")?,
         sender: body.text("sender")?,
-        channel: channel.map(|id| channel_id("channelId", &id)).transpose()?,
+        channel: channel.map(|id| list::id("channelId", &id)).transpose()?,
         topic: body.text("forumTopicId")?,
     })
 }

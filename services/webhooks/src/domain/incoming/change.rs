@@ -1,98 +1,209 @@
 //! Changes of an incoming webhook, field by field.
 
-use guildhall_proto::webhooks::v1::IncomingWebhookSpec;
-use guildhall_runtime::{Error, Result};
+use guildhall_data::ChannelId;
+use guildhall_proto::webhooks::v1::{IncomingSettings, IncomingWebhookSpec};
+use guildhall_runtime::Result;
+use guildhall_types::{FieldMask, list, text};
 
-/// Takes the fields that `paths` name over from `wanted` into what a webhook is.
-///
-/// # Errors
-/// INVALID_VALUE for a path that names no field, and for another kind.
-pub fn change(
-    webhook: &mut IncomingWebhookSpec,
-    wanted: IncomingWebhookSpec,
-    paths: &[String],
-) -> Result<()> {
-    for path in paths {
-        take(webhook, &wanted, path)?;
-    }
-    Ok(())
+use super::{Currency, Kind, MAX_LISTED};
+use crate::domain::{EncryptionChange, MAX_NAME};
+
+/// The longest reference to a user: an e-mail address has at most 320 characters.
+const MAX_REFERENCE: usize = 320;
+/// The longest name of a user field, in characters.
+const MAX_FIELD: usize = 100;
+/// The fields of a spec, as masks name them.
+pub const FIELDS: &[&str] = &[
+    "name",
+    "kind",
+    "settings.channel_id",
+    "settings.allowed_channel_ids",
+    "settings.sender",
+    "settings.allowed_fields",
+    "settings.allowed_currencies",
+    "api_key_enabled",
+    "encryption.enabled",
+    "encryption.mode",
+    "encryption.key",
+    "enabled",
+];
+
+/// What becomes of a webhook: the fields that change, checked.
+#[derive(Debug)]
+pub struct Change {
+    /// The name shown to admins.
+    pub name: Option<String>,
+    /// What it does; fixed once it is made.
+    pub kind: Option<Kind>,
+    /// What its callers may do.
+    pub settings: SettingsChange,
+    /// Whether callers must present its API key.
+    pub api_key_enabled: Option<bool>,
+    /// How bodies are encrypted.
+    pub encryption: EncryptionChange,
+    /// Whether it is answered.
+    pub enabled: Option<bool>,
 }
 
-fn take(webhook: &mut IncomingWebhookSpec, wanted: &IncomingWebhookSpec, path: &str) -> Result<()> {
-    match path {
-        "name" => webhook.name.clone_from(&wanted.name),
-        "kind" if webhook.kind == wanted.kind => {}
-        "kind" => return Err(Error::invalid("kind", "kind cannot be changed")),
-        "settings" => webhook.settings.clone_from(&wanted.settings),
-        "api_key_enabled" => webhook.api_key_enabled = wanted.api_key_enabled,
-        "encryption" => webhook.encryption.clone_from(&wanted.encryption),
-        "enabled" => webhook.enabled = wanted.enabled,
-        path => return take_inner(webhook, wanted, path),
-    }
-    Ok(())
+/// What becomes of its settings.
+#[derive(Debug)]
+pub struct SettingsChange {
+    /// The channel that messages go to; an inner none for no channel.
+    pub channel: Option<Option<ChannelId>>,
+    /// The channels that a call may name instead.
+    pub allowed_channels: Option<Vec<ChannelId>>,
+    /// The author of messages, unless a call names one; may be empty.
+    pub sender: Option<String>,
+    /// The user fields that calls may set.
+    pub allowed_fields: Option<Vec<String>>,
+    /// The currencies that calls may change.
+    pub allowed_currencies: Option<Vec<Currency>>,
 }
 
-fn take_inner(
-    webhook: &mut IncomingWebhookSpec,
-    wanted: &IncomingWebhookSpec,
-    path: &str,
-) -> Result<()> {
-    let settings = webhook.settings.get_or_insert_default();
-    let encryption = webhook.encryption.get_or_insert_default();
-    let new_settings = wanted.settings.clone().unwrap_or_default();
-    let new_encryption = wanted.encryption.clone().unwrap_or_default();
-    match path {
-        "settings.channel_id" => settings.channel_id = new_settings.channel_id,
-        "settings.allowed_channel_ids" => {
-            settings.allowed_channel_ids = new_settings.allowed_channel_ids;
-        }
-        "settings.sender" => settings.sender = new_settings.sender,
-        "settings.allowed_fields" => settings.allowed_fields = new_settings.allowed_fields,
-        "settings.allowed_currencies" => {
-            settings.allowed_currencies = new_settings.allowed_currencies;
-        }
-        "encryption.enabled" => encryption.enabled = new_encryption.enabled,
-        "encryption.mode" => encryption.mode = new_encryption.mode,
-        "encryption.key" => encryption.key = new_encryption.key,
-        unknown => {
-            let description = format!("update_mask names no field: {unknown}");
-            return Err(Error::invalid("update_mask", description));
-        }
+impl Change {
+    /// Reads those fields of a spec that are meant.
+    ///
+    /// # Errors
+    /// MISSING_FIELD, VALUE_TOO_LONG, MALFORMED_ID, INVALID_VALUE. The AES key is not repeated.
+    pub fn parse(spec: Option<IncomingWebhookSpec>, mask: &FieldMask) -> Result<Self> {
+        let spec = spec.unwrap_or_default();
+        let settings = spec.settings.clone().unwrap_or_default();
+        Ok(Self {
+            kind: mask.read("kind", || Kind::parse(spec.kind()))?,
+            settings: SettingsChange::parse(&settings, mask)?,
+            encryption: EncryptionChange::parse(spec.encryption, mask)?,
+            name: mask.read("name", || text::line("name", &spec.name, MAX_NAME))?,
+            api_key_enabled: mask.read("api_key_enabled", || {
+                Ok(spec.api_key_enabled.unwrap_or(true))
+            })?,
+            enabled: mask.read("enabled", || Ok(spec.enabled.unwrap_or(true)))?,
+        })
     }
-    Ok(())
+}
+
+impl SettingsChange {
+    /// Reads those fields of settings that are meant.
+    ///
+    /// # Errors
+    /// VALUE_TOO_LONG, MALFORMED_ID, INVALID_VALUE.
+    pub fn parse(settings: &IncomingSettings, mask: &FieldMask) -> Result<Self> {
+        let channels = &settings.allowed_channel_ids;
+        Ok(Self {
+            channel: mask.read("settings.channel_id", || channel(&settings.channel_id))?,
+            allowed_channels: mask.read("settings.allowed_channel_ids", || {
+                list::ids("settings.allowed_channel_ids", channels, MAX_LISTED)
+            })?,
+            sender: mask.read("settings.sender", || {
+                text::optional("settings.sender", settings.sender.trim(), MAX_REFERENCE)
+            })?,
+            allowed_fields: mask.read("settings.allowed_fields", || {
+                names(
+                    "settings.allowed_fields",
+                    &settings.allowed_fields,
+                    |field, name| text::optional(field, name, MAX_FIELD),
+                )
+            })?,
+            allowed_currencies: mask.read("settings.allowed_currencies", || {
+                let currencies = &settings.allowed_currencies;
+                names("settings.allowed_currencies", currencies, Currency::parse)
+            })?,
+        })
+    }
+}
+
+fn channel(id: &str) -> Result<Option<ChannelId>> {
+    let id = Some(id).filter(|id| !id.is_empty());
+    id.map(|id| list::id("settings.channel_id", id)).transpose()
+}
+
+fn names<T>(
+    field: &'static str,
+    names: &[String],
+    parse: impl Fn(&'static str, &str) -> Result<T>,
+) -> Result<Vec<T>> {
+    list::at_most(field, names, MAX_LISTED)?;
+    names.iter().map(|name| parse(field, name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use guildhall_proto::webhooks::v1::{EncryptionSpec, IncomingSettings};
+    use guildhall_proto::webhooks::v1::{EncryptionSpec, IncomingKind};
+    use guildhall_runtime::Reason;
 
     use super::*;
+    use crate::domain::Mode;
+
+    fn spec() -> IncomingWebhookSpec {
+        IncomingWebhookSpec {
+            name: "News".into(),
+            kind: IncomingKind::SendMessage.into(),
+            settings: Some(IncomingSettings {
+                channel_id: "ca0000000000000000000001".into(),
+                sender: "bot".into(),
+                ..IncomingSettings::default()
+            }),
+            ..IncomingWebhookSpec::default()
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut IncomingWebhookSpec)) -> (Reason, String) {
+        let mut spec = spec();
+        change(&mut spec);
+        let error = Change::parse(Some(spec), &FieldMask::all(FIELDS)).unwrap_err();
+        (error.reason(), error.violations()[0].field.clone())
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_careful_choice() {
+        let change = Change::parse(Some(spec()), &FieldMask::all(FIELDS)).unwrap();
+        assert_eq!(change.api_key_enabled, Some(true));
+        assert_eq!(change.enabled, Some(true));
+        assert_eq!(change.encryption.enabled, Some(false));
+        assert_eq!(change.encryption.mode, Some(Mode::Gcm));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let settings = |change: fn(&mut IncomingSettings)| {
+            refusal(|spec| change(spec.settings.as_mut().unwrap()))
+        };
+        let missing = |field: &str| (Reason::MissingField, field.to_owned());
+        assert_eq!(refusal(|spec| spec.name.clear()), missing("name"));
+        assert_eq!(refusal(|spec| spec.kind = 0), missing("kind"));
+        assert_eq!(
+            settings(|all| all.allowed_channel_ids = vec!["general".into()]),
+            (Reason::MalformedId, "settings.allowed_channel_ids".into())
+        );
+        assert_eq!(
+            settings(|all| all.allowed_currencies = vec!["gold".into()]),
+            (Reason::InvalidValue, "settings.allowed_currencies".into())
+        );
+        assert_eq!(
+            settings(|all| all.allowed_fields = vec![String::new(); MAX_LISTED + 1]),
+            (Reason::ValueTooLong, "settings.allowed_fields".into())
+        );
+        let short = EncryptionSpec {
+            enabled: true,
+            key: "short".into(),
+            mode: 0,
+        };
+        assert_eq!(
+            refusal(|spec| spec.encryption = Some(short)),
+            (Reason::InvalidValue, "encryption.key".into())
+        );
+    }
 
     #[test]
     fn only_what_is_named_changes() {
-        let spec = |text: &str, enabled| IncomingWebhookSpec {
-            name: text.into(),
-            settings: Some(IncomingSettings {
-                channel_id: text.into(),
-                sender: text.into(),
-                ..IncomingSettings::default()
-            }),
-            encryption: Some(EncryptionSpec {
-                enabled,
-                key: text.into(),
-                mode: 0,
-            }),
-            ..IncomingWebhookSpec::default()
-        };
-        let mut webhook = spec("old", false);
         let paths = ["settings.sender", "encryption.enabled"].map(str::to_owned);
-        change(&mut webhook, spec("new", true), &paths).unwrap();
-        let mut expected = spec("old", false);
-        expected.settings.as_mut().unwrap().sender = "new".into();
-        expected.encryption.as_mut().unwrap().enabled = true;
-        assert_eq!(webhook, expected);
-        for wrong in ["", "id", "settings.id", "address"] {
-            assert!(change(&mut webhook, spec("new", true), &[wrong.to_owned()]).is_err());
-        }
+        let mask = prost_types::FieldMask {
+            paths: paths.to_vec(),
+        };
+        let mask = FieldMask::parse(Some(mask), FIELDS).unwrap();
+        let change = Change::parse(Some(spec()), &mask).unwrap();
+        assert_eq!(change.settings.sender.as_deref(), Some("bot"));
+        assert_eq!(change.encryption.enabled, Some(false));
+        assert!(change.name.is_none() && change.kind.is_none() && change.enabled.is_none());
+        assert!(change.settings.channel.is_none() && change.encryption.mode.is_none());
     }
 }

@@ -4,23 +4,16 @@ mod call;
 mod change;
 
 use guildhall_data::ChannelId;
-use guildhall_proto::webhooks::v1::{
-    EncryptionMode, EncryptionSpec, IncomingKind, IncomingSettings, IncomingWebhookSpec,
-};
+use guildhall_proto::webhooks::v1::{IncomingKind, IncomingSettings};
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_types::{FieldMask, mask};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 pub use call::{Call, CurrencyUpdate, NewMessage, Operation, UserFieldsUpdate};
-pub use change::change;
+pub use change::{Change, FIELDS, SettingsChange};
 
-use super::{AesKey, Mode, text};
-
-/// The longest reference to a user: an e-mail address has at most 320 characters.
-const MAX_REFERENCE: usize = 320;
-/// Channels or fields of the settings at most.
+/// Entries of a list at most.
 const MAX_LISTED: usize = 100;
-/// The longest name of a user field, in characters.
-const MAX_FIELD: usize = 100;
 
 /// What an incoming webhook does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -38,14 +31,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads the kind of a request; none when it names none.
-    #[must_use]
-    pub fn from_proto(kind: IncomingKind) -> Option<Self> {
+    /// Reads the kind of a request.
+    ///
+    /// # Errors
+    /// MISSING_FIELD when it names none.
+    pub fn parse(kind: IncomingKind) -> Result<Self> {
         match kind {
-            IncomingKind::Unspecified => None,
-            IncomingKind::SendMessage => Some(Self::SendMessage),
-            IncomingKind::UpdateUserFields => Some(Self::UpdateUserFields),
-            IncomingKind::UpdateCurrency => Some(Self::UpdateCurrency),
+            IncomingKind::Unspecified => Err(Error::missing("kind")),
+            IncomingKind::SendMessage => Ok(Self::SendMessage),
+            IncomingKind::UpdateUserFields => Ok(Self::UpdateUserFields),
+            IncomingKind::UpdateCurrency => Ok(Self::UpdateCurrency),
         }
     }
 
@@ -109,39 +104,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads settings, in a request or as they were stored.
+    /// Reads settings as they were stored.
     ///
     /// # Errors
-    /// What is wrong with which of them.
-    pub fn parse(settings: IncomingSettings) -> Result<Self> {
-        let channel = Some(settings.channel_id).filter(|id| !id.is_empty());
-        check_count(
-            "settings.allowed_channel_ids",
-            &settings.allowed_channel_ids,
-        )?;
-        check_count("settings.allowed_fields", &settings.allowed_fields)?;
-        check_count("settings.allowed_currencies", &settings.allowed_currencies)?;
-        Ok(Self {
-            channel: channel
-                .map(|id| channel_id("settings.channel_id", &id))
-                .transpose()?,
-            allowed_channels: settings
-                .allowed_channel_ids
-                .iter()
-                .map(|id| channel_id("settings.allowed_channel_ids", id))
-                .collect::<Result<_>>()?,
-            sender: text::optional("settings.sender", settings.sender.trim(), MAX_REFERENCE)?,
-            allowed_fields: settings
-                .allowed_fields
-                .iter()
-                .map(|name| text::optional("settings.allowed_fields", name, MAX_FIELD))
-                .collect::<Result<_>>()?,
-            allowed_currencies: settings
-                .allowed_currencies
-                .iter()
-                .map(|name| Currency::parse("settings.allowed_currencies", name))
-                .collect::<Result<_>>()?,
-        })
+    /// What is wrong with which of them: the row was damaged.
+    pub fn parse(settings: &IncomingSettings) -> Result<Self> {
+        let mut read = Self::default();
+        read.change(SettingsChange::parse(settings, &FieldMask::all(FIELDS))?);
+        Ok(read)
+    }
+
+    /// Changes what a change names.
+    pub fn change(&mut self, change: SettingsChange) {
+        mask::set(&mut self.channel, change.channel);
+        mask::set(&mut self.allowed_channels, change.allowed_channels);
+        mask::set(&mut self.sender, change.sender);
+        mask::set(&mut self.allowed_fields, change.allowed_fields);
+        mask::set(&mut self.allowed_currencies, change.allowed_currencies);
     }
 
     /// As answers show them, and as they are stored.
@@ -161,7 +140,10 @@ impl Settings {
     }
 
     /// What a kind cannot do without.
-    fn check_for(&self, kind: Kind) -> Result<()> {
+    ///
+    /// # Errors
+    /// MISSING_FIELD.
+    pub fn check_for(&self, kind: Kind) -> Result<()> {
         match kind {
             Kind::SendMessage if self.channel.is_none() => {
                 Err(Error::missing("settings.channel_id"))
@@ -189,162 +171,23 @@ impl Settings {
     }
 }
 
-fn check_count(field: &'static str, listed: &[String]) -> Result<()> {
-    if listed.len() > MAX_LISTED {
-        let description = format!("{field} must be at most {MAX_LISTED}");
-        return Err(Error::violation(Reason::ValueTooLong, field, description));
-    }
-    Ok(())
-}
-
-fn channel_id(field: &'static str, id: &str) -> Result<ChannelId> {
-    id.parse().map_err(|_| {
-        let description = format!("{field} must be 24 hexadecimal characters");
-        Error::violation(Reason::MalformedId, field, description)
-    })
-}
-
-/// How bodies shall be encrypted.
-#[derive(Debug, Clone)]
-pub struct Encryption {
-    /// Whether they shall be.
-    pub enabled: bool,
-    /// How.
-    pub mode: Mode,
-    /// The key, when a new one is given.
-    pub key: Option<AesKey>,
-}
-
-impl Encryption {
-    fn parse(spec: EncryptionSpec) -> Result<Self> {
-        let key = Some(&spec.key).filter(|key| !key.is_empty());
-        Ok(Self {
-            enabled: spec.enabled,
-            mode: EncryptionMode::try_from(spec.mode)
-                .map_err(|_| {
-                    Error::invalid("encryption.mode", "encryption.mode must be gcm or cbc")
-                })?
-                .into(),
-            key: key.map(|key| AesKey::parse(key)).transpose()?,
-        })
-    }
-}
-
-/// What an incoming webhook shall be, checked.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// The name shown to admins.
-    pub name: String,
-    /// What it does.
-    pub kind: Kind,
-    /// What its callers may do.
-    pub settings: Settings,
-    /// Whether callers must present its API key.
-    pub api_key_enabled: bool,
-    /// How bodies are encrypted.
-    pub encryption: Encryption,
-    /// Whether it is answered.
-    pub enabled: bool,
-}
-
-impl Wanted {
-    /// Checks what a webhook shall be; `has_key` says whether it has an AES key already.
-    ///
-    /// # Errors
-    /// What is wrong with which field.
-    pub fn parse(spec: IncomingWebhookSpec, has_key: bool) -> Result<Self> {
-        let kind = Kind::from_proto(spec.kind()).ok_or_else(|| Error::missing("kind"))?;
-        let settings = Settings::parse(spec.settings.unwrap_or_default())?;
-        settings.check_for(kind)?;
-        let encryption = Encryption::parse(spec.encryption.unwrap_or_default())?;
-        if encryption.enabled && encryption.key.is_none() && !has_key {
-            return Err(Error::missing("encryption.key"));
-        }
-        Ok(Self {
-            name: text::name(&spec.name)?,
-            kind,
-            settings,
-            api_key_enabled: spec.api_key_enabled.unwrap_or(true),
-            encryption,
-            enabled: spec.enabled.unwrap_or(true),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn spec() -> IncomingWebhookSpec {
-        IncomingWebhookSpec {
-            name: "News".into(),
-            kind: IncomingKind::SendMessage.into(),
-            settings: Some(IncomingSettings {
-                channel_id: "ca0000000000000000000001".into(),
-                sender: "bot".into(),
-                ..IncomingSettings::default()
-            }),
-            ..IncomingWebhookSpec::default()
-        }
-    }
-
-    fn refusal(change: impl FnOnce(&mut IncomingWebhookSpec)) -> (Reason, String) {
-        let mut spec = spec();
-        change(&mut spec);
-        let error = Wanted::parse(spec, false).unwrap_err();
-        (error.reason(), error.violations()[0].field.clone())
-    }
-
     #[test]
-    fn what_is_not_said_is_the_careful_choice() {
-        let wanted = Wanted::parse(spec(), false).unwrap();
-        assert!(wanted.api_key_enabled && wanted.enabled && !wanted.encryption.enabled);
-        assert_eq!(wanted.encryption.mode, Mode::Gcm);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let settings = |change: fn(&mut IncomingSettings)| {
-            refusal(|spec| change(spec.settings.as_mut().unwrap()))
+    fn messages_need_a_channel_and_an_author() {
+        let missing = |settings: &Settings| {
+            let refused = settings.check_for(Kind::SendMessage).unwrap_err();
+            (refused.reason(), refused.violations()[0].field.clone())
         };
-        let missing = |field: &str| (Reason::MissingField, field.to_owned());
-        assert_eq!(refusal(|spec| spec.name.clear()), missing("name"));
-        assert_eq!(refusal(|spec| spec.kind = 0), missing("kind"));
-        assert_eq!(
-            refusal(|spec| spec.settings = None),
-            missing("settings.channel_id")
-        );
-        assert_eq!(
-            settings(|all| all.sender.clear()),
-            missing("settings.sender")
-        );
-        assert_eq!(
-            settings(|all| all.allowed_channel_ids = vec!["general".into()]),
-            (Reason::MalformedId, "settings.allowed_channel_ids".into())
-        );
-        assert_eq!(
-            settings(|all| all.allowed_currencies = vec!["gold".into()]),
-            (Reason::InvalidValue, "settings.allowed_currencies".into())
-        );
-        assert_eq!(
-            settings(|all| all.allowed_fields = vec![String::new(); MAX_LISTED + 1]),
-            (Reason::ValueTooLong, "settings.allowed_fields".into())
-        );
-        let encrypted = |key: &str| {
-            let key = key.to_owned();
-            refusal(|spec| {
-                spec.encryption = Some(EncryptionSpec {
-                    enabled: true,
-                    key,
-                    mode: 0,
-                });
-            })
-        };
-        assert_eq!(encrypted(""), missing("encryption.key"));
-        assert_eq!(
-            encrypted("short"),
-            (Reason::InvalidValue, "encryption.key".into())
-        );
+        let mut settings = Settings::default();
+        let channel = (Reason::MissingField, "settings.channel_id".to_owned());
+        assert_eq!(missing(&settings), channel);
+        settings.channel = Some(ChannelId::generate());
+        let sender = (Reason::MissingField, "settings.sender".to_owned());
+        assert_eq!(missing(&settings), sender);
+        assert!(settings.check_for(Kind::UpdateCurrency).is_ok());
     }
 
     #[test]

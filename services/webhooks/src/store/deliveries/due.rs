@@ -161,10 +161,9 @@ async fn claim(transaction: &Transaction, wanted: &Wanted) -> Result<Vec<Model>>
         .await
         .map_err(failed)?;
     let until = now.plus(wanted.lease).as_millis();
-    Entity::update_many()
+    Entity::changing(wanted.community)
         .col_expr(Column::NextAttemptAt, Expr::val(until))
         .col_expr(Column::ClaimedUntil, Expr::val(until))
-        .filter(Column::CommunityId.eq(wanted.community))
         .filter(Column::WebhookId.eq(wanted.webhook))
         .filter(Column::Id.is_in(claimed.iter().map(|delivery| delivery.id)))
         .exec(transaction)
@@ -187,10 +186,9 @@ pub async fn give_back(database: &Database, claimed: Vec<Model>) -> Result<()> {
     };
     let now = Timestamp::now().as_millis();
     let transaction = database.begin().await?;
-    Entity::update_many()
+    Entity::changing(first.community_id)
         .col_expr(Column::NextAttemptAt, Expr::val(now))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
-        .filter(Column::CommunityId.eq(first.community_id))
         .filter(Column::WebhookId.eq(first.webhook_id))
         .filter(Column::Id.is_in(claimed.iter().map(|delivery| delivery.id)))
         // Not what somebody else claimed since.
@@ -229,12 +227,11 @@ pub async fn give_up(
         .await
         .map_err(failed)?;
     let found = waiting.len() as u64;
-    Entity::update_many()
+    Entity::changing(community)
         .col_expr(Column::Status, Expr::val(Status::Failed))
         .col_expr(Column::Error, Expr::val(DISABLED))
         .col_expr(Column::NextAttemptAt, Expr::val(None::<i64>))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
-        .filter(Column::CommunityId.eq(community))
         .filter(Column::WebhookId.eq(webhook))
         .filter(Column::Id.is_in(waiting))
         .exec(&transaction)

@@ -1,13 +1,9 @@
 //! The deliveries of a webhook as admins are shown them, newest first. Ids begin with the moment,
 //! so the list runs along the key, or along the index by status.
 
-use guildhall_data::{CommunityId, DeliveryId, Tenant, WebhookId, failed};
+use guildhall_data::{CommunityId, DeliveryId, Page, PageRequest, Tenant, WebhookId, failed, page};
 use guildhall_runtime::Result;
-use sea_orm::{
-    ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, QueryTrait, Select,
-    entity::prelude::*,
-    sea_query::{Alias, Func, Query},
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, Order, QuerySelect, Select, entity::prelude::*};
 
 use super::{Column, Entity, Status};
 use crate::domain::EventKind;
@@ -71,24 +67,19 @@ pub struct Filter {
     pub status: Option<Status>,
 }
 
-/// The newest before `before`, without the first `skip`.
+/// A part of a list, newest first.
 ///
 /// # Errors
 /// When the query fails.
-pub async fn page(
+pub async fn list(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     filter: Filter,
-    before: Option<DeliveryId>,
-    skip: u64,
-    limit: u64,
-) -> Result<Vec<Summary>> {
-    let mut rows = newest(community, filter).offset(skip).limit(limit);
-    if let Some(before) = before {
-        rows = rows.filter(Column::Id.lt(before));
-    }
-    let rows = rows.into_model::<Summary>().all(connection).await;
-    rows.map_err(failed)
+    page: &PageRequest<DeliveryId>,
+) -> Result<Page<Summary>> {
+    let query = newest(community, filter, page).into_model::<Summary>();
+    let rows = query.all(connection).await.map_err(failed)?;
+    Ok(page.cut(rows, |delivery| delivery.id))
 }
 
 /// How many there are, counted up to [`COUNTED`].
@@ -99,18 +90,21 @@ pub async fn count(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     filter: Filter,
-) -> Result<i64> {
-    let rows = newest(community, filter).select_only().column(Column::Id);
-    let counted = Query::select()
-        .expr(Func::count(Expr::col(Column::Id)))
-        .from_subquery(rows.limit(COUNTED).into_query(), Alias::new("counted"))
-        .to_owned();
-    let row = connection.query_one(&counted).await.map_err(failed)?;
-    let count = row.map(|row| row.try_get_by_index(0)).transpose();
-    Ok(count.map_err(failed)?.unwrap_or(0))
+) -> Result<i32> {
+    let query = filtered(community, filter);
+    let counted = page::count(connection, query, Column::Id, COUNTED).await?;
+    Ok(i32::try_from(counted).unwrap_or(i32::MAX))
 }
 
-fn newest(community: CommunityId, filter: Filter) -> Select<Entity> {
+fn newest(
+    community: CommunityId,
+    filter: Filter,
+    page: &PageRequest<DeliveryId>,
+) -> Select<Entity> {
+    page.select(filtered(community, filter), &[Column::Id], &Order::Desc)
+}
+
+fn filtered(community: CommunityId, filter: Filter) -> Select<Entity> {
     let mut rows = Entity::within(community)
         .select_only()
         .columns([
@@ -126,8 +120,7 @@ fn newest(community: CommunityId, filter: Filter) -> Select<Entity> {
             Column::ClaimedUntil,
             Column::CreatedAt,
         ])
-        .filter(Column::WebhookId.eq(filter.webhook))
-        .order_by_desc(Column::Id);
+        .filter(Column::WebhookId.eq(filter.webhook));
     if let Some(kind) = filter.kind {
         rows = rows.filter(Column::Event.eq(kind));
     }
@@ -142,6 +135,12 @@ mod tests {
     use super::*;
     use crate::store::plan;
 
+    const LIMITS: page::Limits = page::Limits {
+        default_size: 10,
+        max_size: 10,
+        max_skip: 0,
+    };
+
     #[tokio::test]
     async fn a_list_runs_along_its_index() {
         for (status, index) in [
@@ -155,7 +154,8 @@ mod tests {
                     kind,
                     status,
                 };
-                let query = newest(CommunityId::generate(), filter).limit(10);
+                let page = PageRequest::parse(LIMITS, 10, "", 0).unwrap();
+                let query = newest(CommunityId::generate(), filter, &page);
                 plan::assert_runs_along(index, query).await;
             }
         }

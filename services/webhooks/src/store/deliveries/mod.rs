@@ -178,9 +178,6 @@ pub async fn queue_again(
     delivery.status = Status::Pending;
     delivery.next_attempt_at = Some(now);
     delivery.claimed_until = None;
-    Entity::update(delivery.clone().into_active_model().reset_all())
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
+    Entity::update_one(transaction, &delivery).await?;
     Ok(delivery)
 }

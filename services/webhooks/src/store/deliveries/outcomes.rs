@@ -187,7 +187,7 @@ async fn store(
     };
     let took = durations.iter().fold(CaseStatement::new(), took);
     let body = alike.response_body.map(<[u8]>::to_vec);
-    Entity::update_many()
+    Entity::changing(alike.community)
         .col_expr(Column::Attempts, Expr::val(alike.attempts))
         .col_expr(Column::Status, Expr::val(alike.status))
         .col_expr(Column::ResponseStatus, Expr::val(alike.response_status))
@@ -196,7 +196,6 @@ async fn store(
         .col_expr(Column::DurationMs, took.into())
         .col_expr(Column::NextAttemptAt, Expr::val(alike.next_attempt_at))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
-        .filter(Column::CommunityId.eq(alike.community))
         .filter(Column::WebhookId.eq(alike.webhook))
         .filter(Column::Id.is_in(durations.iter().map(|(id, _)| *id)))
         .filter(Column::ClaimedUntil.eq(alike.claimed_until))

@@ -121,7 +121,7 @@ async fn five_days_without_a_success_disable() {
 
     let five_days_ago = Timestamp::now().minus(Duration::from_secs(5 * 24 * 3600 + 1));
     let transaction = world.database.begin().await.unwrap();
-    outgoing::Entity::update_many()
+    outgoing::Entity::changing(world.community.community_id)
         .col_expr(
             outgoing::Column::FailingSince,
             Expr::val(five_days_ago.as_millis()),

@@ -1,25 +1,15 @@
 //! Which webhooks are told of what.
-//!
-//! Nothing of it is remembered: a list that is older than an event may lack a webhook that was made
-//! before it, on another replica.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
-use guildhall_data::{ChannelId, CommunityId, WebhookId};
-use guildhall_runtime::{Result, Timestamp};
-use sea_orm::ConnectionTrait;
+use guildhall_data::{ChannelId, WebhookId};
+use guildhall_runtime::Timestamp;
 
-use crate::{
-    domain::{EventKind, EventKinds, payload::Story},
-    store::outgoing,
-};
+use super::{EventKind, EventKinds, payload::Story};
 
 /// How far the clocks of two hosts may be apart: an event that seems to be so much older than its
 /// webhook is told all the same.
-const CLOCKS: Duration = Duration::from_secs(300);
+pub const CLOCKS: Duration = Duration::from_secs(300);
 
 /// What a webhook wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,19 +29,6 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    fn of(webhook: &outgoing::Model, now: Timestamp) -> Result<Self> {
-        // One that lies ahead was written before the clock was set back.
-        let active_since = Timestamp::from_millis(webhook.active_since).min(now);
-        Ok(Self {
-            webhook: webhook.id,
-            kinds: webhook.kinds(),
-            channels: webhook.channels()?.into_iter().collect(),
-            ignored: webhook.ignored()?.into_iter().collect(),
-            active_since: active_since.minus(CLOCKS),
-            joins_on_bulk_import: webhook.joins_on_bulk_import,
-        })
-    }
-
     /// Whether it wants to be told of `story` as `kind`.
     fn wants(&self, story: &Story, kind: EventKind) -> bool {
         let is_ignored = |webhook| self.ignored.contains(&webhook);
@@ -79,29 +56,10 @@ pub fn told<'a>(
     })
 }
 
-/// What the enabled webhooks of communities want now. Events that have arrived before are matched
-/// with it: who was answered that a webhook is on, and then caused one, must find it told.
-///
-/// # Errors
-/// When the query fails.
-pub async fn of(
-    connection: &impl ConnectionTrait,
-    communities: HashSet<CommunityId>,
-) -> Result<HashMap<CommunityId, Vec<Subscription>>> {
-    let now = Timestamp::now();
-    let mut found: HashMap<_, Vec<_>> = HashMap::new();
-    for webhook in outgoing::enabled(connection, communities).await? {
-        let subscription = Subscription::of(&webhook, now)?;
-        found
-            .entry(webhook.community_id)
-            .or_default()
-            .push(subscription);
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
+    use guildhall_data::CommunityId;
+
     use super::*;
 
     const KINDS: [i32; 3] = [1, 3, 4];

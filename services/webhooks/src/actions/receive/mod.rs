@@ -9,7 +9,7 @@ use guildhall_auth::{
     credential::digest_of,
     source::as_told_to_callers,
 };
-use guildhall_data::{Database, EventId};
+use guildhall_data::{Database, EventId, Resource};
 use guildhall_proto::{
     messaging::v1::{PostWebhookMessageRequest, message_service_client::MessageServiceClient},
     webhooks::v1::{
@@ -27,9 +27,15 @@ use crate::{
         Address, AesKey, Mode,
         incoming::{Call, NewMessage},
     },
-    entrance::{Caller, Endpoint},
     store::incoming,
 };
+
+mod endpoint;
+mod limits;
+
+use endpoint::Endpoint;
+pub use limits::CallLimits;
+use limits::Caller;
 
 /// The largest body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -43,7 +49,7 @@ const NO_KEY: &str = "no key is set, so this one is tried";
 
 impl Webhooks {
     /// Does what a call from outside asks for.
-    pub(super) async fn receive(
+    pub(crate) async fn receive(
         &self,
         call: ReceiveCallRequest,
     ) -> Result<Response<ReceiveCallResponse>> {
@@ -53,7 +59,7 @@ impl Webhooks {
             Ok(()) => Caller::Admitted,
             Err(_) => Caller::Refused,
         };
-        self.0.entrance.count(endpoint.id, caller)?;
+        self.0.call_limits.count(endpoint.id, caller)?;
         admitted?;
         self.note_use(&endpoint);
         let body = read(&endpoint, call.encrypted, &call.body).await?;
@@ -67,14 +73,14 @@ impl Webhooks {
     /// Not remembered from call to call: what was deleted, or has another key, is so at once and in
     /// every replica.
     async fn endpoint_at(&self, address: &str) -> Result<Endpoint> {
-        let address: Address = address.parse().map_err(|_| incoming::not_found())?;
-        let webhook = incoming::find_open(self.0.database.reader(), &address).await?;
+        let address: Address = address.parse().map_err(|_| incoming::Entity::not_found())?;
+        let webhook = incoming::get_open(self.0.database.reader(), &address).await?;
         Endpoint::open(&webhook, &self.0.sealer)
     }
 
     /// Notes the use of a webhook behind the answer.
     fn note_use(&self, endpoint: &Endpoint) {
-        if !self.0.entrance.is_use_due(endpoint.id) {
+        if !self.0.call_limits.is_use_due(endpoint.id) {
             return;
         }
         let (database, community, id) = (self.0.database.clone(), endpoint.community, endpoint.id);

@@ -1,4 +1,7 @@
 //! From domain events to deliveries: what is looked up before they are queued.
+//!
+//! Who is told is not cached: a list that is older than an event may lack a webhook that was made
+//! before it, on another replica.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,9 +14,9 @@ use crate::{
     domain::{
         EventKind,
         payload::{self, Person, Story},
+        subscription::{Subscription, told},
     },
-    store::deliveries::NewDelivery,
-    subscriptions::{self, Subscription},
+    store::{deliveries::NewDelivery, outgoing},
 };
 
 /// An event that somebody is told of.
@@ -38,7 +41,7 @@ impl Webhooks {
         let stories: Vec<_> = events.iter().map(|event| Story::of(event)).collect();
         let communities = stories.iter().flatten().flatten().map(|it| it.community);
         let reader = self.0.database.reader();
-        let subscriptions = subscriptions::of(reader, communities.collect()).await?;
+        let subscriptions = outgoing::subscriptions(reader, communities.collect()).await?;
         let told = events.iter().zip(stories).map(|(event, story)| {
             Ok(story?.and_then(|story| Told::of(event, story, &subscriptions)))
         });
@@ -89,7 +92,7 @@ impl<'a> Told<'a> {
         story: Story,
         all: &HashMap<CommunityId, Vec<Subscription>>,
     ) -> Option<Self> {
-        let to: Vec<_> = subscriptions::told(&story, all.get(&story.community)?).collect();
+        let to: Vec<_> = told(&story, all.get(&story.community)?).collect();
         (!to.is_empty()).then_some(Self { event, story, to })
     }
 

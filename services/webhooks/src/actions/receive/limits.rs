@@ -1,21 +1,13 @@
-//! What stands between a call from outside and its webhook.
+//! How often an incoming webhook may be called, and how often its use is noted.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use guildhall_data::{CommunityId, WebhookId, seal::Sealer};
-use guildhall_proto::webhooks::v1::IncomingSettings;
+use guildhall_data::WebhookId;
 use guildhall_runtime::{Error, Reason, Result};
 use parking_lot::Mutex;
-use prost::Message;
 use tokio::time::Instant;
 
-use crate::{
-    domain::{
-        AesKey, Mode, api_key,
-        incoming::{Kind, Settings},
-    },
-    store::incoming::{Model, USE_PRECISION},
-};
+use crate::store::incoming::USE_PRECISION;
 
 /// Calls within a minute of a webhook, in each process (contract: events, "API Keys & Encryption").
 const CALLS_PER_MINUTE: usize = 60;
@@ -23,71 +15,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Webhooks whose calls are counted at most.
 const COUNTED: u64 = 20_000;
 
-/// An incoming webhook as its callers meet it.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The community in which it acts.
-    pub community: CommunityId,
-    /// The webhook.
-    pub id: WebhookId,
-    /// What it does.
-    pub kind: Kind,
-    /// What its callers may do.
-    pub settings: Settings,
-    /// How bodies are encrypted, when they are.
-    pub encryption: Option<(Mode, AesKey)>,
-    /// The digest of the key that callers must present, when they must.
-    api_key_digest: Option<Vec<u8>>,
-}
-
-impl Endpoint {
-    /// Opens what is sealed of a webhook.
-    ///
-    /// # Errors
-    /// INTERNAL when the row was damaged.
-    pub fn open(webhook: &Model, sealer: &Sealer) -> Result<Self> {
-        let settings = IncomingSettings::decode(&*webhook.settings).map_err(Error::internal)?;
-        Ok(Self {
-            community: webhook.community_id,
-            id: webhook.id,
-            kind: webhook.kind,
-            settings: Settings::parse(settings).map_err(Error::internal)?,
-            encryption: cipher(webhook, sealer)?,
-            api_key_digest: webhook
-                .api_key_enabled
-                .then(|| webhook.api_key_digest.clone().unwrap_or_default()),
-        })
-    }
-
-    /// Lets in who presents the API key, where one is asked for.
-    ///
-    /// # Errors
-    /// CREDENTIAL_MISSING, CREDENTIAL_INVALID.
-    pub fn admit(&self, presented: &str) -> Result<()> {
-        match &self.api_key_digest {
-            Some(digest) => api_key::check(digest, presented),
-            None => Ok(()),
-        }
-    }
-}
-
-fn cipher(webhook: &Model, sealer: &Sealer) -> Result<Option<(Mode, AesKey)>> {
-    if !webhook.encryption_enabled {
-        return Ok(None);
-    }
-    let sealed = webhook.encryption_key.as_deref().unwrap_or_default();
-    let key = sealer.open(sealed)?;
-    let key = std::str::from_utf8(&key).map_err(Error::internal)?;
-    let key = AesKey::parse(key).map_err(Error::internal)?;
-    Ok(Some((webhook.encryption_mode, key)))
-}
-
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// Somebody who was let in.
     Admitted,
-    /// Somebody else: he cannot use up what the others may call.
+    /// Somebody else: they cannot use up what the others may call.
     Refused,
 }
 
@@ -96,13 +29,13 @@ type Calls = Arc<Mutex<VecDeque<Instant>>>;
 
 /// Counts the calls of webhooks.
 #[derive(Debug)]
-pub struct Entrance {
+pub struct CallLimits {
     calls: moka::sync::Cache<(WebhookId, Caller), Calls>,
     /// Those whose use was noted within the last minute.
     noted: moka::sync::Cache<WebhookId, ()>,
 }
 
-impl Default for Entrance {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             calls: moka::sync::Cache::builder()
@@ -117,7 +50,7 @@ impl Default for Entrance {
     }
 }
 
-impl Entrance {
+impl CallLimits {
     /// Counts a call of a webhook.
     ///
     /// # Errors
@@ -149,9 +82,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_sixty_first_call_within_a_minute_waits_for_the_end_of_it() {
-        let entrance = Entrance::default();
+        let limits = CallLimits::default();
         let (busy, other) = (WebhookId::generate(), WebhookId::generate());
-        let call = |webhook| entrance.count(webhook, Caller::Admitted);
+        let call = |webhook| limits.count(webhook, Caller::Admitted);
         for _ in 0..60 {
             call(busy).unwrap();
             tokio::time::advance(Duration::from_millis(500)).await;
@@ -168,18 +101,18 @@ mod tests {
 
     #[test]
     fn who_was_not_let_in_uses_up_nothing_of_who_was() {
-        let entrance = Entrance::default();
+        let limits = CallLimits::default();
         let webhook = WebhookId::generate();
-        while entrance.count(webhook, Caller::Refused).is_ok() {}
-        assert!(entrance.count(webhook, Caller::Admitted).is_ok());
+        while limits.count(webhook, Caller::Refused).is_ok() {}
+        assert!(limits.count(webhook, Caller::Admitted).is_ok());
     }
 
     #[test]
     fn a_use_is_noted_once_a_minute() {
-        let entrance = Entrance::default();
+        let limits = CallLimits::default();
         let webhook = WebhookId::generate();
-        assert!(entrance.is_use_due(webhook));
-        assert!(!entrance.is_use_due(webhook));
-        assert!(entrance.is_use_due(WebhookId::generate()));
+        assert!(limits.is_use_due(webhook));
+        assert!(!limits.is_use_due(webhook));
+        assert!(limits.is_use_due(WebhookId::generate()));
     }
 }

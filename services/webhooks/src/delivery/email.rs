@@ -1,4 +1,4 @@
-//! What admins are written.
+//! The e-mails that deliveries send.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use crate::{
     store::outgoing::{DisabledReason, Model},
 };
 
-/// Writes letters, and has them sent.
+/// Writes e-mails, and has them sent.
 #[derive(Debug, Clone)]
-pub struct Letters {
+pub struct Emails {
     directory: Arc<Directory>,
     mailer: Mailer,
 }
 
-impl Letters {
-    /// To those whom the directory knows.
+impl Emails {
+    /// E-mails to those whom the directory knows.
     #[must_use]
     pub fn new(directory: &Arc<Directory>, mailer: &Mailer) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Letters {
         }
     }
 
-    /// The letter to the community's owner about a webhook that the platform switches off.
+    /// The e-mail to the community's owner about a webhook that the platform switches off.
     ///
     /// # Errors
     /// UNREACHABLE when identity cannot say who that is.
@@ -53,15 +53,15 @@ impl Letters {
         })
     }
 
-    /// Writes a letter in the transaction of its cause. After the commit: [`wake`](Self::wake).
+    /// Queues an e-mail in the transaction of its cause. After the commit: [`wake`](Self::wake).
     ///
     /// # Errors
     /// When the statement fails: roll back.
-    pub async fn queue(&self, transaction: &Transaction, letter: NewMail) -> Result<()> {
-        guildhall_mail::queue(transaction, letter).await
+    pub async fn queue(&self, transaction: &Transaction, mail: NewMail) -> Result<()> {
+        guildhall_mail::queue(transaction, mail).await
     }
 
-    /// A letter was queued, and is committed.
+    /// An e-mail was queued, and is committed.
     pub fn wake(&self) {
         self.mailer.wake();
     }

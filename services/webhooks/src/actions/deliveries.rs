@@ -1,0 +1,93 @@
+//! Looking at deliveries, and queueing them again.
+
+use guildhall_data::{CommunityId, PageRequest, Resource, WebhookId, idempotency::Answer};
+use guildhall_proto::webhooks::v1::{
+    DeliveryStatus, EventKind as KindProto, ListDeliveriesRequest, ListDeliveriesResponse,
+    RedeliverDeliveryRequest, RedeliverDeliveryResponse,
+};
+use guildhall_runtime::{Error, Reason, Result};
+use tonic::{Request, Response};
+
+use super::LIMITS;
+use crate::{
+    Webhooks,
+    domain::EventKind,
+    present,
+    store::{
+        deliveries::{self, listing},
+        outgoing,
+    },
+};
+
+impl Webhooks {
+    /// The deliveries of a webhook, newest first.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND, INVALID_VALUE.
+    pub(crate) async fn list_deliveries(
+        &self,
+        community: CommunityId,
+        request: ListDeliveriesRequest,
+    ) -> Result<ListDeliveriesResponse> {
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
+        let reader = self.0.database.reader();
+        let id = request.webhook_id.parse()?;
+        let webhook = outgoing::Entity::get(reader, community, id).await?;
+        let filter = filter(webhook.id, &request)?;
+        let deliveries = listing::list(reader, community, filter, &page).await?;
+        let deliveries = deliveries.map(present::delivery);
+        Ok(ListDeliveriesResponse {
+            deliveries: deliveries.rows,
+            next_page_token: deliveries.next_page_token,
+            total_size: listing::count(reader, community, filter).await?,
+        })
+    }
+
+    /// Queues a delivery again, at once.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND, WRONG_STATE while an attempt is running or the
+    /// webhook is off.
+    pub(crate) async fn redeliver(
+        &self,
+        request: Request<RedeliverDeliveryRequest>,
+    ) -> Result<Response<RedeliverDeliveryResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Plain, |write, request| async move {
+                let (community, webhook) = (write.caller.community, request.webhook_id.parse()?);
+                let id = request.delivery_id.parse()?;
+                let transaction = write.begin().await?;
+                let receiver = outgoing::Entity::get(&transaction, community, webhook).await?;
+                if !receiver.enabled {
+                    return Err(Error::new(Reason::WrongState, "The webhook is disabled"));
+                }
+                let queued = deliveries::queue_again(&transaction, community, webhook, id).await?;
+                let answer = RedeliverDeliveryResponse {
+                    delivery: Some(present::delivery(queued.into())),
+                };
+                let queued = write.finish(transaction, answer).await?;
+                self.wake([(community, webhook)]);
+                Ok(queued)
+            });
+        write.await
+    }
+}
+
+fn filter(webhook: WebhookId, request: &ListDeliveriesRequest) -> Result<listing::Filter> {
+    let unknown = |field| Error::invalid(field, format!("{field} is not one that there is"));
+    let kind = KindProto::try_from(request.event).map_err(|_| unknown("event"))?;
+    let status = DeliveryStatus::try_from(request.status).map_err(|_| unknown("status"))?;
+    Ok(listing::Filter {
+        webhook,
+        kind: EventKind::from_proto(kind),
+        status: match status {
+            DeliveryStatus::Unspecified => None,
+            DeliveryStatus::Pending => Some(deliveries::Status::Pending),
+            DeliveryStatus::Success => Some(deliveries::Status::Success),
+            DeliveryStatus::Failed => Some(deliveries::Status::Failed),
+        },
+    })
+}

@@ -1,0 +1,245 @@
+//! Managing incoming webhooks (contract: events, part 2).
+
+use guildhall_data::{
+    CommunityId, Database, PageRequest, Resource, WebhookId, idempotency::Answer, page::Limits,
+    seal::Sealer,
+};
+use guildhall_proto::webhooks::v1::{
+    CreateIncomingWebhookRequest, CreateIncomingWebhookResponse, IncomingSettings, IncomingWebhook,
+    ListIncomingWebhooksRequest, ListIncomingWebhooksResponse, UpdateIncomingWebhookRequest,
+    UpdateIncomingWebhookResponse,
+};
+use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::{FieldMask, mask::set};
+use prost::Message;
+use tonic::{Request, Response};
+
+use super::LIMITS;
+use crate::{
+    Webhooks,
+    domain::{
+        Address, ApiKey, Mode,
+        incoming::{Change, FIELDS, Kind, Settings, SettingsChange},
+    },
+    present,
+    store::incoming::{self, Model},
+};
+
+impl Webhooks {
+    pub(crate) async fn list_incoming(
+        &self,
+        community: CommunityId,
+        request: ListIncomingWebhooksRequest,
+    ) -> Result<ListIncomingWebhooksResponse> {
+        let limits = Limits {
+            // The public contract bounds the number of the page alone.
+            max_skip: u64::MAX,
+            ..LIMITS
+        };
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = PageRequest::parse(limits, size, token, request.skip)?;
+        let reader = self.0.database.reader();
+        let webhooks = incoming::list(reader, community, &page).await?;
+        let shown = webhooks.rows.into_iter().map(present::incoming);
+        Ok(ListIncomingWebhooksResponse {
+            webhooks: shown.collect::<Result<_>>()?,
+            next_page_token: webhooks.next_page_token,
+            total_size: incoming::count(reader, community).await?,
+        })
+    }
+
+    pub(crate) async fn get_incoming(
+        &self,
+        community: CommunityId,
+        id: WebhookId,
+    ) -> Result<IncomingWebhook> {
+        let reader = self.0.database.reader();
+        let webhook = incoming::Entity::get(reader, community, id).await?;
+        present::incoming(webhook)
+    }
+
+    /// Makes a webhook. Its API key is in this answer alone.
+    ///
+    /// # Errors
+    /// INVALID_VALUE when there are too many, and as [`Change::parse`] and [`apply`] say.
+    pub(crate) async fn create_incoming(
+        &self,
+        request: Request<CreateIncomingWebhookRequest>,
+    ) -> Result<Response<CreateIncomingWebhookResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Secret, |write, request| async move {
+                let change = Change::parse(request.spec, &FieldMask::all(FIELDS))?;
+                let kind = change.kind.ok_or_else(|| Error::missing("kind"))?;
+                let mut webhook = blank(write.caller.community, kind)?;
+                apply(&mut webhook, change, &self.0.sealer)?;
+                let api_key = new_api_key(&mut webhook, false)?;
+                let transaction = write.begin().await?;
+                incoming::insert(&transaction, &webhook).await?;
+                let answer = CreateIncomingWebhookResponse {
+                    webhook: Some(present::incoming(webhook)?),
+                    api_key: shown(api_key),
+                };
+                write.finish(transaction, answer).await
+            });
+        write.await
+    }
+
+    /// Changes a webhook. A new API key is in this answer alone.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND, and as [`Change::parse`] and [`apply`] say.
+    pub(crate) async fn update_incoming(
+        &self,
+        request: Request<UpdateIncomingWebhookRequest>,
+    ) -> Result<Response<UpdateIncomingWebhookResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Secret, |write, request| async move {
+                let (community, id) = (write.caller.community, request.id.parse()?);
+                let mask = FieldMask::parse(request.update_mask, FIELDS)?;
+                let change = Change::parse(request.spec, &mask)?;
+                let transaction = write.begin().await?;
+                let mut webhook = incoming::Entity::hold(&transaction, community, id).await?;
+                apply(&mut webhook, change, &self.0.sealer)?;
+                let api_key = new_api_key(&mut webhook, request.rotate_api_key)?;
+                webhook.updated_at = Timestamp::now().as_millis();
+                incoming::update(&transaction, &webhook).await?;
+                let answer = UpdateIncomingWebhookResponse {
+                    webhook: Some(present::incoming(webhook)?),
+                    api_key: shown(api_key),
+                };
+                write.finish(transaction, answer).await
+            });
+        write.await
+    }
+
+    /// Deletes a webhook.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND.
+    pub(crate) async fn delete_incoming(
+        &self,
+        community: CommunityId,
+        id: WebhookId,
+    ) -> Result<()> {
+        let transaction = self.0.database.begin().await?;
+        incoming::Entity::remove_one(&transaction, community, id).await?;
+        Database::commit(transaction).await
+    }
+}
+
+/// A webhook that has only its address.
+fn blank(community: CommunityId, kind: Kind) -> Result<Model> {
+    let now = Timestamp::now().as_millis();
+    Ok(Model {
+        community_id: community,
+        id: WebhookId::generate(),
+        name: String::new(),
+        kind,
+        address: Address::generate()?.into_string(),
+        settings: Vec::new(),
+        api_key_enabled: false,
+        api_key_digest: None,
+        encryption_enabled: false,
+        encryption_mode: Mode::Gcm,
+        encryption_key: None,
+        enabled: false,
+        created_at: now,
+        updated_at: now,
+        last_used_at: None,
+    })
+}
+
+/// Makes a webhook what a change says.
+///
+/// # Errors
+/// INVALID_VALUE for another kind, MISSING_FIELD for what the kind or the encryption needs.
+fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
+    if change.kind.is_some_and(|kind| kind != webhook.kind) {
+        return Err(Error::invalid("kind", "kind cannot be changed"));
+    }
+    set(&mut webhook.name, change.name);
+    set(&mut webhook.api_key_enabled, change.api_key_enabled);
+    set(&mut webhook.enabled, change.enabled);
+    set(&mut webhook.encryption_enabled, change.encryption.enabled);
+    set(&mut webhook.encryption_mode, change.encryption.mode);
+    if let Some(key) = change.encryption.key {
+        webhook.encryption_key = Some(sealer.seal(key.as_bytes())?);
+    }
+    if webhook.encryption_enabled && webhook.encryption_key.is_none() {
+        return Err(Error::missing("encryption.key"));
+    }
+    apply_settings(webhook, change.settings)
+}
+
+fn apply_settings(webhook: &mut Model, change: SettingsChange) -> Result<()> {
+    let stored = IncomingSettings::decode(&*webhook.settings).map_err(Error::internal)?;
+    let mut settings = Settings::parse(&stored).map_err(Error::internal)?;
+    settings.change(change);
+    settings.check_for(webhook.kind)?;
+    webhook.settings = settings.to_proto().encode_to_vec();
+    Ok(())
+}
+
+/// Gives a webhook an API key when it needs its first one, and when it shall have another.
+fn new_api_key(webhook: &mut Model, rotate: bool) -> Result<Option<ApiKey>> {
+    let needs_first = webhook.api_key_enabled && webhook.api_key_digest.is_none();
+    if !needs_first && !rotate {
+        return Ok(None);
+    }
+    let key = ApiKey::generate()?;
+    webhook.api_key_digest = Some(key.digest());
+    Ok(Some(key))
+}
+
+/// A key as its one answer shows it.
+fn shown(key: Option<ApiKey>) -> String {
+    key.map(|key| key.reveal().to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_proto::webhooks::v1::{EncryptionSpec, IncomingKind, IncomingWebhookSpec};
+    use guildhall_runtime::Reason;
+
+    use super::*;
+
+    fn change(spec: IncomingWebhookSpec, paths: &[&str]) -> Result<Model> {
+        let sealer = Sealer::derive(b"secret", b"test")?;
+        let mut webhook = blank(CommunityId::generate(), Kind::UpdateCurrency)?;
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        let mask = FieldMask::parse(Some(prost_types::FieldMask { paths }), FIELDS)?;
+        apply(&mut webhook, Change::parse(Some(spec), &mask)?, &sealer)?;
+        Ok(webhook)
+    }
+
+    #[test]
+    fn encryption_needs_a_key_and_the_kind_is_fixed() {
+        let field = |refused: Result<Model>| {
+            let refused = refused.unwrap_err();
+            (refused.reason(), refused.violations()[0].field.clone())
+        };
+        let encrypted = |key: &str| IncomingWebhookSpec {
+            encryption: Some(EncryptionSpec {
+                enabled: true,
+                key: key.into(),
+                mode: 0,
+            }),
+            ..IncomingWebhookSpec::default()
+        };
+        let keyless = change(encrypted(""), &["encryption"]);
+        let missing = (Reason::MissingField, "encryption.key".to_owned());
+        assert_eq!(field(keyless), missing);
+        let keyed = change(encrypted(&"k".repeat(32)), &["encryption"]).unwrap();
+        assert!(keyed.encryption_enabled && keyed.name.is_empty());
+        let other = IncomingWebhookSpec {
+            kind: IncomingKind::SendMessage.into(),
+            ..IncomingWebhookSpec::default()
+        };
+        let fixed = (Reason::InvalidValue, "kind".to_owned());
+        assert_eq!(field(change(other, &["kind"])), fixed);
+    }
+}

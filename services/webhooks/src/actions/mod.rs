@@ -1,0 +1,20 @@
+//! What can be done, a file per use case or group of them: what it checks, and what it writes in
+//! one transaction.
+
+mod deliveries;
+mod incoming;
+mod outgoing;
+mod prepare;
+mod receive;
+mod workflows;
+
+use guildhall_data::page::Limits;
+
+pub use receive::CallLimits;
+
+/// What every list allows (contract: identity, "Paging").
+const LIMITS: Limits = Limits {
+    default_size: 20,
+    max_size: 100,
+    max_skip: 10_000,
+};

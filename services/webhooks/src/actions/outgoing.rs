@@ -1,0 +1,258 @@
+//! Managing outgoing webhooks (contract: events, "Management").
+
+use std::time::Duration;
+
+use guildhall_data::{
+    CommunityId, Database, PageRequest, Resource, WebhookId, idempotency::Answer, seal::Sealer,
+};
+use guildhall_proto::webhooks::v1::{
+    CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, ListOutgoingWebhooksRequest,
+    ListOutgoingWebhooksResponse, OutgoingWebhook, UpdateOutgoingWebhookRequest,
+    UpdateOutgoingWebhookResponse,
+};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_types::{FieldMask, mask::set};
+use tonic::{Request, Response};
+
+use super::LIMITS;
+use crate::{
+    Webhooks,
+    domain::{
+        EventKind, EventKinds, Mode,
+        outgoing::{Change, FIELDS, Target},
+        signature::SigningSecret,
+    },
+    present,
+    store::outgoing::{self, Ids, Model, OldSecret, OldSecrets},
+};
+
+/// How long the old secret signs beside the new one.
+const ROTATION: Duration = Duration::from_secs(24 * 3600);
+/// How many old ones do at once: each is a signature in a header.
+const OLD_SECRETS: usize = 4;
+
+impl Webhooks {
+    pub(crate) async fn list_outgoing(
+        &self,
+        community: CommunityId,
+        request: ListOutgoingWebhooksRequest,
+    ) -> Result<ListOutgoingWebhooksResponse> {
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
+        let reader = self.0.database.reader();
+        let webhooks = outgoing::list(reader, community, &page).await?;
+        let webhooks = webhooks.map(present::outgoing_webhook);
+        Ok(ListOutgoingWebhooksResponse {
+            webhooks: webhooks.rows,
+            next_page_token: webhooks.next_page_token,
+            total_size: outgoing::count(reader, community).await?,
+        })
+    }
+
+    pub(crate) async fn get_outgoing(
+        &self,
+        community: CommunityId,
+        id: WebhookId,
+    ) -> Result<OutgoingWebhook> {
+        let reader = self.0.database.reader();
+        let webhook = outgoing::Entity::get(reader, community, id).await?;
+        Ok(present::outgoing_webhook(webhook))
+    }
+
+    /// Makes a webhook. Its secret is in this answer alone.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS, INVALID_VALUE when there are too many, and as [`Change::parse`] and
+    /// [`check`] say.
+    pub(crate) async fn create_outgoing(
+        &self,
+        request: Request<CreateOutgoingWebhookRequest>,
+    ) -> Result<Response<CreateOutgoingWebhookResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Secret, |write, request| async move {
+                let mask = FieldMask::all(FIELDS);
+                let change = Change::parse(request.spec, &mask, self.0.settings.allow_private)?;
+                let secret = SigningSecret::generate()?;
+                let sealed = self.0.sealer.seal(secret.as_bytes())?;
+                let mut webhook = blank(write.caller.community, sealed);
+                apply(&mut webhook, change, &self.0.sealer)?;
+                let transaction = write.begin().await?;
+                outgoing::insert(&transaction, &webhook).await?;
+                let answer = CreateOutgoingWebhookResponse {
+                    webhook: Some(present::outgoing_webhook(webhook)),
+                    secret: secret.reveal().to_string(),
+                };
+                write.finish(transaction, answer).await
+            });
+        write.await
+    }
+
+    /// Changes a webhook. A new secret is in this answer alone.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`Change::parse`], [`check`] and
+    /// [`replace_secret`] say.
+    pub(crate) async fn update_outgoing(
+        &self,
+        request: Request<UpdateOutgoingWebhookRequest>,
+    ) -> Result<Response<UpdateOutgoingWebhookResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Secret, |write, request| async move {
+                let (community, id) = (write.caller.community, request.id.parse()?);
+                let mask = FieldMask::parse(request.update_mask, FIELDS)?;
+                let change = Change::parse(request.spec, &mask, self.0.settings.allow_private)?;
+                let secret = request.rotate_secret.then(SigningSecret::generate);
+                let secret = secret.transpose()?;
+                let transaction = write.begin().await?;
+                let mut webhook = outgoing::Entity::hold(&transaction, community, id).await?;
+                apply(&mut webhook, change, &self.0.sealer)?;
+                if let Some(secret) = &secret {
+                    let sealed = self.0.sealer.seal(secret.as_bytes())?;
+                    replace_secret(&mut webhook, sealed, Timestamp::now())?;
+                }
+                webhook.updated_at = Timestamp::now().as_millis();
+                outgoing::update(&transaction, &webhook).await?;
+                let answer = UpdateOutgoingWebhookResponse {
+                    webhook: Some(present::outgoing_webhook(webhook)),
+                    secret: secret.map_or_else(String::new, |secret| secret.reveal().to_string()),
+                };
+                let updated = write.finish(transaction, answer).await?;
+                // If it is off now, what waits is given up.
+                self.wake([(community, id)]);
+                Ok(updated)
+            });
+        write.await
+    }
+
+    /// Deletes a webhook. What waits for it is given up.
+    ///
+    /// # Errors
+    /// WEBHOOK_NOT_FOUND.
+    pub(crate) async fn delete_outgoing(
+        &self,
+        community: CommunityId,
+        id: WebhookId,
+    ) -> Result<()> {
+        let transaction = self.0.database.begin().await?;
+        outgoing::Entity::remove_one(&transaction, community, id).await?;
+        Database::commit(transaction).await?;
+        self.wake([(community, id)]);
+        Ok(())
+    }
+}
+
+/// A webhook that has only its secret.
+fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
+    let now = Timestamp::now().as_millis();
+    Model {
+        community_id: community,
+        id: WebhookId::generate(),
+        name: String::new(),
+        url: String::new(),
+        fingerprint: Vec::new(),
+        events: 0,
+        channel_ids: Ids::default(),
+        ignored_incoming_ids: Ids::default(),
+        enabled: false,
+        active_since: now,
+        joins_on_bulk_import: false,
+        encrypted: false,
+        encryption_mode: Mode::Gcm,
+        encryption_key: None,
+        api_key: None,
+        secret,
+        old_secrets: OldSecrets::default(),
+        consecutive_failures: 0,
+        failing_since: None,
+        disabled_reason: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The secret that a receiver may still have goes on signing, however often it is replaced.
+///
+/// # Errors
+/// WRONG_STATE when it was replaced too often.
+fn replace_secret(webhook: &mut Model, sealed: Vec<u8>, now: Timestamp) -> Result<()> {
+    let old = &mut webhook.old_secrets.0;
+    old.retain(|old| now.as_millis() < old.until);
+    if old.len() >= OLD_SECRETS {
+        let message = format!("The secret was rotated {OLD_SECRETS} times within 24 hours");
+        return Err(Error::new(Reason::WrongState, message));
+    }
+    old.push(OldSecret {
+        sealed: std::mem::replace(&mut webhook.secret, sealed),
+        until: now.plus(ROTATION).as_millis(),
+    });
+    Ok(())
+}
+
+/// Makes a webhook what a change says.
+///
+/// # Errors
+/// As [`check`] says.
+fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
+    set(&mut webhook.name, change.name);
+    set(&mut webhook.url, change.target.map(|target| target.text));
+    set(&mut webhook.events, change.events.map(EventKinds::bits));
+    set(
+        &mut webhook.channel_ids,
+        change.channels.map(Ids::from_iter),
+    );
+    set(
+        &mut webhook.ignored_incoming_ids,
+        change.ignored.map(Ids::from_iter),
+    );
+    set(
+        &mut webhook.joins_on_bulk_import,
+        change.joins_on_bulk_import,
+    );
+    set(&mut webhook.encrypted, change.encryption.enabled);
+    set(&mut webhook.encryption_mode, change.encryption.mode);
+    if let Some(key) = change.encryption.key {
+        webhook.encryption_key = Some(sealer.seal(key.as_bytes())?);
+    }
+    if let Some(key) = change.api_key {
+        let key = (!key.is_empty()).then(|| sealer.seal(key.as_bytes()));
+        webhook.api_key = key.transpose()?;
+    }
+    if let Some(enabled) = change.enabled {
+        enable(webhook, enabled);
+    }
+    check(webhook)
+}
+
+/// Switching on begins anew, also for a webhook that is on already.
+fn enable(webhook: &mut Model, enabled: bool) {
+    if enabled {
+        webhook.consecutive_failures = 0;
+        webhook.failing_since = None;
+        webhook.disabled_reason = None;
+    }
+    if enabled && !webhook.enabled {
+        webhook.active_since = Timestamp::now().as_millis();
+    }
+    webhook.enabled = enabled;
+}
+
+/// What holds between the fields.
+///
+/// # Errors
+/// MISSING_FIELD for channels of `channel_message_posted` and for the key of encryption.
+fn check(webhook: &mut Model) -> Result<()> {
+    let kinds = webhook.kinds();
+    if kinds.contains(EventKind::ChannelMessagePosted) && webhook.channel_ids.0.is_empty() {
+        return Err(Error::missing("channel_ids"));
+    }
+    if webhook.encrypted && webhook.encryption_key.is_none() {
+        return Err(Error::missing("encryption.key"));
+    }
+    // What was allowed when it was saved may no longer be: that is for the attempt to say.
+    webhook.fingerprint = Target::parse(&webhook.url, true)?.fingerprint(kinds);
+    Ok(())
+}

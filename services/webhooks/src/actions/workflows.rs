@@ -1,0 +1,141 @@
+//! Workflows (contract: events, "Workflow webhooks").
+
+use std::sync::Arc;
+
+use guildhall_auth::{CallerExt, caller::answer, credential::digest_of};
+use guildhall_data::{
+    Claim, CommunityId, Database, IdempotencyKey, Resource, WorkflowId, idempotency::Answer,
+};
+use guildhall_events::outbox;
+use guildhall_proto::{
+    events::v1::Event,
+    webhooks::v1::{
+        BeginSessionRequest, BeginSessionResponse, CreateWorkflowRequest, CreateWorkflowResponse,
+        ReceiveEventRequest, ReceiveEventResponse,
+    },
+};
+use guildhall_runtime::{Result, Timestamp};
+use guildhall_writes::Keyed;
+use tonic::{Request, Response};
+use zeroize::Zeroizing;
+
+use crate::{
+    Webhooks,
+    domain::{
+        api_key,
+        workflow::{SESSION_LIFE, WorkflowEvent},
+    },
+    events, present,
+    store::workflows::{self, Model},
+};
+
+impl Webhooks {
+    /// Makes a workflow. Its API key is in this answer alone.
+    ///
+    /// # Errors
+    /// INVALID_VALUE when there are too many, and what is wrong with its name.
+    pub(crate) async fn add_workflow(
+        &self,
+        request: Request<CreateWorkflowRequest>,
+    ) -> Result<Response<CreateWorkflowResponse>> {
+        let write = self
+            .0
+            .writes
+            .run(request, Answer::Secret, |write, request| async move {
+                let (workflow, api_key) = workflows::new(write.caller.community, &request.name)?;
+                let transaction = write.begin().await?;
+                workflows::insert(&transaction, &workflow).await?;
+                let answer = CreateWorkflowResponse {
+                    workflow: Some(present::workflow(workflow)),
+                    api_key: api_key.reveal().to_string(),
+                };
+                write.finish(transaction, answer).await
+            });
+        write.await
+    }
+
+    /// Deletes a workflow, and with it its sessions.
+    ///
+    /// # Errors
+    /// WORKFLOW_NOT_FOUND.
+    pub(crate) async fn remove_workflow(
+        &self,
+        community: CommunityId,
+        id: WorkflowId,
+    ) -> Result<()> {
+        let transaction = self.0.database.begin().await?;
+        workflows::Entity::remove_one(&transaction, community, id).await?;
+        Database::commit(transaction).await
+    }
+
+    /// Opens a session for whoever presents the API key of a workflow.
+    ///
+    /// # Errors
+    /// WORKFLOW_NOT_FOUND, CREDENTIAL_MISSING, CREDENTIAL_INVALID.
+    pub(crate) async fn open_session(
+        &self,
+        request: BeginSessionRequest,
+    ) -> Result<BeginSessionResponse> {
+        let id = request.workflow_id.parse()?;
+        let workflow = workflows::get_open(self.0.database.reader(), id).await?;
+        api_key::check(&workflow.api_key_digest, &request.api_key)?;
+        let expires_at = Timestamp::now().plus(SESSION_LIFE);
+        Ok(BeginSessionResponse {
+            session_token: self.0.sessions.issue(workflow.id, expires_at),
+            expire_time: Some(expires_at.into()),
+        })
+    }
+
+    /// Publishes an event of a workflow, once for each `dedup_id`; another one of the same is
+    /// refused.
+    ///
+    /// # Errors
+    /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, WORKFLOW_NOT_FOUND, IDEMPOTENCY_MISMATCH, and as
+    /// [`WorkflowEvent::read`] says.
+    pub(crate) async fn take_event(
+        &self,
+        request: Request<ReceiveEventRequest>,
+    ) -> Result<Response<ReceiveEventResponse>> {
+        let rpc = Arc::clone(&request.rule()?.path);
+        let request = request.into_inner();
+        let id: WorkflowId = request.workflow_id.parse()?;
+        let sessions = &self.0.sessions;
+        sessions.check(id, &request.session_token, Timestamp::now())?;
+        // A workflow that was deleted takes its sessions with it.
+        let workflow = workflows::get_open(self.0.database.reader(), id).await?;
+        let event = WorkflowEvent::read(request.body)?;
+        let event = events::workflow_event_received(&workflow, event);
+        let told = Event {
+            payload: Some(event.payload.clone()),
+            ..Event::default()
+        };
+        let key = dedup_key(&workflow, &request.dedup_id);
+        let claim = self
+            .0
+            .writes
+            .claim(Keyed { key, rpc }, &told, Answer::Plain);
+        let ticket = match claim.await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(ReceiveEventResponse { .. }) => {
+                return Ok(answer(ReceiveEventResponse { replayed: true }, true));
+            }
+        };
+        let response = ReceiveEventResponse { replayed: false };
+        let transaction = self.0.database.begin().await?;
+        outbox::append(&transaction, vec![event]).await?;
+        ticket.record(&transaction, &response).await?;
+        Database::commit(transaction).await?;
+        self.0.outbox.announce();
+        Ok(answer(response, false))
+    }
+}
+
+/// A repeat of an event is known under its workflow's own name.
+fn dedup_key(workflow: &Model, dedup_id: &str) -> Option<IdempotencyKey> {
+    (!dedup_id.is_empty()).then(|| IdempotencyKey {
+        community: workflow.community_id,
+        credential: workflow.id.to_string(),
+        key: hex::encode(digest_of(dedup_id)),
+        seal_secret: Zeroizing::default(),
+    })
+}
