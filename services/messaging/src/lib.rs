@@ -8,7 +8,7 @@
 //! * [`events`]: what the rest of the platform is told
 //! * [`migration`]: the tables
 //!
-//! Three parts serve the whole service: [`cache`] holds members, channels, topics and positions,
+//! Three parts serve the whole service: [`cache`] holds channels, topics and positions,
 //! [`new_messages`] notifies live streams, and [`message_locks`] orders changes of one message.
 
 pub mod actions;
@@ -25,17 +25,18 @@ pub mod store;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use guildhall_catalog::{IDENTITY, MESSAGING};
+use guildhall_catalog::MESSAGING;
 use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
+use guildhall_directory::Directory;
 use guildhall_events::Outbox;
-use guildhall_runtime::{Peer, Result, Shutdown};
+use guildhall_runtime::{Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, Running, Service};
 use guildhall_signals::Signals;
 
 use crate::{
     actions::append::Append,
-    cache::{ChannelCache, MemberCache, PositionCache},
+    cache::{ChannelCache, PositionCache},
     message_locks::MessageLocks,
     new_messages::NewMessages,
 };
@@ -47,7 +48,7 @@ pub struct Messaging(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Database,
-    members: MemberCache,
+    members: Directory,
     channels: ChannelCache,
     positions: PositionCache,
     idempotency: Idempotency,
@@ -59,14 +60,14 @@ struct Inner {
 }
 
 impl Messaging {
-    /// Opens its database in `storage` and sweeps it until `shutdown`. `identity` must send the
-    /// internal token of this process.
+    /// Opens its database in `storage` and sweeps it until `shutdown`. `members` are those of all
+    /// communities.
     ///
     /// # Errors
     /// When the database cannot be opened, migrated, or trusted to be durable.
     pub async fn open(
         storage: &Storage,
-        identity: Peer,
+        members: Directory,
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
@@ -80,7 +81,7 @@ impl Messaging {
         let outbox = Outbox::open(&database, MESSAGING.name);
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         Ok(Self(Arc::new(Inner {
-            members: MemberCache::new(identity, &signals),
+            members,
             channels: ChannelCache::new(database.clone(), &signals),
             positions: PositionCache::default(),
             idempotency: Idempotency::new(database.clone()),
@@ -106,8 +107,7 @@ impl Service for Messaging {
             shutdown,
             ..
         } = context.environment;
-        let identity = context.peers.get(IDENTITY)?;
-        Self::open(storage, identity, signals.clone(), shutdown).await
+        Self::open(storage, context.directory()?, signals.clone(), shutdown).await
     }
 }
 

@@ -6,13 +6,11 @@
 //! * [`store`]: entities and queries
 //! * [`present`]: how stored records are shown in answers
 //! * [`delivery`]: from queued deliveries to receivers
-//! * [`directory`]: the users and communities that payloads speak of
 //! * [`events`]: what the rest of the platform is told, and what is done on its events
 //! * [`migration`]: the tables
 
 mod actions;
 pub mod delivery;
-pub mod directory;
 pub mod domain;
 pub mod events;
 mod metrics;
@@ -25,22 +23,21 @@ pub mod store;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use guildhall_catalog::{IDENTITY, MESSAGING, WEBHOOKS};
+use guildhall_catalog::{MESSAGING, WEBHOOKS};
 use guildhall_data::{
     CommunityId, Database, Storage, WebhookId, idempotency, seal::Sealer, statistics, sweep,
 };
+use guildhall_directory::Directory;
 use guildhall_events::{Consumer, Outbox, Retention};
 use guildhall_mail::{MailSettings, Mailer, Transport};
 use guildhall_runtime::{Peer, Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, EventSource, Running, Service};
-use guildhall_signals::Signals;
 use guildhall_writes::Writes;
 
 use crate::{
     actions::CallLimits,
     delivery::{Dispatcher, Emails, Reach, Timing},
-    directory::Directory,
     domain::workflow::Sessions,
     events::Subscriber,
     store::deliveries,
@@ -60,7 +57,7 @@ struct Inner {
     sessions: Sessions,
     messaging: Peer,
     settings: Settings,
-    directory: Arc<Directory>,
+    directory: Directory,
     dispatcher: Dispatcher,
     mailer: Mailer,
     outbox: Outbox,
@@ -70,8 +67,8 @@ struct Inner {
 /// What webhooks call.
 #[derive(Debug)]
 pub struct Peers {
-    /// Communities and users; vouched for.
-    pub identity: Peer,
+    /// Communities and users.
+    pub directory: Directory,
     /// Channels and messages; vouched for.
     pub messaging: Peer,
     /// Where e-mails go.
@@ -113,11 +110,10 @@ impl Webhooks {
         secret: &[u8],
         peers: Peers,
         settings: Settings,
-        signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let timing = Timing::default();
-        Self::open_with(timing, storage, secret, peers, settings, signals, shutdown).await
+        Self::open_with(timing, storage, secret, peers, settings, shutdown).await
     }
 
     /// The same with another timing of deliveries, for tests.
@@ -130,7 +126,6 @@ impl Webhooks {
         secret: &[u8],
         peers: Peers,
         settings: Settings,
-        signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, WEBHOOKS.name).await?;
@@ -138,7 +133,7 @@ impl Webhooks {
         statistics::keep::<deliveries::Entity>(&database, shutdown);
         let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
         let reach = Reach::allowing_private(settings.allow_private);
-        let directory = Arc::new(Directory::new(peers.identity, &signals));
+        let directory = peers.directory;
         let mailer = Mailer::start(database.clone(), peers.mail, shutdown.clone());
         let emails = Emails::new(&directory, &mailer);
         let dispatcher =
@@ -185,7 +180,6 @@ impl Service for Webhooks {
         let Environment {
             storage,
             secret,
-            signals,
             shutdown,
             data_dir,
             ..
@@ -194,11 +188,11 @@ impl Service for Webhooks {
         let default = || data_dir.join("mail");
         let mail_dir = settings.mail_dir.clone().unwrap_or_else(default);
         let peers = Peers {
-            identity: context.peers.get(IDENTITY)?,
+            directory: context.directory()?,
             messaging: context.peers.get(MESSAGING)?,
             mail: settings.mail.transport(&mail_dir)?,
         };
-        Self::open(storage, secret, peers, settings, signals.clone(), shutdown).await
+        Self::open(storage, secret, peers, settings, shutdown).await
     }
 }
 

@@ -58,7 +58,7 @@ impl Messaging {
         let (members, community) = (&self.0.members, caller.community);
         let mut channel = settings(caller, &request)?;
         let creator = members.get(community, caller.user()).await?;
-        channel.creator_number = creator.author.number;
+        channel.creator_number = creator.number;
         let participants = members
             .resolve_all(community, &request.participants)
             .await?;

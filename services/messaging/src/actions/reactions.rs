@@ -157,7 +157,7 @@ impl Messaging {
 
 fn present_all(reactions: MessageReactions, members: &Members) -> Vec<Presented> {
     let author = |id: &UserId| match members.get(id) {
-        Some(member) => member.author.clone(),
+        Some(member) => present::author(member),
         None => present::unknown_author(*id),
     };
     let reactions = reactions.into_iter();

@@ -135,7 +135,6 @@ mod tests {
 
     use guildhall_auth::{ChannelLimit, Permissions, Role};
     use guildhall_data::{ChannelId, CommunityId, KeyId, UserId};
-    use guildhall_proto::messaging::v1::Author;
 
     use super::*;
 
@@ -169,10 +168,15 @@ mod tests {
 
     fn member(id: UserId, role: Role) -> Member {
         Member {
-            active: true,
             id,
+            number: 1,
+            username: "ann".into(),
+            email: "ann@example.com".into(),
+            display_name: "Ann".into(),
+            first_name: "Ann".into(),
+            avatar: String::new(),
             role,
-            author: Author::default(),
+            active: true,
         }
     }
 

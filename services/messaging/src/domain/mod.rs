@@ -4,12 +4,13 @@ pub mod access;
 pub mod channel;
 pub mod content;
 pub mod emoji;
-pub mod member;
 pub mod new_message;
 pub mod text;
+
+/// A user of a community, as identity describes them.
+pub use guildhall_directory::User as Member;
 
 pub use channel::{Channel, ChannelKind};
 pub use content::{Content, MessageKind};
 pub use emoji::Emoji;
-pub use member::Member;
 pub use new_message::NewMessage;

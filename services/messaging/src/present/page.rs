@@ -4,7 +4,7 @@ use guildhall_data::{CommunityId, UserId};
 use guildhall_proto::messaging::v1::{Author, Message};
 use guildhall_runtime::Result;
 
-use super::{message, reaction_counts};
+use super::{author, message, reaction_counts};
 use crate::{
     Messaging,
     store::{messages, reactions},
@@ -28,7 +28,7 @@ impl Messaging {
             .await?;
         let present = |row: &messages::Model| {
             let author = row.user_id.map(|id| match authors.get(&id) {
-                Some(member) => member.author.clone(),
+                Some(member) => author(member),
                 None => unknown_author(id),
             });
             let name = names.get(&row.channel_id).map_or("", String::as_str);

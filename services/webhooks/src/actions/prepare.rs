@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use guildhall_data::{CommunityId, UserId, WebhookId};
+use guildhall_directory::User;
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Reason, Result};
 
@@ -13,7 +14,7 @@ use crate::{
     Webhooks,
     domain::{
         EventKind,
-        payload::{self, Person, Story},
+        payload::{self, Story},
         subscription::{Subscription, told},
     },
     store::{deliveries::NewDelivery, outgoing},
@@ -69,12 +70,12 @@ impl Webhooks {
 
     /// What payloads say of a community and some of its users; none when it is gone.
     async fn cast(&self, community: CommunityId, users: Vec<UserId>) -> Result<Option<Cast>> {
-        let name = match self.0.directory.name(community).await {
+        let name = match self.0.directory.community_name(community).await {
             Ok(name) => name,
             Err(error) if error.reason() == Reason::CommunityNotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let users = self.0.directory.users(community, users).await?;
+        let users = self.0.directory.get_all(community, users).await?;
         Ok(Some(Cast { name, users }))
     }
 }
@@ -82,7 +83,7 @@ impl Webhooks {
 /// A community, and users of it.
 struct Cast {
     name: Arc<str>,
-    users: HashMap<UserId, Arc<Person>>,
+    users: HashMap<UserId, Arc<User>>,
 }
 
 impl<'a> Told<'a> {

@@ -1,29 +1,25 @@
 //! The e-mails that deliveries send.
 
-use std::sync::Arc;
-
 use guildhall_data::Transaction;
+use guildhall_directory::Directory;
 use guildhall_mail::{Mailer, NewMail, Recipient, Subject, Text};
 use guildhall_runtime::Result;
 
-use crate::{
-    directory::Directory,
-    store::outgoing::{DisabledReason, Model},
-};
+use crate::store::outgoing::{DisabledReason, Model};
 
 /// Writes e-mails, and has them sent.
 #[derive(Debug, Clone)]
 pub struct Emails {
-    directory: Arc<Directory>,
+    directory: Directory,
     mailer: Mailer,
 }
 
 impl Emails {
     /// E-mails to those whom the directory knows.
     #[must_use]
-    pub fn new(directory: &Arc<Directory>, mailer: &Mailer) -> Self {
+    pub fn new(directory: &Directory, mailer: &Mailer) -> Self {
         Self {
-            directory: Arc::clone(directory),
+            directory: directory.clone(),
             mailer: mailer.clone(),
         }
     }

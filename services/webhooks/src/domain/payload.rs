@@ -6,6 +6,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use guildhall_auth::Role;
 use guildhall_data::{ChannelId, CommunityId, UserId, WebhookId};
+use guildhall_directory::User;
 use guildhall_proto::{
     events::v1::{Event, event::Payload},
     messaging::v1::{ChannelType, FileReference},
@@ -14,21 +15,6 @@ use guildhall_runtime::{Error, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::EventKind;
-
-/// A user as payloads show him.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// His id.
-    pub id: UserId,
-    /// The small numeric id.
-    pub number: i64,
-    /// His username.
-    pub username: String,
-    /// His e-mail address.
-    pub email: String,
-    /// His role in the community.
-    pub role: Role,
-}
 
 /// A domain event, as far as it decides who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +124,7 @@ pub fn body(
     story: &Story,
     kind: EventKind,
     community_name: &str,
-    user: Option<&Person>,
+    user: Option<&User>,
 ) -> Result<String> {
     let user = user.map_or(Value::Null, |user| person(user, kind));
     let mut body = json!({
@@ -154,7 +140,7 @@ pub fn body(
     serde_json::to_string(&body).map_err(Error::internal)
 }
 
-fn person(user: &Person, kind: EventKind) -> Value {
+fn person(user: &User, kind: EventKind) -> Value {
     let mut shown = json!({
         "user_id": user.number.to_string(),
         "username": user.username,
@@ -244,17 +230,21 @@ mod tests {
         }
     }
 
-    fn ann() -> Person {
-        Person {
+    fn ann() -> User {
+        User {
             id: "00000000000000000000000a".parse().unwrap(),
             number: 1201,
             username: "ann".into(),
             email: "ann@example.com".into(),
+            display_name: "Ann".into(),
+            first_name: "Ann".into(),
+            avatar: String::new(),
             role: Role::Member,
+            active: true,
         }
     }
 
-    fn told(event: &Event, kind: EventKind, user: Option<&Person>) -> Value {
+    fn told(event: &Event, kind: EventKind, user: Option<&User>) -> Value {
         let story = Story::of(event).unwrap().unwrap();
         assert!(story.kinds.contains(&kind));
         let body = body(event, &story, kind, "Club", user).unwrap();

@@ -78,7 +78,7 @@ impl Item {
 
     fn present(&self, row: &messages::Model) -> Result<Message> {
         let author = self.message.author.as_ref();
-        let author = author.map(|author| author.author.clone());
+        let author = author.map(|author| present::author(author));
         present::message(row, &self.message.channel.topic, author, Vec::new())
     }
 
