@@ -118,7 +118,7 @@ impl ServeSettings {
             stream_replicas: self.nats_replicas,
             retention: self.event_retention,
             service: service.name,
-            hears: service.signals_from,
+            listens_to: service.signals_from,
         }
     }
 

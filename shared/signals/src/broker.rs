@@ -47,7 +47,7 @@ pub struct BusSettings {
     pub retention: Retention,
     /// The services whose signals this process acts on. Of each one but its own, a process must be
     /// present for caches to be trusted.
-    pub hears: &'static [&'static str],
+    pub listens_to: &'static [&'static str],
 }
 
 impl fmt::Debug for BusSettings {
@@ -55,7 +55,7 @@ impl fmt::Debug for BusSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BusSettings")
             .field("service", &self.service)
-            .field("hears", &self.hears)
+            .field("listens_to", &self.listens_to)
             .finish_non_exhaustive()
     }
 }
@@ -228,7 +228,7 @@ mod tests {
             service: "identity",
             stream_replicas: 1,
             retention: Retention::default(),
-            hears: &["identity"],
+            listens_to: &["identity"],
         }
     }
 

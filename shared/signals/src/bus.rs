@@ -118,13 +118,13 @@ pub(crate) fn start(
         wake: Notify::new(),
         echoed: watch::Sender::new(0),
     });
-    let others = settings.hears.iter().copied();
+    let others = settings.listens_to.iter().copied();
     let others = others.filter(|service| *service != settings.service);
     let node = Node {
         name,
         subject: format!("{SUBJECT}{}", settings.service).into(),
         service: settings.service,
-        hears: settings.hears,
+        listens_to: settings.listens_to,
         publishers: Publishers::new(others.collect()),
         number: 0,
         connected_at: None,
@@ -146,7 +146,7 @@ struct Node {
     name: String,
     subject: Subject,
     service: &'static str,
-    hears: &'static [&'static str],
+    listens_to: &'static [&'static str],
     publishers: Publishers,
     /// Of the last batch with signals.
     number: u64,
@@ -214,7 +214,7 @@ impl Node {
         broker: Broker,
     ) -> Result<(Client, SelectAll<Subscriber>), async_nats::Error> {
         let client = broker.options.connect(broker.servers).await?;
-        let services: HashSet<_> = self.hears.iter().chain([&self.service]).collect();
+        let services: HashSet<_> = self.listens_to.iter().chain([&self.service]).collect();
         let mut messages = SelectAll::new();
         for service in services {
             messages.push(client.subscribe(format!("{SUBJECT}{service}")).await?);
@@ -249,7 +249,7 @@ impl Node {
             self.receive_echo(&batch, now);
             return false;
         }
-        let Some(service) = self.hears.iter().find(|heard| **heard == service) else {
+        let Some(service) = self.listens_to.iter().find(|known| **known == service) else {
             return false;
         };
         let missed = self.publishers.receive(service, &batch, now);

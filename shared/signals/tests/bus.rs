@@ -21,14 +21,18 @@ use tokio::{
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
 
-fn join(url: String, service: &'static str, hears: &'static [&'static str]) -> (Signals, Shutdown) {
+fn join(
+    url: String,
+    service: &'static str,
+    listens_to: &'static [&'static str],
+) -> (Signals, Shutdown) {
     let settings = BusSettings {
         urls: vec![url],
         tls_ca: None,
         stream_replicas: 1,
         retention: Retention::default(),
         service,
-        hears,
+        listens_to,
     };
     let shutdown = Shutdown::default();
     (Signals::connect(&settings, &shutdown).unwrap(), shutdown)

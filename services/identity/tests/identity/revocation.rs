@@ -77,7 +77,7 @@ impl Services {
                 stream_replicas: 1,
                 retention: Retention::default(),
                 service,
-                hears: &["identity"],
+                listens_to: &["identity"],
             };
             Signals::connect(&settings, &Shutdown::default()).unwrap()
         };

@@ -20,7 +20,7 @@ fn replica(nats: &Nats) -> Signals {
         stream_replicas: 1,
         retention: Retention::default(),
         service: "messaging",
-        hears: &["messaging"],
+        listens_to: &["messaging"],
     };
     Signals::connect(&settings, &Shutdown::default()).unwrap()
 }

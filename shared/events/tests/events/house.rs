@@ -46,7 +46,7 @@ pub fn streams(url: &str) -> JetStream {
         stream_replicas: 1,
         retention: Retention::default(),
         service: "test",
-        hears: &[],
+        listens_to: &[],
     })
 }
 

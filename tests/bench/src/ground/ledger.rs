@@ -134,7 +134,7 @@ pub async fn serve(database: &str, broker: &str) -> Result<()> {
         service: NAME,
         stream_replicas: 1,
         retention: Retention::default(),
-        hears: &[],
+        listens_to: &[],
     });
     jetstream::consume(&consumer, &database, &["messaging"], &streams, &shutdown);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -47,7 +47,7 @@ impl House {
             stream_replicas: 1,
             retention: Retention::default(),
             service: "test",
-            hears: &[],
+            listens_to: &[],
         })
     }
 
