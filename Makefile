@@ -24,20 +24,25 @@ cluster: ## Start a process per service on PostgreSQL and NATS, with demo data (
 	cargo build --release --locked --workspace --bins
 	target/release/guildhall-cluster $(CLUSTER_ARGS)
 
+# Runs tests beside one platform that they share.
+SHARED := target/debug/guildhall-test-platform
+CLUSTER := GUILDHALL_TEST_SHAPE=cluster $(SHARED)
+
 # A test in a folder `both` runs on both shapes: one process with SQLite, and a cluster on PostgreSQL and NATS.
 # One in a folder `faults` kills processes and cuts networks: it runs alone, with `make faults`.
 test: ## Run every test but the faults
 	cargo build --locked --workspace --bins --tests # the tests start the real binaries; one build for both
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked --workspace && cargo test --locked --workspace --doc \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo nextest run --locked --workspace --profile cluster; \
+		$(SHARED) cargo nextest run --locked --workspace && cargo test --locked --workspace --doc \
+			&& $(CLUSTER) cargo nextest run --locked --workspace --profile cluster; \
 	else \
 		cargo test --locked --workspace --exclude guildhall-tests -- --skip faults:: \
-			&& cargo test --locked -p guildhall-tests --lib --test contract --test journeys \
-			&& GUILDHALL_TEST_SHAPE=cluster cargo test --locked --workspace -- both::; \
+			&& $(SHARED) cargo test --locked -p guildhall-tests --lib --test contract --test journeys \
+			&& $(CLUSTER) cargo test --locked --workspace -- both::; \
 	fi
 
-faults: ## Kill processes, cut networks and stop brokers, one test at a time
+faults: export GUILDHALL_TEST_KILLS := $(or $(KILLS),3)
+faults: ## Kill processes, cut networks and stop brokers, one test at a time (KILLS=20 for a release)
 	cargo build --locked --workspace --bins --tests
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace --profile faults; \

@@ -58,6 +58,22 @@ impl Refusal {
 }
 
 impl Family {
+    /// The one that the contract's column calls so.
+    ///
+    /// # Panics
+    /// When no answer of these tests has that shape.
+    #[must_use]
+    pub fn named(envelope: &str) -> Self {
+        match envelope {
+            "E1" => Self::E1,
+            "E2" => Self::E2,
+            "E3" => Self::E3,
+            "sendbird" => Self::Sendbird,
+            "mudbase" => Self::Mudbase,
+            other => panic!("no family {other}"),
+        }
+    }
+
     /// The status of a refusal.
     #[must_use]
     pub fn status(self, refusal: Refusal) -> u16 {

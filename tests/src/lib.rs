@@ -13,7 +13,10 @@
 //! * [`memory`]: what the processes of a cluster take
 //! * [`differences`]: what a table found wrong
 //! * [`webhook`]: incoming webhooks, and calls of them
+//! * [`outgoing`]: an outgoing webhook with a delivery
 //! * [`writer`]: writers that repeat each message until it is acknowledged
+//! * [`fingerprint`]: all that a platform keeps of a community
+//! * [`database`]: the databases of its services
 //! * [`ledger`]: what messaging has stored, and what must be true of it
 //! * [`collector`]: a collector of traces
 #![allow(
@@ -25,15 +28,19 @@
 pub mod caller;
 pub mod collector;
 pub mod credential;
+pub mod database;
 pub mod differences;
 pub mod envelope;
 pub mod exposition;
 pub mod figures;
+pub mod fingerprint;
+mod guest;
 pub mod key;
 pub mod ledger;
 pub mod lines;
 pub mod memory;
 pub mod operation;
+pub mod outgoing;
 pub mod row;
 pub mod town;
 pub mod traffic;
@@ -44,6 +51,7 @@ pub use caller::Caller;
 pub use credential::Credential;
 pub use differences::Differences;
 pub use envelope::{Family, Refusal};
+pub use fingerprint::Fingerprint;
 pub use key::Keys;
 pub use ledger::{Ledger, Outcome};
 pub use operation::{OPERATIONS, Operation};

@@ -5,24 +5,34 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Community, Demo, Options, Rest, Stack,
+    Community, Demo, Options, Rest, SharedPlatform, Stack,
     grpc::{Services, signed},
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Caller, Credential, Keys, OPERATIONS, Operation, operation::Kind};
+use crate::{
+    Caller, Credential, Fingerprint, Keys, OPERATIONS, Operation, guest, operation::Kind,
+    outgoing::Outgoing,
+};
+
+/// The id of a record that is not there.
+pub const UNKNOWN: &str = "0123456789abcdef01234567";
 
 /// A running platform with its demo community.
 #[derive(Debug)]
 pub struct Town {
     /// Its processes, in the shape that the tests run on.
     pub platform: Stack,
-    /// Its demo community.
+    /// The community's name.
+    pub name: String,
+    /// The community: its demo community, or the one of this test alone.
     pub demo: Demo,
     /// A client of its REST contract.
     pub rest: Rest,
     /// Connections to its services.
     pub services: Services,
+    /// An outgoing webhook, where the test asked for it.
+    pub outgoing: Option<Outgoing>,
 }
 
 /// The records that an operation names.
@@ -50,6 +60,10 @@ pub struct Place {
     pub chat_message: String,
     /// An incoming webhook by id.
     pub incoming: String,
+    /// An outgoing webhook by id.
+    pub outgoing: String,
+    /// A delivery of it by id.
+    pub delivery: String,
 }
 
 impl Place {
@@ -66,12 +80,50 @@ impl Place {
             .replace("{chat}", &self.chat)
             .replace("{chat_message}", &self.chat_message)
             .replace("{incoming}", &self.incoming)
+            .replace("{outgoing}", &self.outgoing)
+            .replace("{delivery}", &self.delivery)
     }
 }
 
 impl Town {
-    /// A platform with a demo community and no rate limit.
+    /// A community of this test's own on the platform that all tests share, or, when the test runs
+    /// by itself, on a new one. It has no rate limit, and webhooks may call this machine.
     pub async fn start() -> Self {
+        let Some(shared) = SharedPlatform::of_tests() else {
+            return Self::start_with(Options::for_guests()).await;
+        };
+        let services = shared.services().await;
+        let (name, demo) = guest::make(&shared, &services).await;
+        Self {
+            name,
+            demo,
+            rest: Rest::new(shared.http()),
+            services,
+            platform: Stack::Shared(Box::new(shared)),
+            outgoing: None,
+        }
+    }
+
+    /// As [`start`](Self::start), with all the records that an operation of the contract can name,
+    /// also those that the demo community lacks: an outgoing webhook and a delivery of it.
+    pub async fn with_all_records() -> Self {
+        let mut town = Self::start().await;
+        let channel = town.demo.channel("announcements");
+        let outgoing = Outgoing::make(town.integrator(), channel, "johndoe").await;
+        town.outgoing = Some(outgoing);
+        town
+    }
+
+    /// Waits until nothing goes on by itself of what was asked for: an attempt of a delivery.
+    pub async fn at_rest(&self) {
+        if let Some(outgoing) = &self.outgoing {
+            outgoing.at_rest().await;
+        }
+    }
+
+    /// A platform that this test alone may stop, kill or disturb, with a demo community and no rate
+    /// limit.
+    pub async fn alone() -> Self {
         Self::start_with(Options::default()).await
     }
 
@@ -84,18 +136,29 @@ impl Town {
     pub async fn around(platform: impl Into<Stack>) -> Self {
         let platform = platform.into();
         Self {
+            name: "Demo".to_owned(),
             demo: platform.demo(),
             rest: platform.rest(),
             services: platform.services().await,
             platform,
+            outgoing: None,
         }
+    }
+
+    /// The community's name in addresses.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        self.name.to_lowercase().replace(' ', "-")
     }
 
     /// The records of the demo community.
     #[must_use]
     pub fn place(&self) -> Place {
         let owner = &self.demo.users[0];
+        let outgoing = self.outgoing.as_ref();
         Place {
+            outgoing: outgoing.map_or(UNKNOWN, |made| &made.webhook).to_owned(),
+            delivery: outgoing.map_or(UNKNOWN, |made| &made.delivery).to_owned(),
             channel: self.demo.channel("general").to_owned(),
             message: self.demo.message_id.clone(),
             sender: owner.username.clone(),
@@ -194,16 +257,9 @@ impl Town {
         make_channel(&self.system(), body).await
     }
 
-    /// What the community holds: a refused call must not change it.
-    pub async fn ledger(&self) -> Value {
-        let channels = self.data("/v1/channels").await;
-        let mut messages = Vec::new();
-        for name in ["general", "forum", "announcements"] {
-            messages.push(self.messages(self.demo.channel(name)).await);
-        }
-        let chat = "/api/chat/projects/{project}/chats/{chat}/messages";
-        let chat = self.member("johndoe").get(&self.place().fill(chat)).await;
-        json!([channels, messages, chat.expect(200)])
+    /// All that is kept of the community: a refused call must not change it.
+    pub async fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self).await
     }
 
     /// The operations that read a body, each with a credential and the body that works.
@@ -212,11 +268,13 @@ impl Town {
         &self,
     ) -> Vec<(&'static Operation, Credential, Map<String, Value>)> {
         let place = self.place();
-        let bodies = OPERATIONS.iter().filter_map(|operation| {
-            let body = operation.body?(&place);
-            let credential = self.credential(operation.kinds[0]);
-            Some((operation, credential, body.as_object()?.clone()))
-        });
+        let bodies = OPERATIONS
+            .iter()
+            .filter_map(|operation: &'static Operation| {
+                let body = operation.body?(&place);
+                let credential = self.credential(operation.kinds[0]);
+                Some((operation, credential, body.as_object()?.clone()))
+            });
         bodies.collect()
     }
 
@@ -227,14 +285,18 @@ impl Town {
 
     /// Makes another community with a channel and a message.
     pub async fn neighbour(&self, name: &str) -> Neighbour {
+        // Others on a shared platform have neighbours, too.
+        let name = format!("{name}-{}", guest::unique());
         let email = format!("owner@{name}.example");
-        let community = self.platform.bootstrap(name, &email).await;
-        Neighbour::furnish(&self.rest, &self.services, community).await
+        let community = self.platform.bootstrap(&name, &email).await;
+        // The platform may have closed this one's connections meanwhile.
+        let rest = Rest::new(self.platform.http());
+        Neighbour::furnish(&rest, &self.services, community).await
     }
 }
 
 /// Another community on the same platform.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Neighbour {
     /// Its credentials.
     pub community: Community,
@@ -242,6 +304,7 @@ pub struct Neighbour {
     pub place: Place,
     /// A JWT of its owner.
     pub jwt: String,
+    outgoing: Option<Outgoing>,
 }
 
 impl Neighbour {
@@ -264,6 +327,8 @@ impl Neighbour {
         let made = integrator.post("/v1/webhooks/incoming", &news).await;
         let incoming = id_of(&made.expect(201)["data"]["_id"]);
         let place = Place {
+            outgoing: UNKNOWN.to_owned(),
+            delivery: UNKNOWN.to_owned(),
             channel: channel.clone(),
             message: id.clone(),
             sender: owner.username,
@@ -280,7 +345,19 @@ impl Neighbour {
             community,
             place,
             jwt,
+            outgoing: None,
         }
+    }
+
+    /// The same with all the records that an operation of the contract can name.
+    #[must_use]
+    pub async fn with_all_records(mut self, town: &Town) -> Self {
+        let integrator = town.by(self.credential(Kind::CommunityKey));
+        let outgoing = Outgoing::make(integrator, &self.place.channel, &self.place.sender).await;
+        self.place.outgoing.clone_from(&outgoing.webhook);
+        self.place.delivery.clone_from(&outgoing.delivery);
+        self.outgoing = Some(outgoing);
+        self
     }
 
     /// A good credential of theirs.

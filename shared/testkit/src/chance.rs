@@ -1,4 +1,4 @@
-//! Random moments that can be had again.
+//! Random moments that can be had again, and how often a test tries its luck.
 
 use std::{
     env,
@@ -8,6 +8,21 @@ use std::{
 
 /// The variable that repeats a run: the seed that it has printed.
 const SEED: &str = "GUILDHALL_TEST_SEED";
+
+/// The variable that says how often each kill is repeated.
+const KILLS: &str = "GUILDHALL_TEST_KILLS";
+
+/// How often each kill is repeated: three times, or as often as the environment says (`make faults
+/// KILLS=20`).
+///
+/// # Panics
+/// When it says something else than a number above 0.
+#[must_use]
+pub fn kills() -> usize {
+    let kills = env::var(KILLS).map_or(3, |kills| kills.parse().expect("a number of kills"));
+    assert!(kills > 0, "{KILLS}=0 would test nothing");
+    kills
+}
 
 /// Random numbers from a seed (SplitMix64).
 #[derive(Debug)]

@@ -117,6 +117,17 @@ pub struct Community {
 }
 
 impl Community {
+    /// The arguments of the command that makes one.
+    pub(crate) fn command<'a>(name: &'a str, owner_email: &'a str) -> [&'a str; 5] {
+        [
+            "bootstrap",
+            "--community",
+            name,
+            "--owner-email",
+            owner_email,
+        ]
+    }
+
     /// Reads what `guildhall bootstrap` has printed.
     pub(crate) fn printed(output: &Output) -> Self {
         let error = String::from_utf8_lossy(&output.stderr);

@@ -3,6 +3,7 @@
 //! * [`Platform`]: the binary itself, with a data directory of its own, ended with the test
 //! * [`Cluster`]: a process per service on PostgreSQL and NATS
 //! * [`Stack`]: the one or the other, as the tests are told
+//! * [`SharedPlatform`]: one that another process has started for many tests
 //! * [`Home`]: a database alone, for tests of a service by itself
 //! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
 //! * [`Smtp`]: a real mail server that takes letters, or refuses them as told
@@ -39,10 +40,11 @@ pub mod receiver;
 pub mod rest;
 pub mod secret;
 mod service;
+pub mod shared;
 pub mod smtp;
 pub mod stack;
 
-pub use chance::Chance;
+pub use chance::{Chance, kills};
 pub use cluster::{Cluster, Plan, Replicas};
 pub use demo::{Community, Demo};
 pub use home::Home;
@@ -54,5 +56,6 @@ pub use program::python_packages;
 pub use proxy::{Mode, Proxy, When};
 pub use rest::{Answer, Call, Rest};
 pub use service::{Service, help, output, process_of};
+pub use shared::SharedPlatform;
 pub use smtp::Smtp;
 pub use stack::{Shape, Stack};

@@ -29,6 +29,17 @@ pub struct Options {
     pub variables: Vec<(&'static str, String)>,
 }
 
+impl Options {
+    /// What a platform allows on which tests have communities of their own.
+    #[must_use]
+    pub fn for_guests() -> Self {
+        Self {
+            private_receivers: true,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -158,14 +169,7 @@ impl Platform {
 
     /// Makes another community beside the running platform, as an operator does.
     pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        let args = [
-            "bootstrap",
-            "--community",
-            name,
-            "--owner-email",
-            owner_email,
-        ];
-        Community::printed(&self.command(&args).await)
+        Community::printed(&self.command(&Community::command(name, owner_email)).await)
     }
 
     /// Runs a command of the binary on the same data, until it ends by itself.
@@ -184,6 +188,11 @@ impl Platform {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         data(&self.folder)
+    }
+
+    /// The file of its log.
+    pub(crate) fn log_file(&self) -> &Path {
+        self.service.log_file()
     }
 
     /// What it has logged.

@@ -135,6 +135,11 @@ impl Service {
         self.running().pid()
     }
 
+    /// The file of its log.
+    pub(crate) fn log_file(&self) -> &Path {
+        &self.log
+    }
+
     /// What it has logged, in all its lives.
     #[must_use]
     pub fn log(&self) -> String {

@@ -2,8 +2,10 @@
 
 use std::{env, path::PathBuf, process::Output};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
-    Cluster, Community, Demo, Options, Platform, Rest,
+    Cluster, Community, Demo, Options, Platform, Rest, SharedPlatform,
     grpc::{Services, connect},
 };
 
@@ -11,7 +13,8 @@ use crate::{
 const SHAPE: &str = "GUILDHALL_TEST_SHAPE";
 
 /// The shape that tests run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// One process, SQLite.
     Embedded,
@@ -41,6 +44,8 @@ pub enum Stack {
     Embedded(Box<Platform>),
     /// A process per service, PostgreSQL, NATS.
     Cluster(Box<Cluster>),
+    /// Either shape, shared with other tests.
+    Shared(Box<SharedPlatform>),
 }
 
 impl Stack {
@@ -58,6 +63,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => platform.http(),
             Self::Cluster(cluster) => cluster.http(),
+            Self::Shared(shared) => shared.http(),
         }
     }
 
@@ -67,6 +73,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => platform.grpc(),
             Self::Cluster(cluster) => cluster.messaging_url(),
+            Self::Shared(shared) => shared.grpc(),
         }
     }
 
@@ -79,6 +86,7 @@ impl Stack {
                 let replicas = cluster.replicas();
                 replicas.map(|replica| replica.address("metrics")).collect()
             }
+            Self::Shared(_) => self.refuse(),
         }
     }
 
@@ -91,6 +99,7 @@ impl Stack {
                 messaging: connect(cluster.messaging_url()).await,
                 webhooks: connect(cluster.webhooks_url()).await,
             },
+            Self::Shared(shared) => shared.services().await,
         }
     }
 
@@ -112,6 +121,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => platform.data_dir(),
             Self::Cluster(cluster) => cluster.data_dir(),
+            Self::Shared(shared) => shared.data_dir().to_owned(),
         }
     }
 
@@ -120,6 +130,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => platform.bootstrap(name, owner_email).await,
             Self::Cluster(cluster) => cluster.bootstrap(name, owner_email).await,
+            Self::Shared(shared) => shared.bootstrap(name, owner_email).await,
         }
     }
 
@@ -128,6 +139,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => platform.command(args).await,
             Self::Cluster(cluster) => cluster.command(args).await,
+            Self::Shared(shared) => shared.command(args).await,
         }
     }
 
@@ -139,7 +151,45 @@ impl Stack {
                 cluster.kill_and_restart().await;
                 Self::Cluster(cluster)
             }
+            Self::Shared(_) => self.refuse(),
         }
+    }
+
+    /// Its shape.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Embedded(_) => Shape::Embedded,
+            Self::Cluster(_) => Shape::Cluster,
+            Self::Shared(shared) => shared.shape(),
+        }
+    }
+
+    /// The database server of a cluster, with its password.
+    #[must_use]
+    pub fn database_url(&self) -> Option<String> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Cluster(cluster) => Some(cluster.database_url()),
+            Self::Shared(shared) => shared.database_url().map(str::to_owned),
+        }
+    }
+
+    /// Stops everything in good order; the logs are searched for secrets.
+    pub async fn stop(self) {
+        match self {
+            Self::Embedded(platform) => {
+                let (status, _) = platform.stop().await;
+                assert!(status.success(), "the platform: {status}");
+            }
+            Self::Cluster(mut cluster) => cluster.stop().await,
+            Self::Shared(_) => self.refuse(),
+        }
+    }
+
+    /// Fails a test that would disturb others.
+    fn refuse(&self) -> ! {
+        panic!("this platform is shared: the test must start one of its own")
     }
 
     /// The one process, for tests of the binary itself.
@@ -151,6 +201,7 @@ impl Stack {
         match self {
             Self::Embedded(platform) => *platform,
             Self::Cluster(_) => panic!("a test of the embedded shape runs on a cluster"),
+            Self::Shared(_) => self.refuse(),
         }
     }
 }

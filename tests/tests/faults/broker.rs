@@ -14,6 +14,7 @@ use guildhall_testkit::{
 use guildhall_tests::{
     Ledger, OPERATIONS, Town,
     figures::Fate,
+    outgoing,
     traffic::{Door, Room, Traffic, refusal},
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
@@ -165,8 +166,14 @@ async fn a_broker_that_is_away_from_the_start_is_missed_by_streams_alone() {
 #[tokio::test]
 async fn every_operation_works_without_a_broker() {
     let town = Town::around(cluster(false).await).await;
-    let place = town.place();
-    for operation in OPERATIONS {
+    let mut place = town.place();
+    let (integrator, channel) = (town.integrator(), town.demo.channel("announcements"));
+    place.outgoing = outgoing::make(&integrator, "https://hooks.example/hook", channel).await;
+    for operation in OPERATIONS.iter() {
+        // A delivery comes of an event, which waits for the broker.
+        if operation.path.contains("{delivery}") {
+            continue;
+        }
         let credential = town.credential(operation.kinds[0]);
         let answer = operation.make(&town.rest, &place, &credential).await;
         let (id, success) = (operation.id, operation.success);

@@ -200,7 +200,7 @@ fn named_in(text: &str) -> impl Iterator<Item = &str> {
 /// Something of every kind: each route, a stream, a refusal, a path that nobody has.
 async fn traffic(town: &Town) {
     let place = town.place();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter() {
         let credential = town.credential(operation.kinds[0]);
         operation.make(&town.rest, &place, &credential).await;
     }

@@ -126,7 +126,7 @@ async fn a_session_with_a_workflow_ends_with_its_five_minutes() {
         "workflow",
         "create",
         "--community",
-        "demo",
+        &town.slug(),
         "--name",
         "Broker",
     ];

@@ -43,6 +43,7 @@ fn lines_of(town: &Town, id: &str) -> Vec<Line> {
     let lines = match &town.platform {
         Stack::Embedded(platform) => lines::of_platform(platform),
         Stack::Cluster(cluster) => lines::of_cluster(cluster),
+        Stack::Shared(_) => panic!("others write to its log, too"),
     };
     lines::of_request(lines, id)
 }
@@ -64,7 +65,7 @@ fn only_trouble(town: &Town, id: &str) -> Line {
 fn messaging_of(town: &Town) -> &Cluster {
     match &town.platform {
         Stack::Cluster(cluster) => cluster,
-        Stack::Embedded(_) => panic!("no cluster"),
+        Stack::Embedded(_) | Stack::Shared(_) => panic!("no cluster of its own"),
     }
 }
 

@@ -173,8 +173,8 @@ async fn a_process_shows_what_it_is_and_what_it_stands_on() {
 async fn figures_say_nothing_about_anybody() {
     let town = watched_town(0).await;
     let place = town.place();
-    for operation in OPERATIONS {
-        for kind in operation.kinds {
+    for operation in OPERATIONS.iter() {
+        for kind in &operation.kinds {
             let credential = town.credential(*kind);
             operation.make(&town.rest, &place, &credential).await;
         }

@@ -36,7 +36,7 @@ fn secrets(town: &Town) -> Vec<String> {
 
 #[tokio::test]
 async fn bootstrap_makes_a_community_beside_the_running_one() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let made = town
         .platform
         .bootstrap("Night Owls", "owl@example.com")
@@ -114,7 +114,7 @@ async fn bootstrap_makes_a_community_beside_the_running_one() {
 
 #[tokio::test]
 async fn the_files_with_secrets_are_the_operators_own() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let data = town.platform.data_dir();
     assert_eq!(mode(&data), 0o700);
     for name in ["secret.key", "demo.json", "demo.curl"] {
@@ -153,7 +153,7 @@ async fn the_files_with_secrets_are_the_operators_own() {
 
 #[tokio::test]
 async fn signing_keys_are_rotated_beside_the_running_platform() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let kids = async || {
         let keys = town
             .rest
@@ -193,15 +193,15 @@ async fn signing_keys_are_rotated_beside_the_running_platform() {
 
 #[tokio::test]
 async fn a_second_start_keeps_everything() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let secret = fs::read(town.platform.data_dir().join("secret.key")).unwrap();
-    let (before, demo) = (town.ledger().await, town.demo.clone());
+    let (before, demo) = (town.fingerprint().await, town.demo.clone());
     let platform = town.platform.embedded();
     let town = Town::around(platform.restart_with(Options::default()).await).await;
     assert_eq!(town.demo.system_api_key, demo.system_api_key);
     assert_eq!(town.demo.users[1].password, demo.users[1].password);
     assert_ne!(town.demo.base_url, "", "the new address");
-    assert_eq!(town.ledger().await, before);
+    town.fingerprint().await.assert_is(&before);
     assert_eq!(
         fs::read(town.platform.data_dir().join("secret.key")).unwrap(),
         secret
@@ -218,12 +218,12 @@ async fn a_second_start_keeps_everything() {
     };
     let platform = town.platform.embedded();
     let town = Town::around(platform.restart_with(plain).await).await;
-    assert_eq!(town.ledger().await, before);
+    town.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn a_sendbird_token_is_made_and_revoked() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let make = async |community: &str| {
         town.platform
             .command(&["sendbird-token", "create", "--community", community])

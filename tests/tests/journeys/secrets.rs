@@ -102,8 +102,8 @@ async fn walk(town: &Town) {
 
 async fn every_operation(town: &Town) {
     let place = town.place();
-    for operation in OPERATIONS {
-        for kind in operation.kinds {
+    for operation in OPERATIONS.iter() {
+        for kind in &operation.kinds {
             let mut call = operation.bare(&town.rest, &place);
             if let Some(body) = operation.body {
                 let mut body = body(&place);

@@ -43,7 +43,7 @@ async fn the_platform_is_ready_within_a_second() {
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_stop() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let general = town.demo.channel("general").to_owned();
     let body =
         json!({ "channelId": general, "message": "Last words", "sender": "ada" }).to_string();
@@ -88,7 +88,7 @@ async fn a_request_under_way_is_finished_before_the_stop() {
 
 #[tokio::test]
 async fn a_live_stream_and_an_idle_connection_do_not_hold_the_stop() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let request = WatchMessagesRequest {
         channel: town.demo.channel("general").to_owned(),
         after_seq: None,
@@ -117,7 +117,7 @@ async fn a_live_stream_and_an_idle_connection_do_not_hold_the_stop() {
 
 #[tokio::test]
 async fn what_was_sent_before_the_stop_is_there_after_it() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let general = town.demo.channel("general").to_owned();
     let id = town.send(&general, "ada", "Good night").await;
     let platform = town

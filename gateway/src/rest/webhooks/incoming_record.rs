@@ -127,8 +127,8 @@ struct NewCallSettings {
     channel_id: Option<String>,
     /// The channels that a call may name instead, at most 100.
     allowed_channel_ids: Option<Vec<String>>,
-    /// The author of messages, unless a call names one: username, e-mail address, id or number.
-    /// Without it the community's bot is the author.
+    /// The author of messages, unless a call names one: username, e-mail address, id or number;
+    /// required for `send_message`.
     sender: Option<String>,
     /// The user fields that calls may set, at most 100.
     allowed_fields: Option<Vec<String>>,

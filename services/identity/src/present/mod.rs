@@ -4,30 +4,25 @@ mod api_key;
 mod user;
 
 use guildhall_proto::identity::v1::{GetCommunityResponse, SigningKey};
-use guildhall_runtime::{Result, Timestamp};
+use guildhall_runtime::Timestamp;
 
 pub(crate) use self::{
     api_key::{api_key, resolved_key},
-    user::{bot, session, user},
+    user::{session, user},
 };
 use crate::store::{communities, signing_keys, users};
 
 /// What the other services need to know of a community.
-///
-/// # Errors
-/// As [`bot`].
 pub(crate) fn community(
     community: communities::Model,
     owner: users::Model,
-) -> Result<GetCommunityResponse> {
-    let bot = Some(bot(&community)?);
-    Ok(GetCommunityResponse {
+) -> GetCommunityResponse {
+    GetCommunityResponse {
         id: community.id.to_string(),
         name: community.name,
         slug: community.slug,
         owner: Some(user(owner)),
-        bot,
-    })
+    }
 }
 
 /// The public half of a signing key.

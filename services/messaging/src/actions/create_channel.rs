@@ -4,7 +4,6 @@ use std::{collections::HashSet, sync::Arc};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{ChannelId, Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
-use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateChannelRequest, CreateChannelResponse};
 use guildhall_runtime::{Error, Result, Timestamp};
 use guildhall_types::{list, text};
@@ -13,7 +12,7 @@ use tonic::Response;
 use crate::{
     Messaging,
     cache::channels::MAX_URL,
-    domain::ChannelKind,
+    domain::{ChannelKind, Member},
     present,
     store::channels::{self, Record},
 };
@@ -56,16 +55,14 @@ impl Messaging {
 
     /// The channel that a request describes, checked.
     async fn new_channel(&self, caller: &Caller, request: CreateChannelRequest) -> Result<Record> {
-        let (directory, community) = (&self.0.directory, caller.community);
+        let (members, community) = (&self.0.members, caller.community);
         let mut channel = settings(caller, &request)?;
-        let creator = directory.get(community, caller.user()).await?;
+        let creator = members.get(community, caller.user()).await?;
         channel.creator_number = creator.number;
-        let participants = directory
+        let participants = members
             .resolve_all(community, &request.participants)
             .await?;
-        let announcers = directory
-            .resolve_all(community, &request.announcers)
-            .await?;
+        let announcers = members.resolve_all(community, &request.announcers).await?;
         Ok(Record {
             participants: participants_of(channel.kind, &participants)?,
             announcers: announcers_of(channel.kind, &announcers, &creator),
@@ -125,7 +122,7 @@ fn check_members(kind: ChannelKind, request: &CreateChannelRequest) -> Result<()
     Ok(())
 }
 
-fn participants_of(kind: ChannelKind, members: &[Arc<User>]) -> Result<Vec<UserId>> {
+fn participants_of(kind: ChannelKind, members: &[Arc<Member>]) -> Result<Vec<UserId>> {
     let participants = distinct(members);
     if kind == ChannelKind::Dm && participants.len() < 2 {
         return Err(Error::invalid(
@@ -136,7 +133,7 @@ fn participants_of(kind: ChannelKind, members: &[Arc<User>]) -> Result<Vec<UserI
     Ok(participants)
 }
 
-fn announcers_of(kind: ChannelKind, members: &[Arc<User>], creator: &User) -> Vec<UserId> {
+fn announcers_of(kind: ChannelKind, members: &[Arc<Member>], creator: &Member) -> Vec<UserId> {
     let announcers = distinct(members);
     if kind == ChannelKind::Announcement && announcers.is_empty() {
         return vec![creator.id];
@@ -144,7 +141,7 @@ fn announcers_of(kind: ChannelKind, members: &[Arc<User>], creator: &User) -> Ve
     announcers
 }
 
-fn distinct(members: &[Arc<User>]) -> Vec<UserId> {
+fn distinct(members: &[Arc<Member>]) -> Vec<UserId> {
     let mut seen = HashSet::new();
     let ids = members.iter().map(|member| member.id);
     ids.filter(|id| seen.insert(*id)).collect()

@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
-use guildhall_directory::User;
 use guildhall_events::outbox;
 use guildhall_proto::messaging::v1::{
     AddReactionRequest, AddReactionResponse, ListReactionsRequest, ListReactionsResponse,
@@ -16,14 +15,14 @@ use tonic::Response;
 use super::lookup::{hide_channel, require_sender};
 use crate::{
     Messaging,
-    domain::{Channel, Emoji, access::may_react},
+    domain::{Channel, Emoji, Member, access::may_react},
     events, present,
     store::reactions::{self, MessageReactions, Reaction},
 };
 
 const ADD: &str = "/guildhall.messaging.v1.ReactionService/AddReaction";
 
-type Users = HashMap<UserId, Arc<User>>;
+type Members = HashMap<UserId, Arc<Member>>;
 
 impl Messaging {
     /// Adds a reaction, unless the sender has reacted with the emoji before.
@@ -46,7 +45,7 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(caller, request.message, emoji, sender)
             .await?;
-        let (before, users) = self.reactions_before(&reaction).await?;
+        let (before, members) = self.reactions_before(&reaction).await?;
         let _lock = self.0.message_locks.lock(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let added = reactions::insert(&transaction, &reaction).await?;
@@ -57,7 +56,7 @@ impl Messaging {
         let after = before.after(&transaction, &reaction, true).await?;
         let response = AddReactionResponse {
             added: added.is_some(),
-            reactions: present_all(after, &users),
+            reactions: present_all(after, &members),
             update_time: added.map(Into::into),
         };
         ticket.record(&transaction, &response).await?;
@@ -79,7 +78,7 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(caller, request.message, emoji, sender)
             .await?;
-        let (before, users) = self.reactions_before(&reaction).await?;
+        let (before, members) = self.reactions_before(&reaction).await?;
         let _lock = self.0.message_locks.lock(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let removed = reactions::remove(&transaction, &reaction).await?;
@@ -93,7 +92,7 @@ impl Messaging {
         self.0.outbox.announce();
         Ok(RemoveReactionResponse {
             removed: removed.is_some(),
-            reactions: present_all(after, &users),
+            reactions: present_all(after, &members),
             update_time: removed.map(Into::into),
         })
     }
@@ -113,10 +112,13 @@ impl Messaging {
             true => MessageReactions::with_users(reader, community, message.id).await?,
             false => MessageReactions::without_users(reader, community, message.id).await?,
         };
-        let users = reactions.user_ids();
-        let users = self.0.directory.get_all(community, users).await?;
+        let members = self
+            .0
+            .members
+            .get_all(community, reactions.user_ids())
+            .await?;
         Ok(ListReactionsResponse {
-            reactions: present_all(reactions, &users),
+            reactions: present_all(reactions, &members),
         })
     }
 
@@ -144,18 +146,18 @@ impl Messaging {
 
     /// The reactions so far, and the members who have reacted or are about to. Loaded before the
     /// transaction begins, so that it waits neither for identity nor for long lists.
-    async fn reactions_before(&self, reaction: &Reaction) -> Result<(MessageReactions, Users)> {
+    async fn reactions_before(&self, reaction: &Reaction) -> Result<(MessageReactions, Members)> {
         let (reader, community) = (self.0.database.reader(), reaction.community);
         let before = MessageReactions::with_users(reader, community, reaction.message).await?;
         let users = before.user_ids().chain([reaction.user]);
-        let users = self.0.directory.get_all(community, users).await?;
-        Ok((before, users))
+        let members = self.0.members.get_all(community, users).await?;
+        Ok((before, members))
     }
 }
 
-fn present_all(reactions: MessageReactions, all: &Users) -> Vec<Presented> {
-    let author = |id: &UserId| match all.get(id) {
-        Some(user) => present::author(user),
+fn present_all(reactions: MessageReactions, members: &Members) -> Vec<Presented> {
+    let author = |id: &UserId| match members.get(id) {
+        Some(member) => present::author(member),
         None => present::unknown_author(*id),
     };
     let reactions = reactions.into_iter();

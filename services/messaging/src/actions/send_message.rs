@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{Claim, IdempotencyKey, MessageId, Ticket, TopicId, idempotency::Answer};
-use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{
     Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
 };
@@ -18,7 +17,9 @@ use super::{
 };
 use crate::{
     Messaging,
-    domain::{Channel, ChannelKind, Content, MessageKind, NewMessage, access::may_write, text},
+    domain::{
+        Channel, ChannelKind, Content, Member, MessageKind, NewMessage, access::may_write, text,
+    },
     store::{messages, topics},
 };
 
@@ -181,7 +182,7 @@ impl Messaging {
 /// A message that is neither a reply nor in a topic.
 pub(super) fn new_message(
     channel: Arc<Channel>,
-    author: Option<Arc<User>>,
+    author: Option<Arc<Member>>,
     content: Content,
 ) -> NewMessage {
     NewMessage {

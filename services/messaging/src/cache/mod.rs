@@ -1,5 +1,4 @@
-//! Bounded caches of what sending and listing look up again and again. Users are cached by
-//! [`guildhall_directory`].
+//! Bounded caches of what sending and listing look up again and again.
 
 pub mod channels;
 pub mod positions;

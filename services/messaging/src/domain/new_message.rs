@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use guildhall_data::{MessageId, TopicId, WebhookId};
-use guildhall_directory::User;
 
-use super::{Channel, Content};
+use super::{Channel, Content, Member};
 
 /// A message that is about to be stored. Everything in it was checked.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct NewMessage {
     /// The id and the number of the message that it replies to.
     pub parent: Option<(MessageId, i64)>,
     /// Who wrote it; none for administrative messages.
-    pub author: Option<Arc<User>>,
+    pub author: Option<Arc<Member>>,
     /// What it says.
     pub content: Content,
     /// The incoming webhook that it came by.

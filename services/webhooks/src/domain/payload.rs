@@ -241,7 +241,6 @@ mod tests {
             avatar: String::new(),
             role: Role::Member,
             active: true,
-            bot: false,
         }
     }
 

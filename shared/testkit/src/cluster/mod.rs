@@ -301,14 +301,7 @@ impl Cluster {
 
     /// Makes another community beside the running cluster, as an operator does.
     pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        let args = [
-            "bootstrap",
-            "--community",
-            name,
-            "--owner-email",
-            owner_email,
-        ];
-        Community::printed(&self.command(&args).await)
+        Community::printed(&self.command(&Community::command(name, owner_email)).await)
     }
 
     /// Runs a command of `guildhall` on the cluster's databases, until it ends by itself.
@@ -336,7 +329,12 @@ impl Cluster {
         self.postgres.pool(&format!("{PREFIX}_{service}"))
     }
 
-    fn secret_key_file(&self) -> String {
+    /// What `--database-url` takes, with its password.
+    pub(crate) fn database_url(&self) -> String {
+        self.postgres.url(PREFIX)
+    }
+
+    pub(crate) fn secret_key_file(&self) -> String {
         self.folder.join("secret.key").display().to_string()
     }
 }

@@ -2,10 +2,13 @@
 
 use std::{
     collections::HashMap,
+    fs::{self, File},
+    io::Write,
+    path::Path,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Kind;
 
@@ -67,6 +70,27 @@ pub fn learn(kind: Kind, text: &str) {
     let secrets = known.secrets.len() - known.messages;
     drop(known);
     assert!(secrets <= SECRETS, "too many secrets to look for");
+}
+
+/// Adds every secret so far to a file, for a search of another process.
+pub(crate) fn write_down(path: &Path) {
+    let lines = all()
+        .into_iter()
+        .map(|secret| format!("{}\n", json!(secret)));
+    let lines = lines.collect::<String>();
+    // In one write, since other tests write to the file, too.
+    let file = File::options().append(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(lines.as_bytes()));
+    written.expect("the file of secrets");
+}
+
+/// Learns the secrets that other processes have written down.
+pub(crate) fn learn_written(path: &Path) {
+    let lines = fs::read_to_string(path).expect("the file of secrets");
+    for line in lines.lines() {
+        let (text, kind): (String, Kind) = serde_json::from_str(line).expect("a secret");
+        learn(kind, &text);
+    }
 }
 
 /// Learns what a caller presents, with or without a scheme before it.

@@ -18,14 +18,16 @@ use std::{
     path::Path,
 };
 
+use serde::{Deserialize, Serialize};
+
 pub use self::{known::learn, search::assert_none_in};
 pub(crate) use self::{
-    known::{learn_answer, learn_credential, learn_printed, learn_sent},
+    known::{learn_answer, learn_credential, learn_printed, learn_sent, learn_written, write_down},
     search::assert_none_given,
 };
 
 /// What a secret is: all that a failure tells of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A key, a token, a JWT.
     Credential,

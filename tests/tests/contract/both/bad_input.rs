@@ -2,11 +2,9 @@
 
 use guildhall_testkit::Answer;
 use guildhall_tests::{
-    Credential, Differences, Family, OPERATIONS, Operation, Place, Refusal, Town,
+    Credential, Differences, Family, OPERATIONS, Operation, Place, Refusal, Town, town::UNKNOWN,
 };
-use serde_json::{Map, Value, json};
-
-const UNKNOWN: &str = "0123456789abcdef01234567";
+use serde_json::{Value, json};
 
 async fn post_raw(town: &Town, operation: &Operation, by: &Credential, body: Vec<u8>) -> Answer {
     let call = by.sign(operation.bare(&town.rest, &town.place()));
@@ -18,8 +16,8 @@ async fn post_raw(town: &Town, operation: &Operation, by: &Credential, body: Vec
 
 #[tokio::test]
 async fn a_body_that_is_no_object_is_refused() {
-    let town = Town::start().await;
-    let before = town.ledger().await;
+    let town = Town::with_all_records().await;
+    let before = town.fingerprint().await;
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
     let mut differences = Differences::default();
     for (operation, by, good) in town.operations_with_body() {
@@ -52,7 +50,7 @@ async fn a_body_that_is_no_object_is_refused() {
         }
     }
     differences.assert_none();
-    assert_eq!(town.ledger().await, before);
+    town.fingerprint().await.assert_is(&before);
 }
 
 /// Whether an operation changes what its body names, and leaves alone what it does not.
@@ -62,8 +60,8 @@ fn is_change(operation: &Operation) -> bool {
 
 #[tokio::test]
 async fn a_field_that_is_missing_or_of_another_type_is_refused() {
-    let town = Town::start().await;
-    let before = town.ledger().await;
+    let town = Town::with_all_records().await;
+    let before = town.fingerprint().await;
     let wrong = [
         json!(null),
         json!(7),
@@ -96,12 +94,12 @@ async fn a_field_that_is_missing_or_of_another_type_is_refused() {
         }
     }
     differences.assert_none();
-    assert_eq!(town.ledger().await, before);
+    town.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn a_mistake_is_named_as_the_caller_spelled_it() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     let (channel, message) = (town.demo.channel("general"), &town.demo.message_id);
     for (path, body, field) in [
         (
@@ -157,34 +155,10 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
     assert!(chat["details"]["content"].is_string(), "{chat}");
 }
 
-/// The fields that hold a text of the caller's own.
-fn texts(
-    town: &Town,
-) -> Vec<(
-    &'static Operation,
-    Credential,
-    Map<String, Value>,
-    &'static str,
-)> {
-    let field = |id: &str| match id {
-        "messages-send" | "messages-reply" | "sb-messages-send" => Some("message"),
-        "mb-messages-send" => Some("content"),
-        "channels-create" => Some("topic"),
-        "messages-react" | "mb-reactions-add" | "reactions-remove" | "mb-reactions-remove" => {
-            Some("emoji")
-        }
-        "sb-reactions-add" => Some("reaction"),
-        _ => None,
-    };
-    let all = town.operations_with_body().into_iter();
-    all.filter_map(|(operation, by, body)| Some((operation, by, body, field(operation.id)?)))
-        .collect()
-}
-
 #[tokio::test]
 async fn a_text_that_cannot_be_kept_is_refused() {
-    let town = Town::start().await;
-    let before = town.ledger().await;
+    let town = Town::with_all_records().await;
+    let before = town.fingerprint().await;
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     // As they stand in the body, since a JSON library would not write some of them.
     let bad = [
@@ -201,7 +175,10 @@ async fn a_text_that_cannot_be_kept_is_refused() {
         ),
     ];
     let mut differences = Differences::default();
-    for (operation, by, mut body, field) in texts(&town) {
+    for (operation, by, mut body) in town.operations_with_body() {
+        let Some(field) = operation.text else {
+            continue;
+        };
         body.insert(field.to_owned(), json!("@"));
         let template = Value::Object(body).to_string();
         for (what, text) in &bad {
@@ -212,7 +189,7 @@ async fn a_text_that_cannot_be_kept_is_refused() {
         }
     }
     differences.assert_none();
-    assert_eq!(town.ledger().await, before);
+    town.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
@@ -254,8 +231,8 @@ async fn every_character_comes_back_as_it_went() {
 
 #[tokio::test]
 async fn an_id_is_24_hex_or_a_mistake() {
-    let town = Town::start().await;
-    let before = town.ledger().await;
+    let town = Town::with_all_records().await;
+    let before = town.fingerprint().await;
     let long = "a".repeat(8_000);
     let mut differences = Differences::default();
     for id in [
@@ -273,9 +250,12 @@ async fn an_id_is_24_hex_or_a_mistake() {
             chat: id.to_owned(),
             chat_message: id.to_owned(),
             incoming: id.to_owned(),
+            outgoing: id.to_owned(),
+            delivery: id.to_owned(),
             ..town.place()
         };
-        for operation in OPERATIONS.iter().filter(|operation| names_an_id(operation)) {
+        let named = |operation: &&Operation| operation.tells_apart(&place, &town.place());
+        for operation in OPERATIONS.iter().filter(named) {
             let answer = operation
                 .make(&town.rest, &place, &town.credential(operation.kinds[0]))
                 .await;
@@ -292,24 +272,12 @@ async fn an_id_is_24_hex_or_a_mistake() {
         }
     }
     differences.assert_none();
-    assert_eq!(town.ledger().await, before);
-}
-
-/// Whether an operation names a record by its 24 hex.
-fn names_an_id(operation: &Operation) -> bool {
-    match operation.family {
-        Family::E1 => {
-            operation.id.starts_with("messages-") || operation.id.starts_with("reactions-")
-        }
-        Family::E2 => operation.path.contains("{incoming}"),
-        Family::Mudbase => true,
-        Family::E3 | Family::Sendbird => false,
-    }
+    town.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn an_unknown_record_is_not_found() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     let nowhere = Place {
         channel: UNKNOWN.to_owned(),
         message: UNKNOWN.to_owned(),
@@ -318,6 +286,8 @@ async fn an_unknown_record_is_not_found() {
         chat: UNKNOWN.to_owned(),
         chat_message: UNKNOWN.to_owned(),
         incoming: UNKNOWN.to_owned(),
+        outgoing: UNKNOWN.to_owned(),
+        delivery: UNKNOWN.to_owned(),
         ..town.place()
     };
     let nobody = Place {
@@ -325,20 +295,16 @@ async fn an_unknown_record_is_not_found() {
         ..town.place()
     };
     let mut differences = Differences::default();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter() {
         let by = town.credential(operation.kinds[0]);
-        if names_an_id(operation) || operation.family == Family::Sendbird {
+        if operation.tells_apart(&nowhere, &town.place()) {
             let answer = operation.make(&town.rest, &nowhere, &by).await;
             differences.note(
                 operation.id,
                 operation.family.check(&answer, Refusal::NotFound),
             );
         }
-        let sender = operation.path.contains("{sender}")
-            || operation
-                .body
-                .is_some_and(|body| body(&nobody) != body(&town.place()));
-        if sender {
+        if operation.tells_apart(&nobody, &town.place()) {
             let answer = operation.make(&town.rest, &nobody, &by).await;
             let case = format!("{} by nobody", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::NotFound));

@@ -241,7 +241,7 @@ async fn what_services_tell_each_other_is_refused_to_everybody_else() {
         );
         let mut users = UserDirectoryServiceClient::new(town.services.clone());
         let request = GetCommunityRequest {
-            community: "demo".into(),
+            community: town.slug(),
         };
         let mut request = signed(request, &credential);
         let forged = format!("{}.{}", u64::MAX, "0".repeat(64)).parse().unwrap();

@@ -23,58 +23,51 @@ fn told(answer: &Answer) -> (u16, &str) {
 
 #[tokio::test]
 async fn every_post_answers_the_same_again() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     let place = town.place();
     let mut differences = Differences::default();
     for operation in Operation::posts() {
-        for kind in operation.kinds {
+        for kind in &operation.kinds {
             let key = format!("{} {kind:?}", operation.id);
             let first = keyed(&town, operation, &place, *kind, &key).await;
-            let before = town.ledger().await;
+            if first.status != operation.success && operation.succeeds(&first) {
+                // Another credential has done it; what is refused has no answer to repeat.
+                continue;
+            }
+            town.at_rest().await;
+            let before = town.fingerprint().await;
             let second = keyed(&town, operation, &place, *kind, &key).await;
             let right = first.status == operation.success
                 && first.header("idempotent-replayed").is_none()
                 && told(&first) == told(&second)
                 && second.header("idempotent-replayed") == Some("true")
-                && town.ledger().await == before;
+                && town.fingerprint().await == before;
             differences.expect(right, key, format!("{first:?} then {second:?}"));
         }
     }
     differences.assert_none();
 }
 
-/// The operation's body with another text in it.
-fn another_body(operation: &Operation, place: &Place) -> Value {
-    let mut body = operation.body.unwrap()(place);
-    let field = [
-        "password", "topic", "name", "message", "content", "emoji", "reaction",
-    ];
-    let field = field
-        .into_iter()
-        .find(|field| body.get(field).is_some())
-        .unwrap();
-    body[field] = json!("another");
-    body
-}
-
 #[tokio::test]
 async fn the_same_key_with_another_body_is_a_conflict() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     let place = town.place();
     let mut differences = Differences::default();
     for operation in Operation::posts() {
+        // Without a body, no request with the key is another one.
+        let Some(another) = operation.another_body(&place) else {
+            continue;
+        };
         let by = town.credential(operation.kinds[0]);
         keyed(&town, operation, &place, operation.kinds[0], operation.id).await;
-        let before = town.ledger().await;
-        let call = by
-            .sign(operation.bare(&town.rest, &place))
-            .json(&another_body(operation, &place));
+        let before = town.fingerprint().await;
+        let call = by.sign(operation.bare(&town.rest, &place)).json(&another);
         let second = call.idempotency_key(operation.id).send().await;
         differences.note(
             operation.id,
             operation.family.check(&second, Refusal::Conflict),
         );
-        let unchanged = town.ledger().await == before;
+        let unchanged = town.fingerprint().await == before;
         differences.expect(
             unchanged,
             operation.id,
@@ -179,7 +172,7 @@ async fn a_refused_request_keeps_its_key_free() {
 
 #[tokio::test]
 async fn an_answer_outlives_the_process() {
-    let town = Town::start().await;
+    let town = Town::alone().await;
     let (send, place) = (Operation::named("messages-send"), town.place());
     let first = keyed(&town, send, &place, Kind::CommunityKey, "k").await;
     let town = Town::around(town.platform.kill_and_restart().await).await;
@@ -190,7 +183,7 @@ async fn an_answer_outlives_the_process() {
 
 #[tokio::test]
 async fn a_thousand_at_once_are_one() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     for id in [
         "messages-send",
         "messages-reply",
@@ -205,7 +198,7 @@ async fn a_thousand_at_once_are_one() {
 
 #[tokio::test]
 async fn a_hundred_at_once_are_one_in_every_operation() {
-    let town = Town::start().await;
+    let town = Town::with_all_records().await;
     for operation in Operation::posts() {
         at_once(&town, operation, 100).await;
     }

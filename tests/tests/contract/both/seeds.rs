@@ -103,7 +103,7 @@ async fn every_route_of_the_contract_answers_under_every_prefix() {
     ] {
         let operation = Operation::named(id);
         let (_, path) = operation.path.split_at("/v1".len());
-        let canonical = town.integrator().get(&place.fill(operation.path)).await;
+        let canonical = town.integrator().get(&place.fill(&operation.path)).await;
         for prefix in PREFIXES {
             let path = place.fill(&format!("{prefix}{path}"));
             let answer = town.integrator().get(&path).await;

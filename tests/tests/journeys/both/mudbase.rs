@@ -47,7 +47,7 @@ async fn messages_have_the_documented_shapes() {
     );
     assert_eq!(messages[1]["createdAt"], sent["createdAt"]);
 
-    let by_slug = path.replace(&town.demo.community_id, "demo");
+    let by_slug = path.replace(&town.demo.community_id, &town.slug());
     let by_slug = town.member("johndoe").get(&by_slug).await.expect(200);
     assert_eq!(by_slug, listed, "a project is named by id or slug");
 }

@@ -63,40 +63,6 @@ async fn a_call_sends_a_message_as_the_settings_say() {
 }
 
 #[tokio::test]
-async fn without_a_sender_the_bot_of_the_community_is_the_author() {
-    let town = Town::start().await;
-    let general = town.demo.channel("general");
-    let announcements = town.demo.channel("announcements");
-    let settings = json!({
-        "settings": { "channelId": general, "allowedChannelIds": [announcements] }
-    });
-    let news = Webhook::make(&town, settings).await;
-    let message = town
-        .message(&sent(&news.call(&town, &json!({ "message": "Hi" })).await))
-        .await;
-    let bot = message.author.unwrap();
-    assert_eq!((&*bot.display_name, bot.number), ("Demo", 0));
-    assert!(town.demo.users.iter().all(|user| user._id != bot.user_id));
-
-    // The bot may write where members only read, and an empty sender is none.
-    let call = json!({ "message": "Hi all", "channelId": announcements, "sender": "" });
-    let message = town.message(&sent(&news.call(&town, &call).await)).await;
-    assert_eq!(message.author.unwrap(), bot);
-    news.change(&town, &json!({ "settings": { "sender": "johndoe" } }))
-        .await;
-    let message = town
-        .message(&sent(&news.call(&town, &json!({ "message": "Hi" })).await))
-        .await;
-    assert_eq!(message.author.unwrap().number, 1);
-    news.change(&town, &json!({ "settings": { "sender": "" } }))
-        .await;
-    let message = town
-        .message(&sent(&news.call(&town, &json!({ "message": "Hi" })).await))
-        .await;
-    assert_eq!(message.author.unwrap(), bot);
-}
-
-#[tokio::test]
 async fn its_own_key_opens_a_webhook_and_nothing_else_does() {
     let town = Town::start().await;
     let news = Webhook::make(&town, json!({})).await;

@@ -1,9 +1,6 @@
 //! Outgoing webhooks from outside: what happens in a community reaches a receiver.
 
-use guildhall_testkit::{
-    Options,
-    receiver::{Answer, Call, Receiver},
-};
+use guildhall_testkit::receiver::{Answer, Call, Receiver};
 use guildhall_tests::{
     Caller, Credential, Family, Refusal, Town, operation::Kind, webhook::Webhook,
 };
@@ -11,14 +8,6 @@ use http::Method;
 use serde_json::{Value, json};
 
 const OUTGOING: &str = "/v1/webhooks/outgoing";
-
-async fn town() -> Town {
-    let options = Options {
-        private_receivers: true,
-        ..Options::default()
-    };
-    Town::start_with(options).await
-}
 
 /// Makes a webhook of the demo community; how the answer shows it, with its secret.
 async fn make(town: &Town, url: &str, events: &[&str], changes: Value) -> Value {
@@ -48,7 +37,7 @@ fn event(call: &Call) -> Value {
 
 #[tokio::test]
 async fn a_message_reaches_its_receiver_as_the_contract_says() {
-    let (town, receiver) = (town().await, Receiver::start().await);
+    let (town, receiver) = (Town::start().await, Receiver::start().await);
     let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
     let id = send(&town, "general", "Hello out there").await;
     let call = receiver.call().await;
@@ -58,7 +47,7 @@ async fn a_message_reaches_its_receiver_as_the_contract_says() {
     let ann = &town.demo.users[0];
     let expected = json!({
         "event": "message_posted", "event_id": event["event_id"], "timestamp": event["timestamp"],
-        "community": { "community_id": town.demo.community_id, "name": "Demo" },
+        "community": { "community_id": town.demo.community_id, "name": town.name },
         "user": { "user_id": ann.id.to_string(), "username": ann.username, "email": ann.email },
         "message": {
             "id": id, "text": "Hello out there", "parent_id": null, "forum_topic_id": null,
@@ -79,7 +68,7 @@ async fn a_message_reaches_its_receiver_as_the_contract_says() {
 
 #[tokio::test]
 async fn each_webhook_is_told_of_what_it_asked_for() {
-    let (town, receiver) = (town().await, Receiver::start().await);
+    let (town, receiver) = (Town::start().await, Receiver::start().await);
     let forum = json!({ "channelIds": [town.demo.channel("announcements")] });
     let url = receiver.url("hook");
     make(&town, &url, &["channel_message_posted"], forum).await;
@@ -106,7 +95,7 @@ async fn each_webhook_is_told_of_what_it_asked_for() {
 
 #[tokio::test]
 async fn messages_of_an_incoming_webhook_do_not_come_back() {
-    let (town, receiver) = (town().await, Receiver::start().await);
+    let (town, receiver) = (Town::start().await, Receiver::start().await);
     let news = Webhook::make(&town, json!({})).await;
     let ignores = json!({ "ignoreIncomingIds": [news.id] });
     let url = receiver.url("hook");
@@ -122,7 +111,7 @@ async fn messages_of_an_incoming_webhook_do_not_come_back() {
 
 #[tokio::test]
 async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
-    let (town, receiver) = (town().await, Receiver::start().await);
+    let (town, receiver) = (Town::start().await, Receiver::start().await);
     let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
     let path = format!("{OUTGOING}/{}/deliveries", made["_id"].as_str().unwrap());
     send(&town, "general", "once").await;
@@ -156,7 +145,7 @@ async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
 #[tokio::test]
 async fn a_receiver_that_fails_does_not_hold_up_another() {
     let (town, dead, alive) = (
-        town().await,
+        Town::start().await,
         Receiver::start().await,
         Receiver::start().await,
     );
@@ -171,7 +160,7 @@ async fn a_receiver_that_fails_does_not_hold_up_another() {
 
 #[tokio::test]
 async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
-    let town = town().await;
+    let town = Town::start().await;
     let url = "https://hooks.example.com/hook";
     let made = make(&town, url, &["message_posted"], json!({})).await;
     let path = format!("{OUTGOING}/{}", made["_id"].as_str().unwrap());
@@ -206,7 +195,7 @@ async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
 
 #[tokio::test]
 async fn only_admins_make_webhooks_and_one_of_a_kind() {
-    let town = town().await;
+    let town = Town::start().await;
     let new = json!({
         "name": "Ours", "url": "https://hooks.example.com/ours", "events": ["message_posted"]
     });

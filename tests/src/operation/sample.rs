@@ -1,0 +1,137 @@
+//! How each operation is called well: what its row does not say. A line for each row.
+
+use serde_json::{Value, json};
+
+use super::Again;
+use crate::Place;
+
+/// A good call of an operation.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// Its id in the contract.
+    pub id: &'static str,
+    /// The query of the call; `{…}` are fields of a [`Place`].
+    pub query: &'static str,
+    /// A body that the contract shows.
+    pub body: Option<fn(&Place) -> Value>,
+    /// The body's field that holds a text of the caller's own.
+    pub text: Option<&'static str>,
+    /// The body's field by which one request differs from another.
+    pub varies: Option<&'static str>,
+    /// What the same call finds once it was made.
+    pub again: Again,
+    /// Whether a system key is answered in E3, whatever the row says of others.
+    pub splits: bool,
+}
+
+const fn call(id: &'static str) -> Sample {
+    Sample {
+        id,
+        query: "",
+        body: None,
+        text: None,
+        varies: None,
+        again: Again::Works,
+        splits: false,
+    }
+}
+
+impl Sample {
+    const fn query(mut self, query: &'static str) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn body(mut self, body: fn(&Place) -> Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    const fn text(mut self, field: &'static str) -> Self {
+        self.text = Some(field);
+        self.varies(field)
+    }
+
+    const fn varies(mut self, field: &'static str) -> Self {
+        self.varies = Some(field);
+        self
+    }
+
+    const fn again(mut self, again: Again) -> Self {
+        self.again = again;
+        self
+    }
+
+    const fn splits(mut self) -> Self {
+        self.splits = true;
+        self
+    }
+}
+
+/// The table. What comes later may build on what came before: a reaction is added, then removed.
+pub(super) const SAMPLES: &[Sample] = &[
+    call("auth-login")
+        .body(|place| json!({ "email": place.email, "password": place.password }))
+        .varies("password"), // an empty one is a wrong one, and no text
+    call("channels-list").splits(), // the channel list of old answers system keys as it always did
+    call("channels-create")
+        .body(|_| json!({ "topic": "Lounge", "channelType": "open" }))
+        .text("topic"),
+    call("messages-list").query("?channel_id={channel}"),
+    call("messages-get"),
+    call("messages-send")
+        .body(|place| json!({ "channelId": place.channel, "message": "Hello!", "sender": place.sender }))
+        .text("message"),
+    call("messages-reply")
+        .body(|place| json!({ "messageId": place.message, "message": "Hello back!", "sender": place.sender }))
+        .text("message"),
+    call("messages-react")
+        .body(|place| json!({ "messageId": place.message, "emoji": ":tada:", "sender": place.sender }))
+        .text("emoji"),
+    call("reactions-list"),
+    call("reactions-remove")
+        .body(|place| json!({ "emoji": ":tada:", "sender": place.sender }))
+        .text("emoji")
+        .again(Again::IsGone), // there is one reaction, whoever removes it
+    call("apikeys-info"),
+    call("sb-messages-send")
+        .body(|place| json!({ "message_type": "MESG", "user_id": place.sender, "message": "Hello!" }))
+        .text("message"),
+    call("sb-messages-get"),
+    call("sb-messages-list").query("?message_ts=9000000000000"),
+    call("sb-reactions-add")
+        .body(|place| json!({ "user_id": place.sender, "reaction": "celebrate" }))
+        .text("reaction"),
+    call("sb-reactions-list"),
+    call("sb-reactions-remove").query("?user_id={sender}&reaction=celebrate"),
+    call("mb-messages-send")
+        .body(|_| json!({ "type": "text", "content": "Hello!" }))
+        .text("content"),
+    call("mb-messages-list"),
+    call("mb-reactions-add").body(|_| json!({ "emoji": "👍" })).text("emoji"),
+    call("mb-reactions-remove").body(|_| json!({ "emoji": "👍" })).text("emoji"),
+    call("webhooks-out-list"),
+    call("webhooks-out-create")
+        // Nobody joins in these tests, so it is never called.
+        .body(|_| json!({ "name": "CRM", "url": "https://crm.example/hook", "events": ["user_joined_community"] }))
+        .varies("name") // the rule of names is tested in services/webhooks
+        .again(Again::IsThere), // one webhook for an address and its events
+    call("webhooks-out-get"),
+    call("webhooks-out-update").body(|_| json!({ "name": "Newer" })),
+    call("webhooks-out-deliveries"),
+    call("webhooks-out-redeliver"),
+    call("webhooks-out-delete").again(Again::IsGone),
+    call("webhooks-in-list"),
+    call("webhooks-in-create")
+        // Whether channel and sender are there is found out by the calls.
+        .body(|_| {
+            json!({
+                "name": "News", "kind": "send_message",
+                "settings": { "channelId": "ca0000000000000000000001", "sender": "newsbot" }
+            })
+        })
+        .varies("name"), // the rule of names is tested in services/webhooks
+    call("webhooks-in-get"),
+    call("webhooks-in-update").body(|_| json!({ "name": "Newer news" })),
+    call("webhooks-in-delete").again(Again::IsGone),
+];
