@@ -1,4 +1,4 @@
-//! Why a letter was not sent.
+//! Why an e-mail was not sent.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ const MAX_DETAIL: usize = 500;
 /// recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The letter cannot be made of its row.
+    /// The e-mail cannot be made of its row.
     Malformed,
-    /// The server does not take this letter, now or later.
+    /// The server does not take this e-mail, now or later.
     Refused,
-    /// The server does not take this letter now.
+    /// The server does not take this e-mail now.
     Deferred,
     /// The server does not serve us: our greeting, our TLS or our password.
     NotServed,
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// Why a letter was not sent.
+/// Why an e-mail was not sent.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub kind: Kind,

@@ -1,16 +1,16 @@
-//! Letters: queued with their cause, sent over SMTP, retried.
+//! E-mails: queued with their cause, sent over SMTP, retried.
 //!
-//! * [`letter`]: what a letter is made of; none of it can end a header early
-//! * [`mod@queue`]: the table of letters, written in the transaction of their cause
+//! * [`email`]: what an e-mail is made of; none of it can end a header early
+//! * [`mod@queue`]: the table of e-mails, written in the transaction of their cause
 //! * [`migration`]: that table, for the list of a service's migrations
 //! * [`mailer`]: the task that sends what is due; [`pace`]: when it is due again
-//! * [`settings`]: what an operator says about letters
-//! * [`transport`]: where letters go, an SMTP server or a directory
-//! * `failure`: why a letter was not sent
+//! * [`settings`]: what an operator says about e-mails
+//! * [`transport`]: where e-mails go, an SMTP server or a directory
+//! * `failure`: why an e-mail was not sent
 //! * `metrics`: what all this counts of itself
 
+pub mod email;
 mod failure;
-pub mod letter;
 pub mod mailer;
 mod metrics;
 pub mod migration;
@@ -19,7 +19,7 @@ pub mod queue;
 pub mod settings;
 pub mod transport;
 
-pub use letter::{NewMail, Recipient, Sender, Subject, Text};
+pub use email::{NewMail, Recipient, Sender, Subject, Text};
 pub use mailer::Mailer;
 pub use pace::Pace;
 pub use queue::queue;

@@ -16,10 +16,10 @@ use crate::{
     queue::{self, Outcome},
 };
 
-/// Letters that are under way at once.
+/// E-mails that are under way at once.
 const UNDER_WAY: usize = 8;
 
-/// How long letters stay that were sent or given up.
+/// How long e-mails stay that were sent or given up.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How often the end of an attempt is noted before that is left to the end of the lease.
@@ -28,7 +28,7 @@ const NOTES: u32 = 5;
 /// How long to wait between two of them.
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Sends the letters of a service. Cheap to clone.
+/// Sends the e-mails of a service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     queued: Arc<Notify>,
@@ -73,14 +73,14 @@ impl Mailer {
         Self { queued, ended }
     }
 
-    /// Says that a letter was queued, once its transaction is committed. It would be found without,
+    /// Says that an e-mail was queued, once its transaction is committed. It would be found without,
     /// too, within seconds.
     pub fn wake(&self) {
         self.queued.notify_one();
     }
 
     /// Waits until all that was under way at the shutdown is done: a process that ends before
-    /// leaves letters that may be sent twice.
+    /// leaves e-mails that may be sent twice.
     pub async fn ended(&self) {
         // Nothing is ever sent: the other end is dropped at the end.
         let _ = self.ended.clone().changed().await;
@@ -122,12 +122,12 @@ impl Sending {
         }
         let claimed = queue::claim(&self.database, self.pace.lease(), limit).await;
         claimed.unwrap_or_else(|error| {
-            tracing::warn!(?error, "cannot look for letters, trying again later");
+            tracing::warn!(?error, "cannot look for e-mails, trying again later");
             Vec::new()
         })
     }
 
-    /// Tries to send a claimed letter, and notes how that ended.
+    /// Tries to send a claimed e-mail, and notes how that ended.
     async fn attempt(&self, mail: &queue::Model) {
         let outcome = match self.send(mail).await {
             Ok(()) => Outcome::Sent,
@@ -137,20 +137,22 @@ impl Sending {
         for _ in 0..NOTES {
             match queue::settle(&self.database, mail, &outcome).await {
                 Ok(()) => return,
-                Err(error) => tracing::warn!(mail = %mail.id, ?error, "cannot note a letter's end"),
+                Err(error) => {
+                    tracing::warn!(mail = %mail.id, ?error, "cannot note an e-mail's end")
+                }
             }
             tokio::time::sleep(NOTE_PAUSE).await;
         }
     }
 
     async fn send(&self, mail: &queue::Model) -> Result<(), Failure> {
-        let letter = mail
-            .letter()
+        let email = mail
+            .email()
             .map_err(|error| Failure::new(Kind::Malformed, &error))?;
-        self.transport.send(&letter, self.pace.patience).await
+        self.transport.send(&email, self.pace.patience).await
     }
 
-    /// What becomes of a letter after a failure.
+    /// What becomes of an e-mail after a failure.
     fn after(&self, mail: &queue::Model, failure: Failure) -> Outcome {
         match self.pace.pause(mail.attempts) {
             Some(pause) if !failure.kind.is_final() => {
@@ -160,23 +162,23 @@ impl Sending {
         }
     }
 
-    /// Counts and logs how an attempt ended; never with the letter's text or recipient.
+    /// Counts and logs how an attempt ended; never with the e-mail's text or recipient.
     fn tell(&self, mail: &queue::Model, outcome: &Outcome) {
         let (community, id, attempts) = (mail.community_id, mail.id, mail.attempts);
         match outcome {
             Outcome::Sent => {
                 self.figures.sent.inc();
-                tracing::debug!(%community, mail = %id, attempts, "letter sent");
+                tracing::debug!(%community, mail = %id, attempts, "e-mail sent");
             }
             Outcome::Retry(at, failure) => {
                 self.figures.retried.inc();
                 let (failure, next) = (failure.kind.as_str(), at.to_iso());
-                tracing::info!(%community, mail = %id, attempts, failure, next, "letter not sent yet");
+                tracing::info!(%community, mail = %id, attempts, failure, next, "e-mail not sent yet");
             }
             Outcome::GivenUp(failure) => {
                 self.figures.given_up.inc();
                 let failure = failure.kind.as_str();
-                tracing::warn!(%community, mail = %id, attempts, failure, "letter given up");
+                tracing::warn!(%community, mail = %id, attempts, failure, "e-mail given up");
             }
         }
     }

@@ -7,7 +7,7 @@ use guildhall_runtime::metrics::{self, Counter, Counters};
 static MAILS: LazyLock<Counters> = LazyLock::new(|| {
     metrics::counters(
         "guildhall_mails",
-        "Attempts to send a letter: sent, retried later, or given_up",
+        "Attempts to send an e-mail: sent, retried later, or given_up",
     )
 });
 

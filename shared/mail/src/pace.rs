@@ -1,4 +1,4 @@
-//! When a letter is due again.
+//! When an e-mail is due again.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How patient a mailer is.
 #[derive(Debug, Clone)]
 pub struct Pace {
-    /// How long after its first, second, … failure a letter is tried again, give or take a fifth.
+    /// How long after its first, second, … failure an e-mail is tried again, give or take a fifth.
     /// After the last one it is given up.
     pub retries: Vec<Duration>,
-    /// How often the table is looked at when nobody says that a letter was queued.
+    /// How often the table is looked at when nobody says that an e-mail was queued.
     pub poll: Duration,
     /// How long one attempt may take.
     pub patience: Duration,
@@ -28,7 +28,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How long a claim on a letter holds. Far longer than an attempt: a letter whose mailer is slow
+    /// How long a claim on an e-mail holds. Far longer than an attempt: an e-mail whose mailer is slow
     /// to note its end must not be sent by another one.
     pub(crate) fn lease(&self) -> Duration {
         self.patience * 4
@@ -41,7 +41,7 @@ impl Pace {
     }
 }
 
-/// Give or take a fifth, so that the letters of an outage do not come back all at once.
+/// Give or take a fifth, so that the e-mails of an outage do not come back all at once.
 fn spread(delay: Duration) -> Duration {
     let mut chance = [0; 1];
     // Without randomness they are only less spread.
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_tried_six_times_in_about_nine_hours() {
+    fn an_email_is_tried_six_times_in_about_nine_hours() {
         let pace = Pace::default();
         let minutes = [1, 5, 30, 120, 360];
         for (attempt, minutes) in (1..).zip(minutes) {

@@ -1,8 +1,8 @@
-//! The table of letters.
+//! The table of e-mails.
 //!
-//! A letter is written in the transaction of its cause, so neither exists without the other. Any
-//! number of mailers may send from one table: who claims a letter moves its next attempt to the end
-//! of his lease, which another one finds moved. What is done keeps no text, and goes after a week.
+//! An e-mail is written in the transaction of its cause, so neither exists without the other. Any
+//! number of mailers may send from one table: who claims an e-mail moves its next attempt to the end
+//! of their lease, which another one finds moved. What is done keeps no text, and goes after a week.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use sea_orm::{
 };
 
 use crate::{
+    email::{Email, NewMail, Recipient, Subject, Text},
     failure::Failure,
-    letter::{Letter, NewMail, Recipient, Subject, Text},
 };
 
-/// How far a letter has come.
+/// How far an e-mail has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Status {
@@ -34,14 +34,14 @@ pub enum Status {
     GivenUp,
 }
 
-/// A letter.
+/// An e-mail.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "mails")]
 pub struct Model {
     /// The community in whose name it is written.
     #[sea_orm(primary_key, auto_increment = false)]
     pub community_id: CommunityId,
-    /// The letter.
+    /// The e-mail.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MailId,
     /// Who gets it.
@@ -87,12 +87,12 @@ impl Tenant for Entity {
 }
 
 impl Model {
-    /// The letter of this row.
+    /// The e-mail of this row.
     ///
     /// # Errors
     /// When a part of it is not what was once queued.
-    pub(crate) fn letter(&self) -> Result<Letter> {
-        Ok(Letter {
+    pub(crate) fn email(&self) -> Result<Email> {
+        Ok(Email {
             id: self.id,
             to: Recipient::parse(&self.recipient)?,
             subject: Subject::parse(&*self.subject)?,
@@ -102,7 +102,7 @@ impl Model {
     }
 }
 
-/// Writes a letter in the transaction of its cause. After the commit,
+/// Writes an e-mail in the transaction of its cause. After the commit,
 /// [`Mailer::wake`](crate::Mailer::wake) has it sent at once.
 ///
 /// # Errors
@@ -129,7 +129,7 @@ pub async fn queue(transaction: &impl ConnectionTrait, mail: NewMail) -> Result<
     Ok(())
 }
 
-/// Claims up to `limit` letters that are due, for the length of `lease`.
+/// Claims up to `limit` e-mails that are due, for the length of `lease`.
 ///
 /// # Errors
 /// When the database fails; what was claimed all the same is due again after the lease.
@@ -163,7 +163,7 @@ pub(crate) async fn claim(database: &Database, lease: Duration, limit: u64) -> R
     Ok(claimed)
 }
 
-/// The letters that are due, the longest first: an order in which two mailers never wait for each
+/// The e-mails that are due, the longest first: an order in which two mailers never wait for each
 /// other in a circle.
 #[expect(
     clippy::disallowed_methods,
@@ -184,7 +184,7 @@ async fn due(database: &Database, limit: u64) -> Result<Vec<Model>> {
 /// How an attempt ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The letter was taken.
+    /// The e-mail was taken.
     Sent,
     /// It is tried again then.
     Retry(Timestamp, Failure),
@@ -192,7 +192,7 @@ pub(crate) enum Outcome {
     GivenUp(Failure),
 }
 
-/// Notes how the attempt for a claimed letter ended.
+/// Notes how the attempt for a claimed e-mail ended.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! The flags about letters, each also a variable.
+//! The flags about e-mails, each also a variable.
 
 use std::{fmt, path::Path};
 
@@ -6,15 +6,15 @@ use clap::Args;
 use guildhall_runtime::Result;
 
 use crate::{
-    letter::Sender,
+    email::Sender,
     transport::{Directory, Route, Smtp, Transport},
 };
 
-/// How letters leave the platform.
+/// How e-mails leave the platform.
 #[derive(Clone, Args)]
 pub struct MailSettings {
-    /// The SMTP server that letters are sent over: smtp://user:password@host:587?tls=required
-    /// (STARTTLS), smtps://user:password@host, or smtp://host:25 in plain text. Without it, letters
+    /// The SMTP server that e-mails are sent over: smtp://user:password@host:587?tls=required
+    /// (STARTTLS), smtps://user:password@host, or smtp://host:25 in plain text. Without it, e-mails
     /// are written as .eml files.
     #[arg(
         long,
@@ -24,7 +24,7 @@ pub struct MailSettings {
     )]
     pub smtp_url: Option<String>,
 
-    /// Whom letters come from.
+    /// Whom e-mails come from.
     #[arg(
         long,
         env = "GUILDHALL_MAIL_FROM",
@@ -35,7 +35,7 @@ pub struct MailSettings {
 }
 
 impl MailSettings {
-    /// Where letters go: to the SMTP server, else as files into `directory`.
+    /// Where e-mails go: to the SMTP server, else as files into `directory`.
     ///
     /// # Errors
     /// With what is wrong about the URL. It is read here and not by clap, which would show it, and

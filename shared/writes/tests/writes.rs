@@ -11,11 +11,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use guildhall_auth::{
-    AccessLayer, CredentialKind, Guard, PeerTokens, RateLimit, RpcTable, source::CredentialSource,
+    AccessLayer, CredentialKind, Guard, PeerTokens, Permission, RateLimit, RpcTable,
+    source::CredentialSource,
 };
 use guildhall_data::{
     CommunityId, Database, Storage, UserId,
@@ -33,6 +35,8 @@ use tokio::sync::Notify;
 use tonic::{Request, Response, Status, body::Body};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
+/// How long a step of a test may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 const KEYED: &str = "/guildhall.webhooks.v1.WorkflowService/CreateWorkflow";
 const REPEATABLE: &str = "/guildhall.webhooks.v1.WorkflowService/DeleteWorkflow";
 
@@ -44,7 +48,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Takes every key for the community's system key.
+/// Takes every key for one of the community's that may manage webhooks.
 struct AnyKey;
 
 #[async_trait]
@@ -53,7 +57,8 @@ impl CredentialSource for AnyKey {
         let id = "c".repeat(24);
         Ok(Some(ResolveKeyResponse {
             key_id: id.clone(),
-            kind: CredentialKind::SystemKey.into(),
+            kind: CredentialKind::CommunityKey.into(),
+            permissions: vec![Permission::Webhooks.into()],
             community_id: id.clone(),
             user_id: id,
             ..ResolveKeyResponse::default()
@@ -135,7 +140,8 @@ impl World {
             let (world, name) = (Arc::clone(&world), name.clone());
             async move { Ok::<_, Infallible>(world.answer(request, name).await) }
         });
-        let mut request = http::Request::post(path).header("authorization", "SystemKey abc");
+        let mut request =
+            http::Request::post(path).header("authorization", format!("Bearer {}", "a".repeat(64)));
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -217,7 +223,8 @@ async fn a_repeat_that_overtakes_the_first_is_told_to_wait() {
         let world = Arc::clone(&world);
         tokio::spawn(async move { world.call(KEYED, Some("k"), "slow").await })
     };
-    world.begun.notified().await;
+    let begun = tokio::time::timeout(PATIENCE, world.begun.notified());
+    begun.await.expect("the first call writes");
     let early = world.call(KEYED, Some("k"), "slow").await;
     assert_eq!(reason(early), Reason::IdempotencyInFlight);
     world.go_on.notify_one();

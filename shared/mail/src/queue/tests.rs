@@ -17,7 +17,7 @@ impl MigratorTrait for Migrator {
 const LONG: Duration = Duration::from_secs(600);
 const NONE: Duration = Duration::ZERO;
 
-async fn database_with(letters: usize) -> (Home, Database, CommunityId) {
+async fn database_with(emails: usize) -> (Home, Database, CommunityId) {
     let home = Home::new().await;
     let storage = home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
@@ -25,7 +25,7 @@ async fn database_with(letters: usize) -> (Home, Database, CommunityId) {
     let database = Database::open::<Migrator>(&storage, "mail").await.unwrap();
     let community = CommunityId::generate();
     let transaction = database.begin().await.unwrap();
-    for _ in 0..letters {
+    for _ in 0..emails {
         let mail = NewMail {
             community,
             to: Recipient::parse("ada@example.com").unwrap(),
@@ -48,7 +48,7 @@ fn deferred() -> Failure {
 }
 
 #[tokio::test]
-async fn a_claimed_letter_is_nobody_elses_until_the_claim_ends() {
+async fn a_claimed_email_is_nobody_elses_until_the_claim_ends() {
     let (_home, database, _) = database_with(3).await;
     let first = claim(&database, LONG, 2).await.unwrap();
     let second = claim(&database, LONG, 2).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_claimed_letter_is_nobody_elses_until_the_claim_ends() {
 }
 
 #[tokio::test]
-async fn two_who_see_the_same_letters_share_them() {
+async fn two_who_see_the_same_emails_share_them() {
     let (_home, database, _) = database_with(20).await;
     let (one, other) = tokio::join!(claim(&database, LONG, 20), claim(&database, LONG, 20));
     let mut claimed: Vec<_> = [one.unwrap(), other.unwrap()].concat();
@@ -93,7 +93,7 @@ async fn who_lost_his_claim_can_only_say_that_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_letter_is_due_again_when_it_was_said_to_be() {
+async fn an_email_is_due_again_when_it_was_said_to_be() {
     let (_home, database, community) = database_with(1).await;
     let mail = claim(&database, LONG, 1).await.unwrap().remove(0);
     let later = Timestamp::now().plus(LONG);

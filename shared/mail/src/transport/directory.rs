@@ -1,4 +1,4 @@
-//! Letters as files (.eml), for who has no mail server.
+//! E-mails as files (.eml), for who has no mail server.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -11,13 +11,13 @@ use guildhall_data::MailId;
 
 use crate::failure::{Failure, Kind};
 
-/// The directory that takes letters. Only its owner may enter it: they hold what SMTP would have
+/// The directory that takes e-mails. Only its owner may enter it: they hold what SMTP would have
 /// carried to one person.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    /// A directory, which is made with its first letter.
+    /// A directory, which is made with its first e-mail.
     pub fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
@@ -26,7 +26,7 @@ impl Directory {
         &self.0
     }
 
-    /// Writes a letter to `<id>.eml`: all of it or nothing, and a second time over the first.
+    /// Writes an e-mail to `<id>.eml`: all of it or nothing, and a second time over the first.
     pub async fn write(&self, id: MailId, message: Vec<u8>) -> Result<(), Failure> {
         let directory = self.0.clone();
         let written = tokio::task::spawn_blocking(move || write(&directory, id, &message)).await;
@@ -40,7 +40,7 @@ fn write(directory: &Path, id: MailId, message: &[u8]) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
-    // Of this process alone: two that write the same letter do not mix.
+    // Of this process alone: two that write the same e-mail do not mix.
     let beside = directory.join(format!(".{id}.{}", std::process::id()));
     let mut file = File::options()
         .write(true)

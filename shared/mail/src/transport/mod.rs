@@ -1,4 +1,4 @@
-//! Where letters go.
+//! Where e-mails go.
 
 mod directory;
 mod smtp;
@@ -6,21 +6,21 @@ mod smtp;
 use std::time::Duration;
 
 use crate::{
+    email::{Email, Sender},
     failure::{Failure, Kind},
-    letter::{Letter, Sender},
 };
 
 pub(crate) use directory::Directory;
 pub(crate) use smtp::Smtp;
 
-/// Where letters go, and whom they come from.
+/// Where e-mails go, and whom they come from.
 #[derive(Debug)]
 pub struct Transport {
     from: Sender,
     route: Route,
 }
 
-/// The way a letter leaves.
+/// The way an e-mail leaves.
 #[derive(Debug)]
 pub(crate) enum Route {
     /// Over SMTP.
@@ -34,27 +34,27 @@ impl Transport {
         Self { from, route }
     }
 
-    /// Says in the log where letters go.
+    /// Says in the log where e-mails go.
     pub(crate) fn announce(&self) {
         match &self.route {
-            Route::Smtp(server) => tracing::info!(%server, "letters are sent over SMTP"),
+            Route::Smtp(server) => tracing::info!(%server, "e-mails are sent over SMTP"),
             Route::Directory(directory) => {
                 tracing::info!(
                     directory = %directory.path().display(),
-                    "no SMTP server is set: letters are written as files"
+                    "no SMTP server is set: e-mails are written as files"
                 );
             }
         }
     }
 
-    /// Sends a letter; an attempt over the network ends within `patience`.
-    pub(crate) async fn send(&self, letter: &Letter, patience: Duration) -> Result<(), Failure> {
-        let message = letter
+    /// Sends an e-mail; an attempt over the network ends within `patience`.
+    pub(crate) async fn send(&self, email: &Email, patience: Duration) -> Result<(), Failure> {
+        let message = email
             .message(&self.from)
             .map_err(|error| Failure::new(Kind::Malformed, &error))?;
         match &self.route {
             Route::Smtp(server) => server.send(&message, patience).await,
-            Route::Directory(directory) => directory.write(letter.id, message.formatted()).await,
+            Route::Directory(directory) => directory.write(email.id, message.formatted()).await,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Letters over SMTP.
+//! E-mails over SMTP.
 //!
-//! A connection carries one letter: letters are few, and a connection that was given up half-way
+//! A connection carries one e-mail: e-mails are few, and a connection that was given up half-way
 //! must not answer for the next one.
 
 use std::{borrow::Cow, fmt, time::Duration};
@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::failure::{Failure, Kind};
 
-/// How long a server that has the letter may take to say goodbye.
+/// How long a server that has the e-mail may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 const SMTP_PORT: u16 = 25;
@@ -77,12 +77,12 @@ impl Smtp {
         })
     }
 
-    /// Sends a letter within `patience`.
+    /// Sends an e-mail within `patience`.
     pub async fn send(&self, message: &Message, patience: Duration) -> Result<(), Failure> {
         let talk = self.talk(message, patience);
         let talk = tokio::time::timeout(patience, talk).await;
         let mut connection = talk.map_err(|elapsed| Failure::new(Kind::TimedOut, &elapsed))??;
-        // The server has the letter, however it says goodbye.
+        // The server has the e-mail, however it says goodbye.
         let _ = tokio::time::timeout(GOODBYE, connection.quit()).await;
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Smtp {
         Ok(connection)
     }
 
-    /// A connection on which letters may be sent.
+    /// A connection on which e-mails may be sent.
     async fn connect(
         &self,
         patience: Duration,
@@ -131,7 +131,7 @@ impl Smtp {
     }
 }
 
-/// A failure before the letter was offered says nothing about the letter, whatever its code: a
+/// A failure before the e-mail was offered says nothing about the e-mail, whatever its code: a
 /// wrong password must not cost any.
 fn not_served(error: &lettre::transport::smtp::Error) -> Failure {
     let kind = if error.status().is_some() || error.is_client() || error.is_tls() {

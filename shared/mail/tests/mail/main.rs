@@ -1,4 +1,4 @@
-//! Letters on their way from the table to a real mail server, or into a directory.
+//! E-mails on their way from the table to a real mail server, or into a directory.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What becomes of a letter, in fair weather and foul.
+//! What becomes of an e-mail, in fair weather and foul.
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -14,18 +14,18 @@ use guildhall_testkit::{
 
 use crate::fixture::{Office, over};
 
-/// Where no letter is written.
+/// Where no e-mail is written.
 const NOWHERE: &str = "/nonexistent";
 
 #[tokio::test]
-async fn a_letter_arrives_as_it_was_written() {
+async fn an_email_arrives_as_it_was_written() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
     let text =
         "Liebe Ada,\n\n.\nthe webhook “Zürich” was disabled — 停用.\nFrom here on: nothing.\n";
     let letter = NewMail {
         text: Text::parse(text).unwrap(),
-        ..office.letter("Your webhook “Zürich” was disabled ✉")
+        ..office.email("Your webhook “Zürich” was disabled ✉")
     };
     office.queue(letter).await;
     running.mailer.wake();
@@ -58,20 +58,20 @@ async fn a_letter_arrives_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_letter_that_nobody_told_of_is_found() {
+async fn an_email_that_nobody_told_of_is_found() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     let _running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.letter("Nobody woke the mailer")).await;
+    office.queue(office.email("Nobody woke the mailer")).await;
     server.arrived(1).await;
 }
 
 #[tokio::test]
-async fn letters_wait_for_a_server_that_goes_away_and_comes_back() {
+async fn emails_wait_for_a_server_that_goes_away_and_comes_back() {
     let office = Office::new().await;
     let mut server = Smtp::away(Security::Plain).await;
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
     for number in 1..=2 {
-        office.queue(office.letter("Patience")).await;
+        office.queue(office.email("Patience")).await;
         running.mailer.wake();
         let waiting =
             |row: &queue::Model| row.last_error.is_some() && row.status == Status::Waiting;
@@ -92,11 +92,11 @@ async fn letters_wait_for_a_server_that_goes_away_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
+async fn an_email_that_is_put_off_is_tried_again_and_then_given_up() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     server.obey(Order::Refuse(451)).await;
     let running = office.start_impatient(&over(Some(&server.url())));
-    office.queue(office.letter("Later")).await;
+    office.queue(office.email("Later")).await;
     running.mailer.wake();
     let given_up = office.last_when(|row| row.status == Status::GivenUp).await;
     assert_eq!(server.refused(3).await, [451, 451, 451]);
@@ -104,7 +104,7 @@ async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
     assert!(given_up.last_error.unwrap().starts_with("deferred"));
 
     server.obey(Order::Accept).await;
-    office.queue(office.letter("Now")).await;
+    office.queue(office.email("Now")).await;
     running.mailer.wake();
     assert_eq!(server.arrived(1).await[0].header("subject"), "Now");
     running.end().await;
@@ -112,11 +112,11 @@ async fn a_letter_that_is_put_off_is_tried_again_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_refused_is_given_up_at_once() {
+async fn an_email_that_is_refused_is_given_up_at_once() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     server.obey(Order::Refuse(550)).await;
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.letter("Nobody lives here")).await;
+    office.queue(office.email("Nobody lives here")).await;
     running.mailer.wake();
     server.refused(1).await;
     running.end().await;
@@ -131,7 +131,7 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     server.obey(Order::Silence).await;
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.letter("Hello?")).await;
+    office.queue(office.email("Hello?")).await;
     running.mailer.wake();
     server.refused(1).await;
     server.obey(Order::Accept).await;
@@ -142,11 +142,11 @@ async fn a_server_that_says_nothing_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn mailers_of_several_processes_send_each_letter_once() {
+async fn mailers_of_several_processes_send_each_email_once() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     let subjects: BTreeSet<_> = (0..40).map(|number| format!("Letter {number}")).collect();
     for subject in &subjects {
-        office.queue(office.letter(subject)).await;
+        office.queue(office.email(subject)).await;
     }
     let settings = over(Some(&server.url()));
     let one = office.start(&settings, Path::new(NOWHERE));
@@ -170,16 +170,16 @@ async fn mailers_of_several_processes_send_each_letter_once() {
 }
 
 #[tokio::test]
-async fn a_letter_goes_with_its_transaction() {
+async fn an_email_goes_with_its_transaction() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
     let transaction = office.database.begin().await.unwrap();
-    queue(&transaction, office.letter("It never happened"))
+    queue(&transaction, office.email("It never happened"))
         .await
         .unwrap();
     running.mailer.wake();
     Database::roll_back(transaction).await.unwrap();
-    office.queue(office.letter("It happened")).await;
+    office.queue(office.email("It happened")).await;
     running.mailer.wake();
 
     server.arrived(1).await;
@@ -190,12 +190,12 @@ async fn a_letter_goes_with_its_transaction() {
 }
 
 #[tokio::test]
-async fn without_a_server_letters_are_files_for_their_owner_alone() {
+async fn without_a_server_emails_are_files_for_their_owner_alone() {
     let office = Office::new().await;
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("mail");
     let running = office.start(&over(None), &directory);
-    office.queue(office.letter("Grüße")).await;
+    office.queue(office.email("Grüße")).await;
     running.mailer.wake();
     let row = office.last_when(|row| row.status == Status::Sent).await;
     running.end().await;
@@ -215,11 +215,11 @@ async fn without_a_server_letters_are_files_for_their_owner_alone() {
 async fn the_sweeper_takes_what_is_done_and_leaves_what_waits() {
     let (office, server) = (Office::new().await, Smtp::start().await);
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.letter("Done")).await;
+    office.queue(office.email("Done")).await;
     running.mailer.wake();
     server.arrived(1).await;
     running.end().await;
-    office.queue(office.letter("Waiting")).await;
+    office.queue(office.email("Waiting")).await;
     sweep::step::<Entity>(&office.database, Column::DoneAt, Duration::ZERO)
         .await
         .unwrap();

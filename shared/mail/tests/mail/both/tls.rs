@@ -1,4 +1,4 @@
-//! Letters over TLS, and who is let in.
+//! E-mails over TLS, and who is let in.
 //!
 //! Whom a process trusts is said before it begins: each mailer here is a process of its own, this
 //! binary once more.
@@ -13,7 +13,7 @@ use crate::fixture::{Office, over};
 
 const URL: &str = "GUILDHALL_TEST_SMTP_URL";
 
-/// What became of a letter that another process sent to `url`, when it trusts `authority`.
+/// What became of an e-mail that another process sent to `url`, when it trusts `authority`.
 async fn sent(url: &str, authority: Option<&Path>) -> String {
     let mut process = Command::new(env::current_exe().unwrap());
     process.args([
@@ -36,7 +36,7 @@ async fn in_a_process_of_its_own() {
     let office = Office::new().await;
     let url = env::var(URL).expect("the address of a server");
     let running = office.start(&over(Some(&url)), Path::new("unused"));
-    office.queue(office.letter("Privately")).await;
+    office.queue(office.email("Privately")).await;
     running.mailer.wake();
     let row = office
         .last_when(|row| row.status != Status::Waiting || row.last_error.is_some())

@@ -1,4 +1,4 @@
-//! What a letter is made of. A line cannot hold a line break, so nothing that is put into a header
+//! What an e-mail is made of. A line cannot hold a line break, so nothing that is put into a header
 //! can begin another one.
 
 use std::{
@@ -26,7 +26,7 @@ const MAX_SUBJECT: usize = 200;
 /// The longest text, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
 
-/// A letter about to be queued.
+/// An e-mail about to be queued.
 #[derive(Debug, Clone)]
 pub struct NewMail {
     /// The community in whose name it is written.
@@ -39,7 +39,7 @@ pub struct NewMail {
     pub text: Text,
 }
 
-/// An address that a letter is sent to, without a name.
+/// An address that an e-mail is sent to, without a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient(Address);
 
@@ -67,7 +67,7 @@ impl Recipient {
     }
 }
 
-/// What a letter is about: a line.
+/// What an e-mail is about: a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject(String);
 
@@ -99,7 +99,7 @@ impl Subject {
     }
 }
 
-/// What a letter says. Not shown: it may hold a code or a password.
+/// What an e-mail says. Not shown: it may hold a code or a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -137,7 +137,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Whom letters come from: `Guildhall <guildhall@example.com>`, or an address alone.
+/// Whom e-mails come from: `Guildhall <guildhall@example.com>`, or an address alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
@@ -153,9 +153,9 @@ impl FromStr for Sender {
     }
 }
 
-/// A letter as it is sent.
+/// An e-mail as it is sent.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct Email {
     pub id: MailId,
     pub to: Recipient,
     pub subject: Subject,
@@ -163,8 +163,8 @@ pub(crate) struct Letter {
     pub written_at: Timestamp,
 }
 
-impl Letter {
-    /// The letter in the format of RFC 5322. Each attempt sends the same, under the same id: who
+impl Email {
+    /// The e-mail in the format of RFC 5322. Each attempt sends the same, under the same id: who
     /// got it twice can tell.
     ///
     /// # Errors
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_letter_holds_is_bounded() {
+    fn what_a_email_holds_is_bounded() {
         assert!(Subject::parse("é".repeat(MAX_SUBJECT)).is_ok());
         assert!(Text::parse("a".repeat(MAX_TEXT)).is_ok());
         let too_long = [
