@@ -65,13 +65,13 @@ static LIMIT: LazyLock<Gauges> = LazyLock::new(|| {
 static BEGIN: LazyLock<Histograms> = LazyLock::new(|| {
     metrics::durations(
         "guildhall_db_begin_duration_seconds",
-        "How long a transaction waited for a connection, its turn and its beginning",
+        "How long a transaction waited for a connection, the write lock and its beginning",
     )
 });
 static TIMEOUTS: LazyLock<Counter> = LazyLock::new(|| {
     metrics::counter(
         "guildhall_db_acquire_timeouts",
-        "Waits for a connection, or for the turn to write to a file, that were given up",
+        "Waits for a connection, or for the lock to write to a file, that were given up",
     )
 });
 

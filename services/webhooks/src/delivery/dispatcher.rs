@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, places::Places,
-    sender::Sender,
+    Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, sender::Sender,
+    slots::Slots,
 };
 use crate::{
     metrics::Figures,
@@ -44,7 +44,7 @@ pub(super) struct Dispatch {
     pub sender: Sender,
     pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
-    pub places: Places,
+    pub slots: Slots,
     pub health: moka::sync::Cache<WebhookId, Health>,
     pub timing: Timing,
     pub figures: Figures,
@@ -77,7 +77,7 @@ impl Dispatcher {
             database: database.clone(),
             sealer: Arc::clone(sealer),
             emails,
-            places: Places::default(),
+            slots: Slots::default(),
             health,
             timing,
             figures: Figures::default(),

@@ -169,21 +169,21 @@ impl Work {
         let (community, id) = (webhook.community_id, webhook.id);
         let fresh = || Health::after_failures(webhook.consecutive_failures);
         self.health = dispatch.health.get_with(id, fresh);
-        let room = (self.health.limit * AHEAD).saturating_sub(self.claimed.len());
+        let free = (self.health.limit * AHEAD).saturating_sub(self.claimed.len());
         let receiver = Receiver::open(&webhook, &dispatch.sealer)?;
         self.receiver = Some((webhook, Arc::new(receiver)));
         self.more = due::is_due(dispatch.database.reader(), community, id).await?;
-        if !self.more || room == 0 {
+        if !self.more || free == 0 {
             return Ok(());
         }
         let claimed = dispatch.claims.submit(Wanted {
             community,
             webhook: id,
-            limit: room,
+            limit: free,
             lease: dispatch.timing.lease,
         });
         let claimed = claimed.await?;
-        self.more = claimed.len() == room;
+        self.more = claimed.len() == free;
         self.claimed.extend(claimed);
         Ok(())
     }
@@ -274,14 +274,14 @@ fn has_time(dispatch: &Dispatch, delivery: &Model) -> bool {
 }
 
 impl Dispatch {
-    /// Attempts a delivery as soon as there is a place for it, if the claim still holds then.
+    /// Attempts a delivery as soon as there is a slot for it, if the claim still holds then.
     async fn send(
         &self,
         receiver: &Receiver,
         delivery: Model,
         pace: Pace,
     ) -> Option<(Model, Attempt)> {
-        let attempt = self.places.run(pace, async {
+        let attempt = self.slots.run(pace, async {
             if !has_time(self, &delivery) {
                 return None;
             }

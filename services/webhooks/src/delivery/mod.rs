@@ -2,21 +2,21 @@
 //!
 //! * `dispatcher`: finds the webhooks for which something is due, and runs an endpoint for each
 //! * `endpoint`: claims what is due for one webhook and attempts it, a few at a time
-//! * `health`: how many that are; `places`: how many there are in all
+//! * `health`: how many that are; `slots`: how many there are in all
 //! * `receiver`: where deliveries of a webhook go, and with which secrets
-//! * `sender`: one attempt; `line`: the connection for it; `address`: where none may go
+//! * `sender`: one attempt; `connector`: the connection for it; `address`: where none may go
 //! * `disable`: what happens to webhooks whose receivers are gone; `email`: what admins are written
 
 mod address;
+mod connector;
 mod disable;
 mod dispatcher;
 mod email;
 mod endpoint;
 mod health;
-mod line;
-mod places;
 mod receiver;
 mod sender;
+mod slots;
 
 use std::time::Duration;
 

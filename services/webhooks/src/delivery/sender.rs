@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     address::{NotPublic, Reach},
-    line::{self, Connector},
+    connector::{self, Connector},
     receiver::Receiver,
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Sender {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .http1_max_buf_size(BUFFER)
-            .build(line::connector(reach)?);
+            .build(connector::connector(reach)?);
         Ok(Self {
             client,
             reach,
@@ -109,7 +109,7 @@ impl Sender {
         self.reach
             .check(&receiver.url)
             .map_err(|error| error.to_string())?;
-        let (headers, body) = letter(receiver, delivery).map_err(|error| {
+        let (headers, body) = signed(receiver, delivery).map_err(|error| {
             error.log();
             "the delivery could not be written".to_owned()
         })?;
@@ -126,7 +126,7 @@ impl Sender {
 }
 
 /// Headers and body: encrypted first, then signed.
-fn letter(receiver: &Receiver, delivery: &deliveries::Model) -> Result<(HeaderMap, Bytes)> {
+fn signed(receiver: &Receiver, delivery: &deliveries::Model) -> Result<(HeaderMap, Bytes)> {
     let now = Timestamp::now();
     let plain = delivery.body.as_bytes();
     let body = match &receiver.encryption {
@@ -190,9 +190,9 @@ async fn beginning(response: Response<Incoming>, deadline: Instant) -> Vec<u8> {
     let (mut answer, mut body) = (response.into_body(), Vec::new());
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, answer.frame()).await {
         let chunk = frame.into_data().unwrap_or_default();
-        let room = MAX_BODY - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
+        let rest = MAX_BODY - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(rest)]);
+        if chunk.len() > rest {
             break;
         }
     }

@@ -23,8 +23,8 @@ use super::{
     outcome_unknown,
     sqlite::{BUSY_TIMEOUT, PRAGMAS, refuse_weaker},
     traced::Step,
-    turn::{Turn, Turns},
     wal,
+    write_queue::{WriteGuard, WriteQueue},
 };
 use crate::{group_commit::Failure, metrics::PoolFigures};
 
@@ -32,28 +32,28 @@ use crate::{group_commit::Failure, metrics::PoolFigures};
 #[derive(Debug, Clone)]
 pub struct SqliteFile {
     service: Arc<str>,
-    turns: Turns,
+    queue: WriteQueue,
     figures: PoolFigures,
     connection: Arc<Mutex<Connection>>,
     /// The pages of its log at which the log is begun anew.
     long: Arc<AtomicI64>,
 }
 
-/// The right to write to the file, until dropped.
+/// Held by the one who writes to the file, until dropped.
 #[derive(Debug)]
-pub(super) struct FileTurn {
+pub(super) struct FileGuard {
     file: SqliteFile,
-    turn: Turn,
+    guard: WriteGuard,
 }
 
-impl FileTurn {
+impl FileGuard {
     /// Ends it after a commit. If the log has become long, others wait until it can begin anew; the
     /// caller does not.
     pub fn end(self) {
         if self.file.log_is_long() {
             tokio::task::spawn_blocking(move || {
                 self.file.restart_log();
-                drop(self.turn);
+                drop(self.guard);
             });
         }
     }
@@ -66,21 +66,21 @@ impl SqliteFile {
         require_durability(&connection)?;
         Ok(Self {
             service: service.into(),
-            turns: Turns::default(),
+            queue: WriteQueue::default(),
             figures,
             connection: Arc::new(Mutex::new(connection)),
             long: Arc::new(AtomicI64::new(wal::LONG)),
         })
     }
 
-    /// Waits for the turn of the caller among all who write to the file.
+    /// Waits until nobody else writes to the file.
     ///
     /// # Errors
     /// UNREACHABLE when that takes too long.
-    pub(super) async fn turn(&self) -> Result<FileTurn> {
-        let turn = self.turns.take().await?;
+    pub(super) async fn lock(&self) -> Result<FileGuard> {
+        let guard = self.queue.lock().await?;
         let file = self.clone();
-        Ok(FileTurn { file, turn })
+        Ok(FileGuard { file, guard })
     }
 
     fn log_is_long(&self) -> bool {
@@ -107,11 +107,11 @@ impl SqliteFile {
         write: impl FnOnce(&FileTransaction<'_>) -> Result<T>,
     ) -> Result<T, Failure> {
         let (asked_at, begin) = (Instant::now(), Step::of("BEGIN", DbBackend::Sqlite));
-        let turn = begin.run(self.turn()).await;
-        let turn = turn.inspect_err(|_| self.figures.begun(asked_at));
-        let turn = turn.map_err(Failure::RolledBack)?;
+        let guard = begin.run(self.lock()).await;
+        let guard = guard.inspect_err(|_| self.figures.begun(asked_at));
+        let guard = guard.map_err(Failure::RolledBack)?;
         let written = self.write_now(&begin, asked_at, write)?;
-        turn.end();
+        guard.end();
         Ok(written)
     }
 

@@ -1,6 +1,6 @@
 //! Connect, migrate, read and write.
 //!
-//! On SQLite one transaction writes at a time, in turn, and a few connections read: a transaction
+//! On SQLite one transaction writes at a time, in the order of a queue, and a few connections read: a transaction
 //! that first reads and then writes would otherwise lose against another with "database is locked",
 //! whatever the busy timeout. On PostgreSQL readers, writers and group commits have pools of their
 //! own, so none starves the others.
@@ -11,8 +11,8 @@ mod migrations;
 mod postgres;
 mod sqlite;
 mod traced;
-mod turn;
 mod wal;
+mod write_queue;
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 
 pub use failure::failed;
-pub use turn::Transaction;
+pub use write_queue::Transaction;
 
 use self::{file::SqliteFile, migrations::Atomic, traced::Step};
 use crate::{Storage, metrics::PoolFigures};
@@ -124,7 +124,7 @@ impl Database {
     /// Begins a transaction that may write.
     ///
     /// # Errors
-    /// UNREACHABLE when no connection comes free in time, or no turn.
+    /// UNREACHABLE when no connection comes free in time, or the write lock does not.
     pub async fn begin(&self) -> Result<Transaction> {
         begin(&self.writer, self.file()).await
     }
@@ -146,11 +146,11 @@ impl Database {
     /// # Errors
     /// OUTCOME_UNKNOWN when the connection died in between.
     pub async fn commit(transaction: Transaction) -> Result<()> {
-        let Transaction { inner, turn } = transaction;
+        let Transaction { inner, guard } = transaction;
         let backend = inner.get_database_backend();
         let committed = Step::of("COMMIT", backend).run(inner.commit()).await;
-        if let Some(turn) = turn {
-            turn.end();
+        if let Some(guard) = guard {
+            guard.end();
         }
         committed.map_err(|error| outcome_unknown().caused_by(error))
     }
@@ -167,14 +167,14 @@ impl Database {
 async fn begin(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
     let asked_at = Instant::now();
     let begun = Step::of("BEGIN", pool.connections.get_database_backend());
-    let begun = begun.run(begin_in_turn(pool, file)).await;
+    let begun = begun.run(begin_locked(pool, file)).await;
     pool.figures.begun(asked_at);
     begun
 }
 
-async fn begin_in_turn(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
-    let turn = match file {
-        Some(file) => Some(file.turn().await?),
+async fn begin_locked(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
+    let guard = match file {
+        Some(file) => Some(file.lock().await?),
         None => None,
     };
     let options = TransactionOptions {
@@ -184,7 +184,7 @@ async fn begin_in_turn(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transac
     };
     let begun = pool.connections.begin_with_options(options).await;
     let inner = begun.map_err(failed)?;
-    Ok(Transaction { inner, turn })
+    Ok(Transaction { inner, guard })
 }
 
 /// Nobody can say whether a write was stored.

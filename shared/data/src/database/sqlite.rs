@@ -12,7 +12,7 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Batcher, Database, Pool, failed, file::SqliteFile, turn::PATIENCE};
+use super::{Backend, Batcher, Database, Pool, failed, file::SqliteFile, write_queue::PATIENCE};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;

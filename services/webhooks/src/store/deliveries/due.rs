@@ -75,7 +75,7 @@ fn due(community: CommunityId, webhook: WebhookId, now: Timestamp) -> Select<Ent
         .order_by_asc(Column::NextAttemptAt)
 }
 
-/// Whether anything is due for a webhook: a look costs nobody his turn to write.
+/// Whether anything is due for a webhook: reading needs no write lock.
 ///
 /// # Errors
 /// When the query fails.

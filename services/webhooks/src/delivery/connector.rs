@@ -1,5 +1,5 @@
-//! Connections to receivers: only to where deliveries may go, and only as long as the other side
-//! keeps to the measure of an answer.
+//! Connections to receivers: only to where deliveries may go, and closed when the other side sends
+//! far more than an answer needs.
 
 use std::{
     io,
@@ -27,11 +27,11 @@ use tower::Service;
 use super::address::{NotPublic, Reach};
 
 /// Bytes that a receiver may send after our last, its certificates included: an answer has a
-/// kilobyte that is kept. Without it, one that sends interim answers for ever is read for ever.
+/// kilobyte that is kept. Without this bound, a receiver that sends interim answers for ever is read for ever.
 const MOST: usize = 128 * 1024;
 
 /// Makes connections.
-pub(super) type Connector = HttpsConnector<Lines>;
+pub(super) type Connector = HttpsConnector<Dialer>;
 
 /// Connections within `reach`, TLS as the system trusts it.
 ///
@@ -47,7 +47,7 @@ pub(super) fn connector(reach: Reach) -> Result<Connector> {
         .map_err(Error::internal)?;
     // A receiver that stalls one exchange must not stall others of its connection.
     let connector = tls.https_or_http().enable_http1();
-    Ok(connector.wrap_connector(Lines(http)))
+    Ok(connector.wrap_connector(Dialer(http)))
 }
 
 /// A name means those of its addresses that are within reach when a connection is made.
@@ -72,10 +72,10 @@ impl Service<Name> for Reach {
 
 /// Connections over TCP.
 #[derive(Debug, Clone)]
-pub(super) struct Lines(HttpConnector<Reach>);
+pub(super) struct Dialer(HttpConnector<Reach>);
 
-impl Service<Uri> for Lines {
-    type Response = TokioIo<Line>;
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<BoundedStream>;
     type Error = <HttpConnector<Reach> as Service<Uri>>::Error;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -87,26 +87,26 @@ impl Service<Uri> for Lines {
         let connecting = self.0.call(uri);
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
-            Ok(TokioIo::new(Line { stream, heard: 0 }))
+            Ok(TokioIo::new(BoundedStream { stream, heard: 0 }))
         })
     }
 }
 
 /// A connection on which little is heard.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct BoundedStream {
     stream: TcpStream,
     /// Bytes since we last sent some.
     heard: usize,
 }
 
-impl Connection for Line {
+impl Connection for BoundedStream {
     fn connected(&self) -> Connected {
         self.stream.connected()
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for BoundedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -122,7 +122,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for BoundedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

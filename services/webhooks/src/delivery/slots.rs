@@ -1,9 +1,9 @@
-//! How many attempts are in flight in all: 512, in three rooms, so that slow endpoints wait for each
-//! other and never make a quick one wait.
+//! How many attempts are in flight in all: 512 slots in three pools, so that slow endpoints wait for
+//! each other and never make a quick one wait.
 //!
-//! An attempt at a quick endpoint has a place in the first room. When it turns out to be slow it
-//! moves to the second, and its endpoint's next attempts go to the third. So an endpoint that dies
-//! holds places in the first room for a second, once.
+//! An attempt at a quick endpoint takes a slot of the first pool. When it turns out to be slow it moves
+//! to the second, and its endpoint's next attempts go to the third. So an endpoint that dies holds
+//! slots of the first pool for a second, once.
 
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -12,15 +12,15 @@ use tokio::{
 
 use super::health::{Pace, QUICK};
 
-/// The places of a process.
+/// The slots of a process.
 #[derive(Debug)]
-pub struct Places {
+pub struct Slots {
     quick: Semaphore,
     turned_slow: Semaphore,
     slow: Semaphore,
 }
 
-impl Default for Places {
+impl Default for Slots {
     fn default() -> Self {
         Self {
             quick: Semaphore::new(256),
@@ -30,12 +30,12 @@ impl Default for Places {
     }
 }
 
-impl Places {
-    /// Runs an attempt at an endpoint of this pace as soon as there is a place for it.
+impl Slots {
+    /// Runs an attempt at an endpoint of this pace as soon as there is a slot for it.
     pub async fn run<T>(&self, pace: Pace, attempt: impl Future<Output = T>) -> T {
         match pace {
             Pace::Slow => {
-                let _place = take(&self.slow).await;
+                let _slot = take(&self.slow).await;
                 attempt.await
             }
             Pace::Quick => self.run_quick(attempt).await,
@@ -43,7 +43,7 @@ impl Places {
     }
 
     async fn run_quick<T>(&self, attempt: impl Future<Output = T>) -> T {
-        let place = take(&self.quick).await;
+        let slot = take(&self.quick).await;
         let move_on = async {
             sleep(QUICK).await;
             take(&self.turned_slow).await
@@ -52,17 +52,17 @@ impl Places {
         tokio::select! {
             biased;
             done = &mut attempt => done,
-            _place = move_on => {
-                drop(place);
+            _slot = move_on => {
+                drop(slot);
                 attempt.await
             }
         }
     }
 }
 
-async fn take(room: &Semaphore) -> Option<SemaphorePermit<'_>> {
+async fn take(pool: &Semaphore) -> Option<SemaphorePermit<'_>> {
     // It is never closed.
-    room.acquire().await.ok()
+    pool.acquire().await.ok()
 }
 
 #[cfg(test)]
@@ -73,20 +73,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn any_number_of_slow_endpoints_costs_a_quick_one_nothing() {
-        let places = Arc::new(Places::default());
+        let slots = Arc::new(Slots::default());
         for _ in 0..1000 {
-            let places = Arc::clone(&places);
-            tokio::spawn(async move { places.run(Pace::Slow, pending::<()>()).await });
+            let slots = Arc::clone(&slots);
+            tokio::spawn(async move { slots.run(Pace::Slow, pending::<()>()).await });
         }
         for _ in 0..128 {
-            let places = Arc::clone(&places);
-            tokio::spawn(async move { places.run(Pace::Quick, pending::<()>()).await });
+            let slots = Arc::clone(&slots);
+            tokio::spawn(async move { slots.run(Pace::Quick, pending::<()>()).await });
         }
         sleep(2 * QUICK).await;
-        assert_eq!(places.slow.available_permits(), 0);
-        assert_eq!(places.turned_slow.available_permits(), 0);
-        assert_eq!(places.quick.available_permits(), 256);
-        let quick = places.run(Pace::Quick, async { 7 });
+        assert_eq!(slots.slow.available_permits(), 0);
+        assert_eq!(slots.turned_slow.available_permits(), 0);
+        assert_eq!(slots.quick.available_permits(), 256);
+        let quick = slots.run(Pace::Quick, async { 7 });
         assert_eq!(tokio::time::timeout(Duration::ZERO, quick).await, Ok(7));
     }
 }

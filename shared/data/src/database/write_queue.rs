@@ -1,5 +1,4 @@
-//! Who writes to a SQLite file takes turns with all others who do: its own lock is unfair, and knows
-//! no queue.
+//! The lock of those who write to a SQLite file: fair, with a queue, which SQLite's own lock is not.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,28 +9,28 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{failure::unreachable_now, file::FileTurn};
+use super::{failure::unreachable_now, file::FileGuard};
 use crate::metrics::count_timeout;
 
-/// How long a write waits for its turn.
+/// How long a write waits for the lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The queue of those who want to write. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<()>>);
+pub(super) struct WriteQueue(Arc<Mutex<()>>);
 
-/// The right to write, until dropped.
+/// Held by the one who writes, until dropped.
 #[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()>);
+pub(super) struct WriteGuard(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()>);
 
-impl Turns {
-    /// Waits for the turn of the caller.
+impl WriteQueue {
+    /// Waits until nobody else writes.
     ///
     /// # Errors
     /// UNREACHABLE when that takes too long.
-    pub async fn take(&self) -> Result<Turn> {
+    pub async fn lock(&self) -> Result<WriteGuard> {
         let taken = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).lock_owned()).await;
-        taken.map(Turn).map_err(|elapsed| {
+        taken.map(WriteGuard).map_err(|elapsed| {
             count_timeout();
             unreachable_now(elapsed)
         })
@@ -41,10 +40,10 @@ impl Turns {
 /// A transaction that may write. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub struct Transaction {
-    // When it is dropped, its rollback has only begun when the next turn begins: SQLite makes the
+    // When it is dropped, its rollback has only begun when the next transaction begins: SQLite makes the
     // next wait for these few milliseconds.
     pub(super) inner: DatabaseTransaction,
-    pub(super) turn: Option<FileTurn>,
+    pub(super) guard: Option<FileGuard>,
 }
 
 #[async_trait]
