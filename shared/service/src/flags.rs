@@ -62,7 +62,6 @@ impl<S: Service> Flags<S> {
     fn command() -> Command {
         let command = Command::new(S::ENTRY.binary())
             .version(env!("CARGO_PKG_VERSION"))
-            .about(S::ENTRY.about)
             .arg(
                 Arg::new(GRPC)
                     .long(GRPC)
@@ -75,7 +74,8 @@ impl<S: Service> Flags<S> {
         let command = PeerUrls::<PeersOf<S>>::augment_args(command);
         let command = S::Settings::augment_args(command);
         let command = DatabaseSettings::augment_args(command);
-        ProcessSettings::augment_args(command)
+        // Last: each of the above describes the command as itself.
+        ProcessSettings::augment_args(command).about(S::ENTRY.about)
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
