@@ -1,4 +1,4 @@
-//! The parts that every gRPC server of ours has.
+//! Health and reflection, which every gRPC server of ours has.
 
 use tonic::service::{Routes, RoutesBuilder};
 use tonic_health::ServingStatus;
@@ -22,7 +22,7 @@ pub async fn with_standard_services(
             .await;
     }
     let stopping = shutdown.started();
-    // The empty name is the whole process.
+    // The empty name stands for the whole process.
     let stopped = [services, &[""]].concat();
     tokio::spawn(async move {
         stopping.await;

@@ -1,6 +1,6 @@
-//! TLS between processes, and towards callers: PEM files in, rustls configurations out.
+//! TLS configurations from PEM files.
 //!
-//! Files are read at start: a renewed certificate is taken up by a restart.
+//! Files are read at start: a renewed certificate needs a restart.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,14 +16,14 @@ use rustls::{
 
 use crate::{Error, Result};
 
-/// HTTP/2 by its name in TLS.
+/// The ALPN name of HTTP/2.
 pub(crate) const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// Makes aws-lc-rs the provider of everything that asks rustls for its default, for the life of the
-/// process. To be called once, first thing; a second call changes nothing.
+/// Makes aws-lc-rs the default cryptography provider of rustls. To be called once at start; a second
+/// call changes nothing.
 pub fn install() {
-    // Refused when a provider is there already, which is then this one.
+    // Fails only if a provider is set already, which is then this one.
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
@@ -34,13 +34,13 @@ pub struct TlsFiles {
     pub cert: Option<PathBuf>,
     /// The private key of our certificate.
     pub key: Option<PathBuf>,
-    /// The authority that the other side's certificate must come from.
+    /// The authority that must have signed the other side's certificate.
     pub ca: Option<PathBuf>,
 }
 
 impl TlsFiles {
-    /// How a server of ours speaks TLS; `None` without a certificate, which means plain text. With
-    /// an authority, callers must present a certificate of it (mTLS).
+    /// The configuration of a server; `None` without a certificate, which means plain text. With an
+    /// authority, callers must present a certificate signed by it (mTLS).
     ///
     /// # Errors
     /// A file that is missing, cannot be read, or does not hold what it should, with its name.
@@ -68,8 +68,8 @@ impl TlsFiles {
         Ok(Some(Arc::new(config)))
     }
 
-    /// How we call others over TLS: they must come from the authority, else from one that the
-    /// system trusts; our own certificate is presented when there is one.
+    /// The configuration of a client: it trusts the authority, otherwise those that the system
+    /// trusts, and presents our certificate if there is one.
     ///
     /// # Errors
     /// As [`Self::server`], and when the system trusts nobody.
@@ -145,7 +145,7 @@ fn authority(path: &Path) -> Result<RootCertStore> {
 
 fn system_roots() -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    // A certificate of the system that rustls cannot read is one that it will not trust, no more.
+    // An authority of the system that rustls cannot read is just not trusted.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(Error::bug(

@@ -30,7 +30,7 @@ use tonic_health::{
 };
 use tower::{ServiceExt, service_fn};
 
-/// Longer than any test takes: who waits for it has failed.
+/// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(20);
 
 /// A listener that answers `/` at once, and `/slow` when it is let go.
@@ -174,7 +174,7 @@ async fn idle_connections_are_closed_and_busy_ones_finish() {
     server.ended().await;
 }
 
-/// Clients who connected before the signal know no better than that they are served.
+/// Clients that connected before the signal expect to be served.
 #[tokio::test]
 async fn a_request_that_was_here_before_the_signal_is_answered() {
     let server = Server::start(Duration::ZERO).await;
@@ -200,14 +200,14 @@ async fn who_has_just_connected_may_still_send() {
     let server = Server::start(Duration::ZERO).await;
     let mut stream = server.connect().await;
     server.shutdown.start();
-    // Until nobody new is let in.
+    // Until no new connection is accepted.
     while TcpStream::connect(server.address).await.is_ok() {}
     send(&mut stream, "/").await;
     assert!(answer(&mut stream).await.ends_with("done"));
     server.ended().await;
 }
 
-/// A reset would end a client's write before he has read the last that we said, a GOAWAY for one.
+/// A reset would fail a client's write before it has read what we sent last, such as a GOAWAY.
 #[tokio::test]
 async fn what_comes_while_a_connection_closes_is_not_answered_with_a_reset() {
     let server = Server::start(Duration::ZERO).await;

@@ -36,8 +36,7 @@ pub struct Error {
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-    /// Where it arose, in another process or in front of this one's services, it was logged; or
-    /// nobody needs to know.
+    /// It was logged already, in this process or another one, or needs no log line.
     is_logged: bool,
 }
 
@@ -81,12 +80,12 @@ impl Error {
         error
     }
 
-    /// Our own fault: `source` is logged, the caller learns nothing of it.
+    /// A failure of ours: `source` is logged, and the caller does not see it.
     pub fn internal(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::new(Reason::Internal, "Internal server error").caused_by(source)
     }
 
-    /// Our own fault, found by ourselves: `what` is logged, the caller learns nothing of it.
+    /// A bug of ours that we noticed: `what` is logged, and the caller does not see it.
     pub fn bug(what: impl Into<String>) -> Self {
         Self::internal(Bug(what.into()))
     }
@@ -140,7 +139,7 @@ impl Error {
         self.retry_after
     }
 
-    /// The whole story in one line, for an operator's terminal; never for a caller.
+    /// The error and its causes in one line, for an operator's terminal; never for a caller.
     #[must_use]
     pub fn with_causes(&self) -> String {
         match &self.source {
@@ -150,22 +149,22 @@ impl Error {
         }
     }
 
-    /// The same error, which is no failure of ours and no line in the log.
+    /// The same error, not to be logged.
     #[must_use]
     pub fn not_to_be_logged(mut self) -> Self {
         self.is_logged = true;
         self
     }
 
-    /// The same error as the answer to another request, in whose name it was not logged yet.
+    /// The same error for another request, for which it was not logged yet.
     #[must_use]
     pub fn for_another_request(mut self) -> Self {
         self.is_logged = false;
         self
     }
 
-    /// Logs that a request failed by no fault of its caller: once, at the boundary that answers,
-    /// in the process where it arose.
+    /// Logs that a request failed through no fault of its caller: once, where it is answered, in the
+    /// process where the error arose.
     pub fn log(&self) {
         let reason = self.reason.as_str();
         match self.kind() {
@@ -261,7 +260,7 @@ impl From<Error> for Status {
 }
 
 impl From<Status> for Error {
-    /// Restores the error that a service answered. What is not ours becomes its nearest kin.
+    /// Restores the error that a service answered. A status of others becomes the closest reason.
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
         let reason = details
@@ -291,7 +290,7 @@ impl From<Status> for Error {
 }
 
 impl Error {
-    /// A status without our details: written by the transport, or by tonic itself.
+    /// A status without our details: from the transport, or from tonic itself.
     fn from_foreign(status: &Status) -> Self {
         match status.code() {
             Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown => {

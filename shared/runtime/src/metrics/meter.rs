@@ -1,4 +1,4 @@
-//! Requests by their answers, with their durations.
+//! Requests by status code, with their durations.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 
 use super::{Counter, Counters, Gauge, Histogram, Histograms, Labels};
 
-/// What is measured of all requests of one kind, e.g. of REST.
+/// Metrics of all requests of one kind, e.g. REST.
 #[derive(Debug)]
 pub struct Meters {
     answers: Counters,
@@ -18,22 +18,22 @@ pub struct Meters {
     codes: Codes,
 }
 
-/// The codes of answers.
+/// The status codes of a kind of request.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes {
-    /// What the label is called.
+    /// The name of the label.
     pub label: &'static str,
-    /// What a code is called.
+    /// The label of a code.
     pub name: fn(u16) -> String,
-    /// Counted for a request whose caller went away before its answer.
+    /// The code of a request whose caller went away before the response.
     pub abandoned: u16,
-    /// Counted for a request that panicked.
+    /// The code of a request that panicked.
     pub panicked: u16,
 }
 
 impl Meters {
-    /// Figures whose names begin with `prefix`, e.g. `guildhall_http`; `what` they speak of goes
-    /// into their descriptions.
+    /// Metrics whose names begin with `prefix`, e.g. `guildhall_http`; `what` is measured goes into
+    /// their descriptions.
     #[must_use]
     pub fn new(prefix: &str, what: &str, codes: Codes) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Meters {
         }
     }
 
-    /// The meter of the requests with `labels`; to be kept. Nothing is shown of it before the first.
+    /// The meter of requests with `labels`, to be kept. It is not shown before its first request.
     #[must_use]
     pub fn meter(&'static self, labels: Labels) -> Arc<Meter> {
         Arc::new(Meter {
@@ -65,18 +65,18 @@ impl Meters {
     }
 }
 
-/// What is measured of one route or RPC.
+/// Metrics of one route or RPC.
 #[derive(Debug)]
 pub struct Meter {
     meters: &'static Meters,
     labels: Labels,
-    /// Few: a search is quicker than a hash.
+    /// There are few: a search is faster than a hash map.
     answers: RwLock<Vec<(u16, Counter)>>,
     duration: OnceLock<Histogram>,
 }
 
 impl Meter {
-    /// A request begins.
+    /// Begins to measure a request.
     #[must_use]
     pub fn begin(self: &Arc<Self>) -> Measured {
         self.meters.under_way.inc();
@@ -117,7 +117,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// It is answered with this code.
+    /// Sets the code of the response.
     pub fn answered(&mut self, code: u16) {
         self.code = Some(code);
     }

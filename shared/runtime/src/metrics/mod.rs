@@ -1,13 +1,13 @@
-//! What a process counts of itself, for Prometheus.
+//! Metrics of a process, for Prometheus.
 //!
-//! Each crate has a file `metrics.rs` with its figures, made by the functions here. A label's values
-//! are known beforehand or few: routes, RPCs, codes, and never an id, a community or a path as it was
-//! sent. Whoever counts on a hot path looks its counter up once and keeps it.
+//! Each crate has a file `metrics.rs` with its metrics, made by the functions here. The values of a
+//! label are few and known beforehand (routes, RPCs, codes), never an id, a community or the path of a
+//! request. On a hot path, look a counter up once and keep it.
 //!
-//! * [`Meters`]: requests by their answers, with their durations
-//! * [`Open`]: what is there until it is dropped
-//! * [`sampled`]: what is only looked at when somebody reads
-//! * `process`: what the system knows of this process
+//! * [`Meters`]: requests by status code, with their durations
+//! * [`Open`]: a gauge of things that exist until they are dropped
+//! * [`sampled`]: metrics that are computed when they are read
+//! * `process`: what the operating system knows of this process
 
 mod meter;
 mod open;
@@ -31,7 +31,7 @@ pub use meter::{Codes, Measured, Meter, Meters};
 pub use open::Open;
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
-/// What distinguishes one figure from others of its name.
+/// The labels of a metric.
 pub type Labels = Vec<(&'static str, String)>;
 /// Counters of one name.
 pub type Counters = Family<Labels, Counter>;
@@ -43,19 +43,19 @@ pub type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
 /// The media type of what [`read`] gives.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// How long all that is [`sampled`] may take together: what is late keeps its last value.
+/// How long all that is [`sampled`] may take together; what is late keeps its last value.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Upper ends of what requests, commits and the like take, in seconds.
+/// Upper bounds of the buckets for durations of requests, commits and the like, in seconds.
 const DURATIONS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// Upper ends of how many there are of something, up to what one commit carries.
+/// Upper bounds of the buckets for sizes, up to the largest commit.
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 type Look = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
-/// One for the process, because it is the process that is watched.
+/// One for the process, as Prometheus scrapes processes.
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(process::Process));
@@ -95,14 +95,14 @@ pub fn durations(name: &str, help: &str) -> Histograms {
     register(name, help, Family::new_with_constructor(histogram))
 }
 
-/// Histograms of how many there are, 1 to 512.
+/// Histograms of sizes, 1 to 512.
 #[must_use]
 pub fn sizes(name: &str, help: &str) -> Histograms {
     let histogram: fn() -> Histogram = || Histogram::new(SIZES);
     register(name, help, Family::new_with_constructor(histogram))
 }
 
-/// Says once which build this is, and which part of the platform.
+/// Shows the version of the build and which service this is.
 pub fn introduce(service: &'static str, version: &'static str) {
     let build = Info::new(vec![("service", service), ("version", version)]);
     register_owned("guildhall_build", "What this process runs", build);
@@ -117,7 +117,7 @@ fn register_owned(name: &str, help: &str, metric: impl Metric) {
     REGISTRY.lock().register(name, help, metric);
 }
 
-/// Has `look` bring its figures up to date whenever they are read, until the answer is dropped.
+/// Calls `look` before metrics are read, to bring its own up to date, until the result is dropped.
 #[must_use]
 pub fn sampled(look: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Sampler {
     let look: Arc<Look> = Arc::new(look);
@@ -128,7 +128,7 @@ pub fn sampled(look: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static
 /// See [`sampled`].
 #[derive(Clone)]
 pub struct Sampler {
-    /// Held, not used: the list of all samplers does not keep it.
+    /// Keeps the sampler alive: the list of all samplers is weak.
     _look: Arc<Look>,
 }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for Sampler {
     }
 }
 
-/// All figures as they are now, in the format of OpenMetrics.
+/// All metrics as they are now, in the OpenMetrics format.
 pub async fn read() -> String {
     let looks: Vec<_> = {
         let mut samplers = SAMPLERS.lock();
@@ -150,7 +150,7 @@ pub async fn read() -> String {
         tracing::debug!("some figures were not brought up to date in time");
     }
     let mut text = String::new();
-    // Only a writer that fails could fail it, and a string does not.
+    // Writing to a string does not fail.
     let _ = encode(&mut text, &REGISTRY.lock());
     text
 }

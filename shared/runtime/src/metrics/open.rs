@@ -1,13 +1,13 @@
-//! What is there until it is dropped.
+//! A gauge of things that exist until they are dropped.
 
 use super::Gauge;
 
-/// Something that a gauge counts as long as it is there.
+/// One thing that a gauge counts until it is dropped.
 #[derive(Debug)]
 pub struct Open(Gauge);
 
 impl Open {
-    /// Counts one more.
+    /// Adds one to the gauge.
     #[must_use]
     pub fn count(gauge: &Gauge) -> Self {
         gauge.inc();

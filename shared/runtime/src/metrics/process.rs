@@ -1,4 +1,4 @@
-//! What the system and the runtime know of this process, read when somebody asks.
+//! What the operating system and tokio know of this process, read when metrics are read.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 use tokio::runtime::Handle;
 
-/// Figures under the names that Prometheus gives them in every language.
+/// Metrics under the names that Prometheus clients of all languages use.
 #[derive(Debug)]
 pub(super) struct Process;
 

@@ -1,4 +1,4 @@
-//! One try of a call, and what its failure says about whether it was processed.
+//! One attempt of a call, and whether a failed one may have been processed.
 
 use std::{
     fmt,
@@ -15,27 +15,27 @@ use tonic::{Code, Status, body::Body};
 use super::connection::Call;
 use crate::{Error, Reason};
 
-/// Why a try brought no answer.
+/// Why an attempt got no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Its connection was ending, and the server took up nothing of it.
+    /// Its connection was closing, and the server has not begun to process it.
     #[error("not sent: {0}")]
     Unsent(#[source] h2::Error),
-    /// The server said that it did not take it up.
+    /// The server said that it has not begun to process it.
     #[error("not taken up: {0}")]
     Refused(#[source] h2::Error),
     /// It may have been processed.
     #[error("no answer: {0}")]
     Lost(#[source] h2::Error),
-    /// Something on the way, and no service of ours, said that it is unavailable.
+    /// A proxy on the way, and not a service of ours, answered that it is unavailable.
     #[error("unavailable on the way: {0}")]
     OnTheWay(OnTheWay),
-    /// A try before, whose answer was lost, is still at work.
+    /// An earlier attempt, whose answer was lost, is still being processed.
     #[error("an earlier try is still under way")]
     UnderWay,
 }
 
-/// What something on the way answered.
+/// The answer of a proxy on the way.
 #[derive(Debug)]
 pub(super) enum OnTheWay {
     Http(StatusCode),
@@ -52,8 +52,8 @@ impl fmt::Display for OnTheWay {
 }
 
 impl Failure {
-    /// Why a request could not even begin. What is wrong with the request itself will be so again,
-    /// and counts as a try.
+    /// The failure of a request that could not be sent. If the request itself is wrong, sending it
+    /// again is of no use: that counts as an attempt.
     pub fn unsent(error: h2::Error) -> Self {
         if error.is_go_away() || error.is_io() {
             Self::Unsent(error)
@@ -65,7 +65,7 @@ impl Failure {
 
 impl From<h2::Error> for Failure {
     fn from(error: h2::Error) -> Self {
-        // Streams that the server had taken up go on after a GOAWAY: this one was none of them.
+        // Streams that the server processes go on after a GOAWAY: this is not one of them.
         if is_goaway(&error) {
             Self::Unsent(error)
         } else if is_refused(&error) {
@@ -84,8 +84,8 @@ fn is_refused(error: &h2::Error) -> bool {
     error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
-/// The failure that an answer is: an UNAVAILABLE without details is not of a service of ours, which
-/// always says when to try again.
+/// The failure that a response stands for. An UNAVAILABLE without details comes from a proxy: our
+/// services always add when to retry.
 pub(super) fn failure_in(response: &Response<RecvStream>) -> Option<Failure> {
     if let StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT =
         response.status()
@@ -102,29 +102,29 @@ fn unavailable_without_details(headers: &HeaderMap) -> Option<Status> {
     (status.code() == Code::Unavailable && status.details().is_empty()).then_some(status)
 }
 
-/// Whether an answer says that the same call, by its Idempotency-Key, is under way already.
+/// Whether a response says that a call with the same Idempotency-Key is still being processed.
 pub(super) fn is_in_flight(response: &Response<Body>) -> bool {
     Status::from_header_map(response.headers())
         .is_some_and(|status| Error::from(status).reason() == Reason::IdempotencyInFlight)
 }
 
-/// What a caller is told whose call found no server.
+/// The error for a call that reached no server.
 pub(super) fn unreachable() -> Error {
     Error::unavailable(Reason::Unreachable, "The service is unavailable, try again")
 }
 
-/// The body of an answer: the call is on its connection until it ends, and a connection that breaks
-/// becomes a status of ours.
+/// The body of a response. The call counts as under way until it ends, and a connection that breaks
+/// becomes a status with details.
 pub(super) struct Answer {
     body: RecvStream,
     /// Only the trailers are left.
     read: bool,
-    /// Held, not used: dropping it makes room for another call.
+    /// Held until the end: dropping it makes room for another call.
     _call: Call,
 }
 
 impl Answer {
-    /// The body of a call's answer.
+    /// The body of the response to a call.
     pub fn new(body: RecvStream, call: Call) -> Self {
         Self {
             body,
@@ -133,7 +133,7 @@ impl Answer {
         }
     }
 
-    /// As tonic takes it.
+    /// As a body of tonic.
     pub fn into_body(self) -> Body {
         Body::new(self)
     }
@@ -143,7 +143,7 @@ impl Answer {
         self.read = data.is_none();
         Poll::Ready(data.map(|data| {
             let data = data?;
-            // The server may send as much again.
+            // Gives these bytes back to the flow control window.
             self.body.flow_control().release_capacity(data.len())?;
             Ok(data)
         }))

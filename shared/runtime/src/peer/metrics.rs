@@ -1,4 +1,4 @@
-//! What the calls of others count of themselves.
+//! Metrics of calls to other services.
 
 use std::sync::LazyLock;
 
@@ -32,17 +32,17 @@ static RETRIES: LazyLock<Counter> = LazyLock::new(|| {
     )
 });
 
-/// What the connections to one address count.
+/// Metrics of the connections to one address.
 #[derive(Debug, Clone)]
 pub(super) struct AddressFigures {
     /// Connections that are up.
     pub open: Gauge,
-    /// How long a try took.
+    /// How long an attempt took.
     pub duration: Histogram,
 }
 
 impl AddressFigures {
-    /// The figures of an address.
+    /// The metrics of an address.
     pub fn of(address: &Address) -> Self {
         let labels = vec![("address", address.to_string())];
         Self {
@@ -52,7 +52,7 @@ impl AddressFigures {
     }
 }
 
-/// What goes wrong with calls.
+/// Metrics of failed calls.
 #[derive(Debug)]
 pub(super) struct Troubles {
     unsent: Counter,
@@ -60,12 +60,12 @@ pub(super) struct Troubles {
     lost: Counter,
     on_the_way: Counter,
     under_way: Counter,
-    /// Calls that were made again.
+    /// Calls that were repeated.
     pub retries: Counter,
 }
 
 impl Troubles {
-    /// Their figures.
+    /// Registers them.
     pub fn new() -> Self {
         let of = |kind: &str| FAILURES.get_or_create_owned(&vec![("kind", kind.to_owned())]);
         Self {
@@ -78,7 +78,7 @@ impl Troubles {
         }
     }
 
-    /// A try failed.
+    /// Counts a failed attempt.
     pub fn count(&self, failure: &Failure) {
         let counter = match failure {
             Failure::Unsent(_) => &self.unsent,

@@ -1,4 +1,4 @@
-//! A call over the network: bounded in time, tried again where that is safe.
+//! A call over the network: with a deadline, and repeated where that is safe.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::{Error, Reason, Result, deadline};
 
-/// The largest request.
+/// The largest request, in bytes.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-/// How often a call may reach a server.
+/// Attempts of a call that may reach a server, at most.
 const TRIES: usize = 3;
 
-/// How long a call rests while a lost try of its own is still under way at another replica.
+/// The pause while a lost attempt of the same call is still being processed by another replica.
 const UNDER_WAY: Duration = Duration::from_millis(300);
 
-/// A second try is for a tenth of the calls that succeeded within `BUDGET_WINDOW`, and for ten a
-/// second besides: an outage is not multiplied.
+/// The retry budget: a tenth of the calls that succeeded within `BUDGET_WINDOW`, and ten a second
+/// besides. Retries must not multiply an outage.
 const BUDGET_SHARE: f32 = 0.1;
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 const BUDGET_RESERVE: u32 = 10;
@@ -41,11 +41,11 @@ pub(super) struct Network {
     troubles: Troubles,
 }
 
-/// A call that was read whole, so that it can be sent again.
+/// A call whose body was read, so that it can be sent again.
 struct Message {
     head: Parts,
     body: Bytes,
-    /// The caller's own deadline; a stream without one may outlive ours.
+    /// The caller's own deadline; a stream without one may last longer than a unary call.
     ends: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl Network {
         })
     }
 
-    /// The service's answer, or why there is none: a status either way.
+    /// The service's response, or the status of an error.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let given = deadline::timeout_of(request.headers());
         let limit = Instant::now() + given.unwrap_or(deadline::MAX).min(deadline::MAX);
@@ -97,7 +97,7 @@ impl Network {
             };
             tracing::debug!(%failure, method = message.head.uri.path(), "a call failed");
             self.troubles.count(&failure);
-            // Its connection is gone: nothing reached a server, and the next one is another.
+            // Its connection is gone and nothing reached a server: the next attempt takes another.
             if matches!(failure, Failure::Unsent(_)) {
                 continue;
             }

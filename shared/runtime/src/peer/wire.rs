@@ -1,6 +1,6 @@
-//! HTTP/2 as its client speaks it.
+//! The client side of HTTP/2.
 //!
-//! Straight on `h2`: a general client hands every request to tasks of its own, which took more time
+//! Directly on `h2`: a general client hands every request to tasks of its own, which took more time
 //! than the calls themselves.
 
 use std::{future::Future, pin::Pin, time::Duration};
@@ -13,36 +13,36 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::attempt::Failure;
 use crate::coalesce::Coalescing;
 
-/// A server that is silent for that long is asked whether it is still there …
+/// A server that is silent for this long is sent a ping …
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
-/// … and has that long to say so.
+/// … which it must answer within this time.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What an answer may send before it is read, in bytes, and all answers of a connection.
+/// Bytes that a response may send before it is read, and all responses of a connection.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
 
-/// The most bytes that all headers of an answer may have.
+/// The size of all headers of a response, in bytes, at most.
 const MAX_HEADERS: u32 = 16 * 1024;
 
 /// Sends requests on a connection.
 pub(super) type Sender = SendRequest<Bytes>;
-/// Moves the bytes of a connection until it ends.
+/// Reads and writes a connection until it ends.
 pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
-    /// What HTTP/2 says.
+    /// An error of HTTP/2.
     #[error(transparent)]
     Http2(#[from] h2::Error),
-    /// The server did not say in time that it is still there.
+    /// The server did not answer a ping in time.
     #[error("the server fell silent")]
     Silent,
 }
 
-/// Begins to speak HTTP/2.
+/// Makes the HTTP/2 handshake.
 pub(super) async fn handshake<I>(io: I) -> Result<(Sender, Driver), h2::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -64,9 +64,9 @@ where
     Ok((sender, Box::pin(driver)))
 }
 
-/// Resolves when the server no longer says that it is there.
+/// Resolves when the server does not answer a ping in time.
 async fn silence(pings: Option<PingPong>) {
-    // Only who asks a connection twice gets none.
+    // A connection has one; only a second request for it gets none.
     let Some(mut pings) = pings else {
         return std::future::pending().await;
     };
@@ -74,14 +74,14 @@ async fn silence(pings: Option<PingPong>) {
         tokio::time::sleep(KEEP_ALIVE).await;
         match tokio::time::timeout(KEEP_ALIVE_TIMEOUT, pings.ping(Ping::opaque())).await {
             Ok(Ok(_)) => {}
-            // The connection is ending, and says itself why.
+            // The connection is ending, and reports why itself.
             Ok(Err(_)) => return std::future::pending().await,
             Err(_elapsed) => return,
         }
     }
 }
 
-/// Sends a request; resolves with the head of its answer. Who stops waiting takes it back.
+/// Sends a request; resolves with the head of the response. Dropping the future cancels it.
 pub(super) async fn send(
     sender: Sender,
     request: Request<()>,
