@@ -7,18 +7,18 @@ use std::{
 
 use guildhall_testkit::{Cluster, Options, Plan, Platform, Rest, Shape, Stack};
 
-use crate::Town;
+use crate::Community;
 
 /// How long a figure may take to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A town whose processes all show their metrics, in the shape that tests run on.
-pub async fn watched_town(rate_limit: u32) -> Town {
-    watched_town_of(Shape::of_tests(), rate_limit).await
+/// A community whose processes all show their metrics, in the shape that tests run on.
+pub async fn with_metrics(rate_limit: u32) -> Community {
+    with_metrics_of(Shape::of_tests(), rate_limit).await
 }
 
 /// The same in a shape of the test's choice.
-pub async fn watched_town_of(shape: Shape, rate_limit: u32) -> Town {
+pub async fn with_metrics_of(shape: Shape, rate_limit: u32) -> Community {
     let args = vec!["--metrics".to_owned(), "127.0.0.1:0".to_owned()];
     let options = Options {
         args: args.clone(),
@@ -26,14 +26,14 @@ pub async fn watched_town_of(shape: Shape, rate_limit: u32) -> Town {
         ..Options::default()
     };
     match shape {
-        Shape::Embedded => Town::around(Platform::start_with(options).await).await,
+        Shape::Embedded => Community::around(Platform::start_with(options).await).await,
         Shape::Cluster => {
             let plan = Plan {
                 args,
                 rate_limit,
                 ..Plan::default()
             };
-            Town::around(Cluster::start_with(plan).await).await
+            Community::around(Cluster::start_with(plan).await).await
         }
     }
 }

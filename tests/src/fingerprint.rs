@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 
-use crate::{Town, database};
+use crate::{Community, database};
 
 /// Tables that may change although nothing was done, and why. Every other one counts.
 const VOLATILE: &[(&str, &str)] = &[
@@ -27,18 +27,18 @@ const COLUMNS: &[(&str, &str)] = &[("communities", "id")];
 pub struct Fingerprint(BTreeMap<String, BTreeSet<String>>);
 
 impl Fingerprint {
-    /// What is stored of `town` in all tables of all services.
+    /// What is stored of `community` in all tables of all services.
     ///
     /// # Panics
     /// When a table neither names its community nor is declared to be volatile.
-    pub async fn of(town: &Town) -> Self {
+    pub async fn of(community: &Community) -> Self {
         let mut tables = BTreeMap::new();
-        for (service, database) in database::all(&town.platform).await {
+        for (service, database) in database::all(&community.platform).await {
             for table in names(&database).await {
                 if VOLATILE.iter().any(|(volatile, _)| *volatile == table) {
                     continue;
                 }
-                let rows = rows(&database, &table, &town.demo.community_id).await;
+                let rows = rows(&database, &table, &community.demo.community_id).await;
                 tables.insert(format!("{service}.{table}"), rows);
             }
         }

@@ -159,7 +159,7 @@ impl Ledger {
     /// What became of the messages that writers wrote to `channels`, where nobody else wrote.
     ///
     /// # Panics
-    /// When a writer's messages do not stand in the order in which he wrote them.
+    /// When a writer's messages do not stand in the order in which it wrote them.
     #[must_use]
     pub fn outcome(&self, channels: &[String], acknowledged: &[Acknowledged]) -> Outcome {
         let written = self.rows.iter();

@@ -1,6 +1,6 @@
 //! The contract, journeys and faults, tested from outside.
 //!
-//! * [`town`]: a running platform and what a test says to it
+//! * [`community`]: a running platform and what a test says to it
 //! * [`operation`]: every authenticated operation of the REST contract as one table
 //! * [`envelope`]: what a refusal looks like in each family of answers
 //! * [`exposition`]: the metrics that a platform shows
@@ -27,6 +27,7 @@
 
 pub mod caller;
 pub mod collector;
+pub mod community;
 pub mod credential;
 pub mod database;
 pub mod differences;
@@ -42,12 +43,12 @@ pub mod memory;
 pub mod operation;
 pub mod outgoing;
 pub mod row;
-pub mod town;
 pub mod traffic;
 pub mod webhook;
 pub mod writer;
 
 pub use caller::Caller;
+pub use community::{Community, Parameters};
 pub use credential::Credential;
 pub use differences::Differences;
 pub use envelope::{Family, Refusal};
@@ -55,5 +56,4 @@ pub use fingerprint::Fingerprint;
 pub use key::Keys;
 pub use ledger::{Ledger, Outcome};
 pub use operation::{OPERATIONS, Operation};
-pub use town::{Place, Town};
 pub use writer::{Acknowledged, Writers};

@@ -4,7 +4,7 @@ use guildhall_testkit::{Answer, secret};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::Town;
+use crate::Community;
 
 /// An incoming webhook of the demo community.
 #[derive(Debug, Clone)]
@@ -23,11 +23,11 @@ impl Webhook {
     /// # Panics
     /// When it does not.
     #[must_use]
-    pub fn of(town: &Town, data: &Value) -> Self {
+    pub fn of(community: &Community, data: &Value) -> Self {
         let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
         let url = text("url");
         let path = url
-            .strip_prefix(town.platform.http())
+            .strip_prefix(community.platform.http())
             .expect("our url")
             .to_owned();
         // Who knows the url may call it: it must not be in a log, either.
@@ -42,33 +42,44 @@ impl Webhook {
     }
 
     /// One that sends messages into `general`, with `changes` to what it shall be.
-    pub async fn make(town: &Town, changes: Value) -> Self {
+    pub async fn make(community: &Community, changes: Value) -> Self {
         let mut new = json!({
             "name": "News", "kind": "send_message",
-            "settings": { "channelId": town.demo.channel("general"), "sender": "johndoe" }
+            "settings": { "channelId": community.demo.channel("general"), "sender": "johndoe" }
         });
         for (field, value) in changes.as_object().expect("an object") {
             new[field] = value.clone();
         }
-        let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
-        Self::of(town, &made.expect(201)["data"])
+        let made = community
+            .integrator()
+            .post("/v1/webhooks/incoming", &new)
+            .await;
+        Self::of(community, &made.expect(201)["data"])
     }
 
     /// Changes it; how it is shown then.
-    pub async fn change(&self, town: &Town, change: &Value) -> Value {
+    pub async fn change(&self, community: &Community, change: &Value) -> Value {
         let path = format!("/v1/webhooks/incoming/{}", self.id);
-        let call = town.integrator().call(Method::PATCH, &path).json(change);
+        let call = community
+            .integrator()
+            .call(Method::PATCH, &path)
+            .json(change);
         call.send().await.expect(200)["data"].take()
     }
 
     /// Calls it with its key.
-    pub async fn call(&self, town: &Town, body: &Value) -> Answer {
-        self.call_with(town, &[], &body.to_string()).await
+    pub async fn call(&self, community: &Community, body: &Value) -> Answer {
+        self.call_with(community, &[], &body.to_string()).await
     }
 
     /// Calls it with its key and further headers.
-    pub async fn call_with(&self, town: &Town, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut call = town.rest.post(&self.path);
+    pub async fn call_with(
+        &self,
+        community: &Community,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut call = community.rest.post(&self.path);
         if !self.key.is_empty() {
             call = call.header("x-api-key", &self.key);
         }
@@ -79,8 +90,9 @@ impl Webhook {
     }
 
     /// Calls it with its key and a body that is said to be encrypted.
-    pub async fn call_encrypted(&self, town: &Town, body: &str) -> Answer {
-        self.call_with(town, &[("x-encrypted", "true")], body).await
+    pub async fn call_encrypted(&self, community: &Community, body: &str) -> Answer {
+        self.call_with(community, &[("x-encrypted", "true")], body)
+            .await
     }
 }
 

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a message may stay without acknowledgement.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Every so many messages, a writer replies to his last one.
+/// Every so many messages, a writer replies to its last one.
 const REPLIES: usize = 3;
 
 /// A message that its writer was told is stored.
@@ -116,10 +116,10 @@ impl Writers {
         }
     }
 
-    /// Lets each finish his message; what was acknowledged, and what it took.
+    /// Lets each finish its message; what was acknowledged, and what it took.
     ///
     /// # Panics
-    /// When a writer got an answer that he may not get.
+    /// When a writer got an answer that it may not get.
     pub async fn finish(mut self) -> (Vec<Acknowledged>, Effort) {
         self.enough.store(true, Ordering::Relaxed);
         let mut effort = Effort::default();

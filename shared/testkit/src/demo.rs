@@ -50,18 +50,18 @@ pub struct IncomingWebhook {
     pub api_key: String,
 }
 
-/// A user with what he needs to log in.
+/// A user with what they need to log in.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
     /// 24 hex.
     pub _id: String,
     /// The small numeric id.
     pub id: i64,
-    /// His username.
+    /// Their username.
     pub username: String,
-    /// His e-mail address.
+    /// Their e-mail address.
     pub email: String,
-    /// His password.
+    /// Their password.
     pub password: String,
     /// A JWT; empty in the answer of `bootstrap`.
     #[serde(default)]
@@ -90,7 +90,7 @@ pub struct Mudbase {
     pub project_id: String,
     /// The owner's JWT.
     pub jwt: String,
-    /// A chat of his.
+    /// A chat of theirs.
     pub chat_id: String,
     /// A message in it.
     pub message_id: String,
@@ -99,7 +99,7 @@ pub struct Mudbase {
 /// What `guildhall bootstrap` prints.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Community {
+pub struct Bootstrapped {
     /// The community.
     pub community_id: String,
     /// Its name in addresses.
@@ -116,7 +116,7 @@ pub struct Community {
     pub sendbird_api_token: String,
 }
 
-impl Community {
+impl Bootstrapped {
     /// The arguments of the command that makes one.
     pub(crate) fn command<'a>(name: &'a str, owner_email: &'a str) -> [&'a str; 5] {
         [

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::last_will::LastWill;
+use crate::cleanup::Cleanup;
 
 /// Files may still be written while their owner dies: try again for five seconds.
 const REMOVE: &str = "n=0; until rm -rf \"$1\" || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done";
@@ -15,7 +15,7 @@ const REMOVE: &str = "n=0; until rm -rf \"$1\" || [ $n -ge 50 ]; do n=$((n+1)); 
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    _removal: LastWill,
+    _removal: Cleanup,
 }
 
 impl Folder {
@@ -43,7 +43,7 @@ impl Folder {
             .tempdir_in(place);
         let path = folder.expect("a temporary folder").keep();
         Self {
-            _removal: LastWill::new(REMOVE, &[path.as_os_str()]),
+            _removal: Cleanup::new(REMOVE, &[path.as_os_str()]),
             path,
         }
     }

@@ -4,9 +4,9 @@
 //! * [`Cluster`]: a process per service on PostgreSQL and NATS
 //! * [`Stack`]: the one or the other, as the tests are told
 //! * [`SharedPlatform`]: one that another process has started for many tests
-//! * [`Home`]: a database alone, for tests of a service by itself
+//! * [`TestDatabase`]: a database alone, for tests of a service by itself
 //! * [`Postgres`], [`Nats`]: the real servers that the cluster stands on
-//! * [`Smtp`]: a real mail server that takes letters, or refuses them as told
+//! * [`Smtp`]: a real mail server that takes e-mails, or refuses them as told
 //! * [`receiver`]: a receiver of webhooks that answers what it is told to
 //! * [`Proxy`]: a network between two of them that delays, cuts and swallows
 //! * [`Rest`]: calls of the public contract
@@ -23,12 +23,11 @@
 
 mod account;
 mod chance;
+mod cleanup;
 pub mod cluster;
 pub mod demo;
 mod folder;
 pub mod grpc;
-pub mod home;
-mod last_will;
 pub mod nats;
 pub mod platform;
 mod port;
@@ -43,11 +42,11 @@ mod service;
 pub mod shared;
 pub mod smtp;
 pub mod stack;
+pub mod test_database;
 
 pub use chance::{Chance, kills};
 pub use cluster::{Cluster, Plan, Replicas};
-pub use demo::{Community, Demo};
-pub use home::Home;
+pub use demo::{Bootstrapped, Demo};
 pub use nats::Nats;
 pub use platform::{Options, Platform};
 pub use port::free as free_port;
@@ -59,3 +58,4 @@ pub use service::{Service, help, output, process_of};
 pub use shared::SharedPlatform;
 pub use smtp::Smtp;
 pub use stack::{Shape, Stack};
+pub use test_database::TestDatabase;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Community, Demo, Rest,
+    Bootstrapped, Demo, Rest,
     folder::Folder,
     secret,
     service::{self, Service},
@@ -168,8 +168,12 @@ impl Platform {
     }
 
     /// Makes another community beside the running platform, as an operator does.
-    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        Community::printed(&self.command(&Community::command(name, owner_email)).await)
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Bootstrapped {
+        Bootstrapped::printed(
+            &self
+                .command(&Bootstrapped::command(name, owner_email))
+                .await,
+        )
     }
 
     /// Runs a command of the binary on the same data, until it ends by itself.

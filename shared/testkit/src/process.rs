@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{last_will::LastWill, secret};
+use crate::{cleanup::Cleanup, secret};
 
 /// How long a start may take; a debug build on a busy machine is slow.
 pub(crate) const START: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ pub(crate) enum Output {
 pub(crate) struct Process {
     name: String,
     child: Child,
-    end: LastWill,
+    end: Cleanup,
     /// Ends when nobody can write to the program's output any more.
     output: JoinHandle<()>,
     greeting: Vec<String>,
@@ -86,7 +86,7 @@ impl Process {
         let mut child = child.map_err(|error| format!("{} does not start: {error}", run.name))?;
         let pid = child.id().expect("a running process").to_string();
         let end = format!("kill -{} \"$1\"", run.end);
-        let end = LastWill::new(&end, &[pid.as_ref()]);
+        let end = Cleanup::new(&end, &[pid.as_ref()]);
         let (said, greeting) = oneshot::channel();
         let log = append(&run.log);
         let output = match run.speaks_on {

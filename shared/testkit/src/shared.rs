@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cluster, Community, Platform, Shape, Stack,
+    Bootstrapped, Cluster, Platform, Shape, Stack,
     grpc::{Services, connect},
     process, secret, service,
 };
@@ -126,8 +126,12 @@ impl SharedPlatform {
     }
 
     /// Makes another community beside the running platform, as an operator does.
-    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        Community::printed(&self.command(&Community::command(name, owner_email)).await)
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Bootstrapped {
+        Bootstrapped::printed(
+            &self
+                .command(&Bootstrapped::command(name, owner_email))
+                .await,
+        )
     }
 
     /// Runs a command of `guildhall` on its data, until it ends by itself.

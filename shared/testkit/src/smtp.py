@@ -1,7 +1,7 @@
 """An SMTP server that keeps what it takes, and does as it is told.
 
-`smtp.py serve OPTIONS` listens for letters on a port and for orders on a socket, both named in the
-JSON file OPTIONS. `smtp.py read LETTER` prints a letter as JSON.
+`smtp.py serve OPTIONS` listens for e-mails on a port and for orders on a socket, both named in the
+JSON file OPTIONS. `smtp.py read LETTER` prints an e-mail as JSON.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from email import policy
 
 
 def read(content):
-    """A letter as its reader sees it."""
+    """An e-mail as its reader sees it."""
     letter = email.message_from_bytes(content, policy=policy.default)
     headers = {name.lower(): str(value) for name, value in letter.items()}
     return {"headers": headers, "text": letter.get_content(), "defects": len(letter.defects)}

@@ -47,7 +47,7 @@ pub enum Security {
     Tls,
 }
 
-/// What a server does with letters.
+/// What a server does with e-mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Takes them.
@@ -58,7 +58,7 @@ pub enum Order {
     Silence,
 }
 
-/// A letter as its reader sees it.
+/// An e-mail as its reader sees it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Letter {
     /// Its headers, decoded, by their names in lower case.
@@ -84,7 +84,7 @@ impl Letter {
         let output = python.output().await.expect("python3 runs");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {error}", path.display());
-        serde_json::from_slice(&output.stdout).expect("a letter")
+        serde_json::from_slice(&output.stdout).expect("an e-mail")
     }
 
     /// One of its headers.
@@ -133,7 +133,7 @@ impl Smtp {
         }
     }
 
-    /// Starts it on the same port, and waits until it takes connections. It accepts letters.
+    /// Starts it on the same port, and waits until it takes connections. It accepts e-mails.
     pub async fn start_again(&mut self) {
         assert!(self.process.is_none(), "the SMTP server runs already");
         let options = json!({
@@ -174,7 +174,7 @@ impl Smtp {
         self.process.take().expect("it runs").kill9().await;
     }
 
-    /// Tells it what to do with letters from now on.
+    /// Tells it what to do with e-mails from now on.
     pub async fn obey(&self, order: Order) {
         let order = match order {
             Order::Accept => json!({ "do": "accept" }),
@@ -184,12 +184,12 @@ impl Smtp {
         let _: Vec<Value> = self.ask(order).await;
     }
 
-    /// The letters that it has taken.
+    /// The e-mails that it has taken.
     pub async fn letters(&self) -> Vec<Letter> {
         self.arrived(0).await
     }
 
-    /// The letters that it has taken, once there are that many.
+    /// The e-mails that it has taken, once there are that many.
     pub async fn arrived(&self, least: usize) -> Vec<Letter> {
         self.ask(json!({ "of": "letter", "least": least })).await
     }

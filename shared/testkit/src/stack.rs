@@ -5,7 +5,7 @@ use std::{env, path::PathBuf, process::Output};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cluster, Community, Demo, Options, Platform, Rest, SharedPlatform,
+    Bootstrapped, Cluster, Demo, Options, Platform, Rest, SharedPlatform,
     grpc::{Services, connect},
 };
 
@@ -126,7 +126,7 @@ impl Stack {
     }
 
     /// Makes another community beside the running platform, as an operator does.
-    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Bootstrapped {
         match self {
             Self::Embedded(platform) => platform.bootstrap(name, owner_email).await,
             Self::Cluster(cluster) => cluster.bootstrap(name, owner_email).await,

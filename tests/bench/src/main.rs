@@ -4,15 +4,15 @@
 //! * [`duel`]: how it is measured: both sides in turn, round by round
 //! * [`load`]: the load generator
 //! * [`floor`]: the other sides
-//! * [`ground`]: the real platform, and what is in it before a case begins
+//! * [`environment`]: the real platform, and what is in it before a case begins
 //! * [`process`]: what our processes cost
 //! * [`machine`], [`report`]: what a figure is worth, and how it is shown
 
 mod case;
 mod child;
 mod duel;
+mod environment;
 mod floor;
-mod ground;
 mod load;
 mod machine;
 mod process;
@@ -88,8 +88,8 @@ fn serve(part: &Part) -> Result<()> {
             Part::FloorGateway { upstream } => floor::hop::gateway(upstream).await,
             Part::Auth => floor::auth::serve().await,
             Part::Sink => floor::sink::serve().await,
-            Part::Ledger { database, broker } => ground::ledger::serve(database, broker).await,
-            Part::Receiver => ground::receiver::serve().await,
+            Part::Ledger { database, broker } => environment::ledger::serve(database, broker).await,
+            Part::Receiver => environment::receiver::serve().await,
         }
     });
     // A thread may still wait for standard input.

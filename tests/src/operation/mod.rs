@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::sample::{SAMPLES, Sample};
 use crate::{
-    Credential, Family, Place,
+    Credential, Family, Parameters,
     row::{self, Row},
 };
 
@@ -86,10 +86,10 @@ pub struct Operation {
     pub id: &'static str,
     /// The HTTP method.
     pub method: Method,
-    /// Path and query; `{…}` are fields of a [`Place`].
+    /// Path and query; `{…}` are fields of a [`Parameters`].
     pub path: String,
     /// A body that the contract shows.
-    pub body: Option<fn(&Place) -> Value>,
+    pub body: Option<fn(&Parameters) -> Value>,
     /// The body's field that holds a text of the caller's own.
     pub text: Option<&'static str>,
     /// The shape of its answers.
@@ -219,8 +219,8 @@ impl Operation {
 
     /// Whether its call names a record that is another one in `other` than in `one`.
     #[must_use]
-    pub fn tells_apart(&self, one: &Place, other: &Place) -> bool {
-        let body = |place| self.body.map(|body| body(place));
+    pub fn tells_apart(&self, one: &Parameters, other: &Parameters) -> bool {
+        let body = |parameters| self.body.map(|body| body(parameters));
         one.fill(&self.path) != other.fill(&self.path) || body(one) != body(other)
     }
 
@@ -229,8 +229,8 @@ impl Operation {
     /// # Panics
     /// When its sample does not say which field varies.
     #[must_use]
-    pub fn another_body(&self, place: &Place) -> Option<Value> {
-        let mut body = self.body?(place);
+    pub fn another_body(&self, parameters: &Parameters) -> Option<Value> {
+        let mut body = self.body?(parameters);
         let field = self.varies.expect("a field that varies");
         body[field] = json!("another");
         Some(body)
@@ -238,29 +238,34 @@ impl Operation {
 
     /// The call without credential and body.
     #[must_use]
-    pub fn bare(&self, rest: &Rest, place: &Place) -> Call {
-        rest.call(self.method.clone(), &place.fill(&self.path))
+    pub fn bare(&self, rest: &Rest, parameters: &Parameters) -> Call {
+        rest.call(self.method.clone(), &parameters.fill(&self.path))
     }
 
     /// The call without credential.
     #[must_use]
-    pub fn unsigned(&self, rest: &Rest, place: &Place) -> Call {
-        let call = self.bare(rest, place);
+    pub fn unsigned(&self, rest: &Rest, parameters: &Parameters) -> Call {
+        let call = self.bare(rest, parameters);
         match self.body {
-            Some(body) => call.json(&body(place)),
+            Some(body) => call.json(&body(parameters)),
             None => call,
         }
     }
 
     /// The whole call.
     #[must_use]
-    pub fn call(&self, rest: &Rest, place: &Place, credential: &Credential) -> Call {
-        credential.sign(self.unsigned(rest, place))
+    pub fn call(&self, rest: &Rest, parameters: &Parameters, credential: &Credential) -> Call {
+        credential.sign(self.unsigned(rest, parameters))
     }
 
     /// Makes the whole call.
-    pub async fn make(&self, rest: &Rest, place: &Place, credential: &Credential) -> Answer {
-        self.call(rest, place, credential).send().await
+    pub async fn make(
+        &self,
+        rest: &Rest,
+        parameters: &Parameters,
+        credential: &Credential,
+    ) -> Answer {
+        self.call(rest, parameters, credential).send().await
     }
 }
 
@@ -270,7 +275,7 @@ fn permission_of(row: &Row) -> Option<&'static str> {
     words.copied().find(|word| permission::parse(word).is_ok())
 }
 
-/// The row's path with fields of a [`Place`] for its parameters.
+/// The row's path with fields of a [`Parameters`] for its parameters.
 fn template(row: &Row, family: Family) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in row.path.split('/') {
@@ -286,7 +291,7 @@ fn template(row: &Row, family: Family) -> String {
             (Some("incoming"), "{webhookId}") => "{incoming}",
             (_, "{deliveryId}") => "{delivery}",
             (_, parameter) if parameter.starts_with('{') => {
-                panic!("{}: which record of a Place is {parameter}?", row.id)
+                panic!("{}: which record of a Parameters is {parameter}?", row.id)
             }
             (_, literal) => literal,
         };

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use super::Again;
-use crate::Place;
+use crate::Parameters;
 
 /// A good call of an operation.
 #[derive(Debug)]
 pub(super) struct Sample {
     /// Its id in the contract.
     pub id: &'static str,
-    /// The query of the call; `{…}` are fields of a [`Place`].
+    /// The query of the call; `{…}` are fields of a [`Parameters`].
     pub query: &'static str,
     /// A body that the contract shows.
-    pub body: Option<fn(&Place) -> Value>,
+    pub body: Option<fn(&Parameters) -> Value>,
     /// The body's field that holds a text of the caller's own.
     pub text: Option<&'static str>,
     /// The body's field by which one request differs from another.
@@ -42,7 +42,7 @@ impl Sample {
         self
     }
 
-    const fn body(mut self, body: fn(&Place) -> Value) -> Self {
+    const fn body(mut self, body: fn(&Parameters) -> Value) -> Self {
         self.body = Some(body);
         self
     }
@@ -71,7 +71,7 @@ impl Sample {
 /// The table. What comes later may build on what came before: a reaction is added, then removed.
 pub(super) const SAMPLES: &[Sample] = &[
     call("auth-login")
-        .body(|place| json!({ "email": place.email, "password": place.password }))
+        .body(|parameters| json!({ "email": parameters.email, "password": parameters.password }))
         .varies("password"), // an empty one is a wrong one, and no text
     call("channels-list").splits(), // the channel list of old answers system keys as it always did
     call("channels-create")
@@ -80,27 +80,27 @@ pub(super) const SAMPLES: &[Sample] = &[
     call("messages-list").query("?channel_id={channel}"),
     call("messages-get"),
     call("messages-send")
-        .body(|place| json!({ "channelId": place.channel, "message": "Hello!", "sender": place.sender }))
+        .body(|parameters| json!({ "channelId": parameters.channel, "message": "Hello!", "sender": parameters.sender }))
         .text("message"),
     call("messages-reply")
-        .body(|place| json!({ "messageId": place.message, "message": "Hello back!", "sender": place.sender }))
+        .body(|parameters| json!({ "messageId": parameters.message, "message": "Hello back!", "sender": parameters.sender }))
         .text("message"),
     call("messages-react")
-        .body(|place| json!({ "messageId": place.message, "emoji": ":tada:", "sender": place.sender }))
+        .body(|parameters| json!({ "messageId": parameters.message, "emoji": ":tada:", "sender": parameters.sender }))
         .text("emoji"),
     call("reactions-list"),
     call("reactions-remove")
-        .body(|place| json!({ "emoji": ":tada:", "sender": place.sender }))
+        .body(|parameters| json!({ "emoji": ":tada:", "sender": parameters.sender }))
         .text("emoji")
         .again(Again::IsGone), // there is one reaction, whoever removes it
     call("apikeys-info"),
     call("sb-messages-send")
-        .body(|place| json!({ "message_type": "MESG", "user_id": place.sender, "message": "Hello!" }))
+        .body(|parameters| json!({ "message_type": "MESG", "user_id": parameters.sender, "message": "Hello!" }))
         .text("message"),
     call("sb-messages-get"),
     call("sb-messages-list").query("?message_ts=9000000000000"),
     call("sb-reactions-add")
-        .body(|place| json!({ "user_id": place.sender, "reaction": "celebrate" }))
+        .body(|parameters| json!({ "user_id": parameters.sender, "reaction": "celebrate" }))
         .text("reaction"),
     call("sb-reactions-list"),
     call("sb-reactions-remove").query("?user_id={sender}&reaction=celebrate"),

@@ -12,7 +12,7 @@ use guildhall_testkit::{
     grpc::{connect, signed},
 };
 use guildhall_tests::{
-    Ledger, OPERATIONS, Town,
+    Community, Ledger, OPERATIONS,
     figures::Fate,
     outgoing,
     traffic::{Door, Room, Traffic, refusal},
@@ -41,13 +41,13 @@ async fn stream(
     room: &Room,
     after: i64,
 ) -> Result<Streaming<WatchMessagesResponse>, Status> {
-    let place = connect(cluster[MESSAGING][replica].url()).await;
+    let parameters = connect(cluster[MESSAGING][replica].url()).await;
     let request = WatchMessagesRequest {
         channel: room.channel.clone(),
         after_seq: Some(after),
     };
     let request = signed(request, &format!("Bearer {}", room.key));
-    let mut messages = MessageServiceClient::new(place);
+    let mut messages = MessageServiceClient::new(parameters);
     Ok(messages.watch_messages(request).await?.into_inner())
 }
 
@@ -78,7 +78,7 @@ fn expect_unheard(status: &Status) {
     );
 }
 
-/// Somebody who watches until his stream ends.
+/// Somebody who watches until their stream ends.
 struct Watcher {
     last: watch::Receiver<i64>,
     ended: JoinHandle<Status>,
@@ -122,8 +122,8 @@ async fn last_seq(cluster: &Cluster, room: &Room) -> i64 {
 
 #[tokio::test]
 async fn a_broker_that_is_away_from_the_start_is_missed_by_streams_alone() {
-    let mut town = Town::around(cluster(false).await).await;
-    let Stack::Cluster(cluster) = &mut town.platform else {
+    let mut community = Community::around(cluster(false).await).await;
+    let Stack::Cluster(cluster) = &mut community.platform else {
         panic!("a cluster");
     };
     let ready = cluster.rest().get("/readyz").send().await;
@@ -165,17 +165,22 @@ async fn a_broker_that_is_away_from_the_start_is_missed_by_streams_alone() {
 
 #[tokio::test]
 async fn every_operation_works_without_a_broker() {
-    let town = Town::around(cluster(false).await).await;
-    let mut place = town.place();
-    let (integrator, channel) = (town.integrator(), town.demo.channel("announcements"));
-    place.outgoing = outgoing::make(&integrator, "https://hooks.example/hook", channel).await;
+    let community = Community::around(cluster(false).await).await;
+    let mut parameters = community.parameters();
+    let (integrator, channel) = (
+        community.integrator(),
+        community.demo.channel("announcements"),
+    );
+    parameters.outgoing = outgoing::make(&integrator, "https://hooks.example/hook", channel).await;
     for operation in OPERATIONS.iter() {
         // A delivery comes of an event, which waits for the broker.
         if operation.path.contains("{delivery}") {
             continue;
         }
-        let credential = town.credential(operation.kinds[0]);
-        let answer = operation.make(&town.rest, &place, &credential).await;
+        let credential = community.credential(operation.kinds[0]);
+        let answer = operation
+            .make(&community.rest, &parameters, &credential)
+            .await;
         let (id, success) = (operation.id, operation.success);
         assert_eq!(answer.status, success, "{id}: {}", answer.body);
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use guildhall_testkit::{Cluster, Plan, Stack, receiver::Receiver};
-use guildhall_tests::{Ledger, Outcome, Town, Writers, ledger::Row};
+use guildhall_tests::{Community, Ledger, Outcome, Writers, ledger::Row};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -27,39 +27,46 @@ struct Delivery {
     created_at: i64,
 }
 
-async fn town() -> Town {
+async fn community() -> Community {
     let plan = Plan {
         private_receivers: true,
         ..Plan::default()
     };
-    Town::around(Cluster::start_with(plan).await).await
+    Community::around(Cluster::start_with(plan).await).await
 }
 
-fn cluster(town: &mut Town) -> &mut Cluster {
-    let Stack::Cluster(cluster) = &mut town.platform else {
+fn cluster(community: &mut Community) -> &mut Cluster {
+    let Stack::Cluster(cluster) = &mut community.platform else {
         panic!("a cluster");
     };
     cluster
 }
 
 /// Two channels that nobody else writes to.
-async fn two_channels(town: &Town) -> Vec<String> {
+async fn two_channels(community: &Community) -> Vec<String> {
     let mut channels = Vec::new();
     for topic in ["First", "Second"] {
         let body = json!({ "topic": topic, "channelType": "open" });
-        let made = town.system().post("/v1/channels", &body).await.expect(200);
+        let made = community
+            .system()
+            .post("/v1/channels", &body)
+            .await
+            .expect(200);
         channels.push(made["body"]["_id"].as_str().unwrap().to_owned());
     }
     channels
 }
 
 /// A webhook that is told of what is posted to these channels.
-async fn webhook(town: &Town, receiver: &Receiver, channels: &[String]) -> String {
+async fn webhook(community: &Community, receiver: &Receiver, channels: &[String]) -> String {
     let new = json!({
         "name": "Ours", "url": receiver.url("hook"), "events": ["channel_message_posted"],
         "channelIds": channels
     });
-    let made = town.integrator().post("/v1/webhooks/outgoing", &new).await;
+    let made = community
+        .integrator()
+        .post("/v1/webhooks/outgoing", &new)
+        .await;
     made.expect(201)["data"]["_id"].as_str().unwrap().to_owned()
 }
 
@@ -122,13 +129,13 @@ fn expect_queued_in_order(queued: &[Delivery], posted: &[Row]) {
 
 #[tokio::test]
 async fn messages_reach_a_receiver_while_the_broker_is_stopped_wiped_and_stands_still() {
-    let (mut town, receiver) = (town().await, Receiver::start().await);
-    let channels = two_channels(&town).await;
-    let webhook = webhook(&town, &receiver, &channels).await;
-    let key = town.demo.api_key.clone();
-    let mut writers = Writers::start(WRITERS, town.platform.http(), &key, &channels);
+    let (mut community, receiver) = (community().await, Receiver::start().await);
+    let channels = two_channels(&community).await;
+    let webhook = webhook(&community, &receiver, &channels).await;
+    let key = community.demo.api_key.clone();
+    let mut writers = Writers::start(WRITERS, community.platform.http(), &key, &channels);
     writers.progress(MESSAGES).await;
-    let cluster = cluster(&mut town);
+    let cluster = cluster(&mut community);
 
     cluster.nats.stop().await;
     writers.progress(MESSAGES).await;

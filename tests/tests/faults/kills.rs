@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guildhall_catalog::MESSAGING;
 use guildhall_testkit::{Chance, Cluster, Plan, Platform, Rest, kills};
-use guildhall_tests::{Acknowledged, Ledger, Outcome, Town, Writers, writer::Effort};
+use guildhall_tests::{Acknowledged, Community, Ledger, Outcome, Writers, writer::Effort};
 use serde_json::json;
 
 const WRITERS: usize = 12;
@@ -67,18 +67,18 @@ fn check(killed: &str, ledger: &Ledger, channels: &[String], work: (Vec<Acknowle
 #[tokio::test]
 async fn of_the_one_process() {
     let mut chance = Chance::seeded("kills of the one process");
-    let mut town = Town::around(Platform::start().await).await;
-    let key = &town.demo.api_key;
-    let channels = two_channels(&town.rest, &town.demo.system_api_key).await;
-    let mut writers = Writers::start(WRITERS, town.platform.http(), key, &channels);
+    let mut community = Community::around(Platform::start().await).await;
+    let key = &community.demo.api_key;
+    let channels = two_channels(&community.rest, &community.demo.system_api_key).await;
+    let mut writers = Writers::start(WRITERS, community.platform.http(), key, &channels);
     for _ in 0..kills() {
         a_moment_at_work(&mut writers, &mut chance).await;
-        town.platform = town.platform.kill_and_restart().await;
-        writers.move_to(town.platform.http());
+        community.platform = community.platform.kill_and_restart().await;
+        writers.move_to(community.platform.http());
     }
     writers.progress(AT_WORK).await;
     let work = writers.finish().await;
-    let ledger = Ledger::of_files(&town.platform.data_dir()).await;
+    let ledger = Ledger::of_files(&community.platform.data_dir()).await;
     check("the one process", &ledger, &channels, work);
 }
 

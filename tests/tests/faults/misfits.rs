@@ -51,7 +51,10 @@ async fn who_has_another_secret_ends_at_once() {
 async fn a_start_before_a_silent_database_can_be_stopped() {
     // It takes connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("postgres://u:hunter2@{}/town", silent.local_addr().unwrap());
+    let url = format!(
+        "postgres://u:hunter2@{}/community",
+        silent.local_addr().unwrap()
+    );
     let folder = tempfile::tempdir().unwrap();
     let secret = secret(&folder);
     let args = [
@@ -90,7 +93,7 @@ async fn an_authority_without_a_certificate_is_refused() {
         "--secret-key-file",
         &secret,
         "--database-url",
-        "postgres://u@127.0.0.1:1/town",
+        "postgres://u@127.0.0.1:1/community",
         "--tls-ca",
         &secret,
     ];

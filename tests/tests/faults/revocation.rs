@@ -123,13 +123,13 @@ struct Uses {
 }
 
 /// A cluster of two of each, and everybody who lets callers in.
-struct Town {
+struct Community {
     cluster: Cluster,
     doors: Vec<Door>,
     keys: Keys,
 }
 
-impl Town {
+impl Community {
     async fn start(broker: bool) -> Self {
         let cluster = Cluster::start_with(Plan {
             replicas: Replicas::with(&[(IDENTITY, 2), (MESSAGING, 2), (GATEWAY, 2)]),
@@ -316,26 +316,30 @@ impl Trouble {
 
 #[tokio::test]
 async fn with_the_broker_and_when_it_dies() {
-    let mut town = Town::start(true).await;
-    town.is_whole().await;
-    town.revoke_all_kinds("broker there").await;
-    town.revoke_right_after("broker killed", Trouble::Killed)
+    let mut community = Community::start(true).await;
+    community.is_whole().await;
+    community.revoke_all_kinds("broker there").await;
+    community
+        .revoke_right_after("broker killed", Trouble::Killed)
         .await;
-    town.revoke_right_after("broker standing still", Trouble::StandsStill)
+    community
+        .revoke_right_after("broker standing still", Trouble::StandsStill)
         .await;
 }
 
 #[tokio::test]
 async fn with_a_line_to_the_broker_that_swallows_everything() {
-    let mut town = Town::start(true).await;
-    town.revoke_right_after("a gateway cut off from the broker", Trouble::GatewayCutOff)
+    let mut community = Community::start(true).await;
+    community
+        .revoke_right_after("a gateway cut off from the broker", Trouble::GatewayCutOff)
         .await;
-    town.revoke_right_after("identity cut off from the broker", Trouble::IdentityCutOff)
+    community
+        .revoke_right_after("identity cut off from the broker", Trouble::IdentityCutOff)
         .await;
 }
 
 #[tokio::test]
 async fn with_the_broker_away_from_the_start() {
-    let mut town = Town::start(false).await;
-    town.revoke_all_kinds("no broker").await;
+    let mut community = Community::start(false).await;
+    community.revoke_all_kinds("no broker").await;
 }

@@ -10,8 +10,8 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Shape, grpc::signed};
 use guildhall_tests::{
-    Credential, OPERATIONS, Town,
-    exposition::{Exposition, shows, watched_town_of},
+    Community, Credential, OPERATIONS,
+    exposition::{Exposition, shows, with_metrics_of},
 };
 use promql_parser::{
     label::MatchOp,
@@ -198,32 +198,34 @@ fn named_in(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Something of every kind: each route, a stream, a refusal, a path that nobody has.
-async fn traffic(town: &Town) {
-    let place = town.place();
+async fn traffic(community: &Community) {
+    let parameters = community.parameters();
     for operation in OPERATIONS.iter() {
-        let credential = town.credential(operation.kinds[0]);
-        operation.make(&town.rest, &place, &credential).await;
+        let credential = community.credential(operation.kinds[0]);
+        operation
+            .make(&community.rest, &parameters, &credential)
+            .await;
     }
-    let stranger = town.by(Credential::Bearer("0".repeat(64)));
+    let stranger = community.by(Credential::Bearer("0".repeat(64)));
     stranger.get("/v1/channels").await.expect(401);
-    town.rest.get("/v1/nowhere").send().await;
+    community.rest.get("/v1/nowhere").send().await;
     let request = WatchMessagesRequest {
-        channel: place.channel,
+        channel: parameters.channel,
         after_seq: None,
     };
-    let request = signed(request, &format!("Bearer {}", town.demo.api_key));
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let request = signed(request, &format!("Bearer {}", community.demo.api_key));
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let stream = messages.watch_messages(request).await.unwrap();
     let open = |shown: &Exposition| shown.sum("guildhall_streams_open", &[]) > 0.0;
-    shows(&town.platform, "the stream", open).await;
+    shows(&community.platform, "the stream", open).await;
     drop(stream);
 }
 
 #[tokio::test]
 async fn every_query_asks_for_what_a_cluster_shows() {
-    let town = watched_town_of(Shape::Cluster, 0).await;
-    traffic(&town).await;
-    let known = Known::of(&Exposition::of(&town.platform).await);
+    let community = with_metrics_of(Shape::Cluster, 0).await;
+    traffic(&community).await;
+    let known = Known::of(&Exposition::of(&community.platform).await);
     let mut queries = dashboard();
     queries.extend(alerts());
     assert!(queries.len() > 40, "{}", queries.len());

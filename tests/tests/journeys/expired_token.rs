@@ -9,14 +9,14 @@ use std::{
 use guildhall_auth::jwt::{self, Claims};
 use guildhall_data::seal::Sealer;
 use guildhall_runtime::Timestamp;
-use guildhall_tests::{Credential, Family, OPERATIONS, Refusal, Town, operation::Kind};
+use guildhall_tests::{Community, Credential, Family, OPERATIONS, Refusal, operation::Kind};
 use guildhall_webhooks::domain::workflow::Sessions;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
 /// The id and the private half of the key that the platform signs with.
-async fn signing_key(town: &Town) -> (String, Vec<u8>) {
-    let data = town.platform.data_dir();
+async fn signing_key(community: &Community) -> (String, Vec<u8>) {
+    let data = community.platform.data_dir();
     let secret = fs::read_to_string(data.join("secret.key")).unwrap();
     let sealer = Sealer::derive(&hex::decode(secret.trim()).unwrap(), b"jwt signing keys").unwrap();
     let url = format!("sqlite://{}?mode=ro", data.join("identity.db").display());
@@ -33,9 +33,9 @@ async fn signing_key(town: &Town) -> (String, Vec<u8>) {
 
 #[tokio::test]
 async fn a_token_ends_with_its_seven_days() {
-    let town = Town::start().await;
-    let (key_id, private) = signing_key(&town).await;
-    let user = &town.demo.users[0];
+    let community = Community::start().await;
+    let (key_id, private) = signing_key(&community).await;
+    let user = &community.demo.users[0];
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
@@ -44,7 +44,7 @@ async fn a_token_ends_with_its_seven_days() {
         let claims = Claims {
             _id: user._id.clone(),
             id: user.id.to_string(),
-            community_id: town.demo.community_id.clone(),
+            community_id: community.demo.community_id.clone(),
             iat: exp - 604_800,
             exp,
         };
@@ -56,13 +56,13 @@ async fn a_token_ends_with_its_seven_days() {
     let mut checked = 0;
     for operation in in_time {
         let good = operation
-            .make(&town.rest, &town.place(), &token(now + 60))
+            .make(&community.rest, &community.parameters(), &token(now + 60))
             .await;
         let right = good.status == operation.success;
         assert!(right, "{}: {}", operation.id, good.body);
         for over in [now, now - 1, now - 604_800] {
             let answer = operation
-                .make(&town.rest, &town.place(), &token(over))
+                .make(&community.rest, &community.parameters(), &token(over))
                 .await;
             operation.family.refuses(&answer, Refusal::Unauthenticated);
         }
@@ -73,18 +73,25 @@ async fn a_token_ends_with_its_seven_days() {
 
 #[tokio::test]
 async fn a_token_that_names_another_community_or_nobody_is_refused() {
-    let town = Town::start().await;
-    let (key_id, private) = signing_key(&town).await;
-    let theirs = town.neighbour("neighbours").await;
+    let community = Community::start().await;
+    let (key_id, private) = signing_key(&community).await;
+    let theirs = community.neighbour("neighbours").await;
     let good: Claims = {
-        let payload = town.demo.mudbase.jwt.split('.').nth(1).unwrap().to_owned();
+        let payload = community
+            .demo
+            .mudbase
+            .jwt
+            .split('.')
+            .nth(1)
+            .unwrap()
+            .to_owned();
         let claims = base64_of(&payload);
         serde_json::from_slice(&claims).unwrap()
     };
     assert_eq!(good.exp - good.iat, 604_800, "exactly seven days");
     assert_eq!(
         (good._id.as_str(), good.id.as_str()),
-        (town.demo.users[0]._id.as_str(), "1")
+        (community.demo.users[0]._id.as_str(), "1")
     );
     let unknown = "0123456789abcdef01234567".to_owned();
     let strangers = [
@@ -109,31 +116,31 @@ async fn a_token_that_names_another_community_or_nobody_is_refused() {
             ..good
         },
     ];
-    let path = town
-        .place()
+    let path = community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages");
     for claims in strangers {
         let token = jwt::sign(&claims, &key_id, &private).unwrap();
-        let answer = town.bearer(&token).get(&path).await;
+        let answer = community.bearer(&token).get(&path).await;
         Family::Mudbase.refuses(&answer, Refusal::Unauthenticated);
     }
 }
 
 #[tokio::test]
 async fn a_session_with_a_workflow_ends_with_its_five_minutes() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let made = [
         "workflow",
         "create",
         "--community",
-        &town.slug(),
+        &community.slug(),
         "--name",
         "Broker",
     ];
-    let made = town.platform.command(&made).await;
+    let made = community.platform.command(&made).await;
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let (id, path) = (made["id"].as_str().unwrap(), made["path"].as_str().unwrap());
-    let handshake = town.rest.post(&format!("{path}/handshake"));
+    let handshake = community.rest.post(&format!("{path}/handshake"));
     let key = made["apiKey"].as_str().unwrap();
     let before = Timestamp::now();
     let token = handshake.header("x-api-key", key).send().await.expect(200);
@@ -145,11 +152,11 @@ async fn a_session_with_a_workflow_ends_with_its_five_minutes() {
     let life = expiry.parse::<i64>().unwrap() - before.as_millis();
     assert!((300_000..310_000).contains(&life), "{life}");
 
-    let secret = fs::read_to_string(town.platform.data_dir().join("secret.key")).unwrap();
+    let secret = fs::read_to_string(community.platform.data_dir().join("secret.key")).unwrap();
     let sessions = Sessions::derive(&hex::decode(secret.trim()).unwrap());
     let tell = async |expires_at: Timestamp| {
         let token = sessions.issue(id.parse().unwrap(), expires_at);
-        let call = town.rest.post(path).header("x-session-token", &token);
+        let call = community.rest.post(path).header("x-session-token", &token);
         call.json(&json!({ "eventType": "user.registered" }))
             .send()
             .await

@@ -5,8 +5,8 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Rest, grpc::signed};
 use guildhall_tests::{
-    Credential, OPERATIONS, Town,
-    exposition::{Exposition, shows, watched_town},
+    Community, Credential, OPERATIONS,
+    exposition::{Exposition, shows, with_metrics},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -14,25 +14,31 @@ use serde_json::{Value, json};
 const SEND: &str = "/v1/messages/send";
 const SEND_RPC: &str = "guildhall.messaging.v1.MessageService/SendMessage";
 
-fn hello(town: &Town) -> Value {
-    json!({ "channelId": town.demo.channel("general"), "message": "Hello", "sender": "ada" })
+fn hello(community: &Community) -> Value {
+    json!({ "channelId": community.demo.channel("general"), "message": "Hello", "sender": "ada" })
 }
 
 #[tokio::test]
 async fn what_was_done_is_counted_exactly() {
-    let town = watched_town(0).await;
-    let hello = hello(&town);
-    let before = Exposition::of(&town.platform).await;
+    let community = with_metrics(0).await;
+    let hello = hello(&community);
+    let before = Exposition::of(&community.platform).await;
     for path in [SEND, "/messages/send", "/apis/v1/messages/send", SEND] {
-        town.integrator().post(path, &hello).await.expect(200);
+        community.integrator().post(path, &hello).await.expect(200);
     }
-    town.rest.post(SEND).json(&hello).send().await.expect(401);
-    let nowhere = format!("/v1/{}", town.demo.community_id);
-    let nowhere = town.rest.get(&nowhere).send().await;
+    community
+        .rest
+        .post(SEND)
+        .json(&hello)
+        .send()
+        .await
+        .expect(401);
+    let nowhere = format!("/v1/{}", community.demo.community_id);
+    let nowhere = community.rest.get(&nowhere).send().await;
     assert_eq!(nowhere.status, 404);
-    let wrong_method = town.rest.call(Method::DELETE, SEND).send().await;
+    let wrong_method = community.rest.call(Method::DELETE, SEND).send().await;
     assert_eq!(wrong_method.status, 405);
-    let after = Exposition::of(&town.platform).await;
+    let after = Exposition::of(&community.platform).await;
 
     let grown = |name: &str, labels: &[(&str, &str)]| after.growth(&before, name, labels);
     let route = [("method", "POST"), ("route", SEND)];
@@ -73,19 +79,19 @@ async fn what_was_done_is_counted_exactly() {
 
 #[tokio::test]
 async fn who_is_not_let_in_is_counted_by_the_reason() {
-    let town = watched_town(5).await;
-    let before = Exposition::of(&town.platform).await;
-    let stranger = town.by(Credential::Bearer("0".repeat(64)));
+    let community = with_metrics(5).await;
+    let before = Exposition::of(&community.platform).await;
+    let stranger = community.by(Credential::Bearer("0".repeat(64)));
     let channels = "/v1/channels";
     stranger.get(channels).await.expect(401);
     let mut limited = 0.0;
     for _ in 0..40 {
-        let answer = town.integrator().get(channels).await;
+        let answer = community.integrator().get(channels).await;
         assert!(matches!(answer.status, 200 | 429), "{}", answer.body);
         limited += f64::from(u8::from(answer.status == 429));
     }
     assert!(limited > 0.0);
-    let after = Exposition::of(&town.platform).await;
+    let after = Exposition::of(&community.platform).await;
     let invalid = [("reason", "credential_invalid")];
     let refused = after.growth(&before, "guildhall_auth_failures_total", &invalid);
     assert_eq!(refused, 1.0);
@@ -95,13 +101,13 @@ async fn who_is_not_let_in_is_counted_by_the_reason() {
 
 #[tokio::test]
 async fn a_second_call_is_answered_from_the_cache() {
-    let town = watched_town(0).await;
-    let before = Exposition::of(&town.platform).await;
+    let community = with_metrics(0).await;
+    let before = Exposition::of(&community.platform).await;
     // Alone, an entry lives less than a second: of some calls in a row the most are quick enough.
     for _ in 0..10 {
-        town.data("/v1/channels").await;
+        community.data("/v1/channels").await;
     }
-    let after = Exposition::of(&town.platform).await;
+    let after = Exposition::of(&community.platform).await;
     let name = "guildhall_cache_requests_total";
     let of = |result| after.growth(&before, name, &[("cache", "keys"), ("result", result)]);
     assert!(of("hit") >= 5.0, "{} hits", of("hit"));
@@ -111,32 +117,33 @@ async fn a_second_call_is_answered_from_the_cache() {
 
 #[tokio::test]
 async fn a_stream_counts_while_it_is_open() {
-    let town = watched_town(0).await;
+    let community = with_metrics(0).await;
     let open =
         |count: f64| move |shown: &Exposition| shown.sum("guildhall_streams_open", &[]) == count;
     let request = WatchMessagesRequest {
-        channel: town.demo.channel("general").to_owned(),
+        channel: community.demo.channel("general").to_owned(),
         after_seq: None,
     };
-    let request = signed(request, &format!("Bearer {}", town.demo.api_key));
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let request = signed(request, &format!("Bearer {}", community.demo.api_key));
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let stream = messages.watch_messages(request).await.unwrap();
-    shows(&town.platform, "the open stream", open(1.0)).await;
+    shows(&community.platform, "the open stream", open(1.0)).await;
     drop(stream);
-    shows(&town.platform, "its end", open(0.0)).await;
+    shows(&community.platform, "its end", open(0.0)).await;
     let watch = "guildhall.messaging.v1.MessageService/WatchMessages";
     let gone = [("rpc", watch), ("code", "Cancelled")];
     let counted = |shown: &Exposition| shown.sum("guildhall_rpc_requests_total", &gone) == 1.0;
-    shows(&town.platform, "that it was given up", counted).await;
+    shows(&community.platform, "that it was given up", counted).await;
 }
 
 #[tokio::test]
 async fn a_process_shows_what_it_is_and_what_it_stands_on() {
-    let town = watched_town(0).await;
-    town.send(town.demo.channel("general"), "ada", "Hello")
+    let community = with_metrics(0).await;
+    community
+        .send(community.demo.channel("general"), "ada", "Hello")
         .await;
-    let processes = town.platform.metrics().len() as f64;
-    let shown = Exposition::of(&town.platform).await;
+    let processes = community.platform.metrics().len() as f64;
+    let shown = Exposition::of(&community.platform).await;
     assert_eq!(shown.sum("guildhall_build_info", &[]), processes);
     for (name, labels) in [
         ("process_resident_memory_bytes", &[][..]),
@@ -156,14 +163,14 @@ async fn a_process_shows_what_it_is_and_what_it_stands_on() {
     ] {
         assert!(shown.sum(name, labels) > 0.0, "{name}");
     }
-    let in_a_cluster = town.platform.metrics().len() > 1;
+    let in_a_cluster = community.platform.metrics().len() > 1;
     let everywhere = [("state", "everywhere")];
     if in_a_cluster {
         let covered = |shown: &Exposition| {
             let covered = shown.sum("guildhall_bus_coverage", &everywhere);
             covered == processes && shown.sum("guildhall_bus_coverage", &[]) == processes
         };
-        shows(&town.platform, "that everybody is heard", covered).await;
+        shows(&community.platform, "that everybody is heard", covered).await;
         assert!(shown.sum("guildhall_peer_connections", &[]) > 0.0);
         assert!(shown.sum("guildhall_peer_call_duration_seconds_count", &[]) > 0.0);
     }
@@ -171,15 +178,17 @@ async fn a_process_shows_what_it_is_and_what_it_stands_on() {
 
 #[tokio::test]
 async fn figures_say_nothing_about_anybody() {
-    let town = watched_town(0).await;
-    let place = town.place();
+    let community = with_metrics(0).await;
+    let parameters = community.parameters();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
-            let credential = town.credential(*kind);
-            operation.make(&town.rest, &place, &credential).await;
+            let credential = community.credential(*kind);
+            operation
+                .make(&community.rest, &parameters, &credential)
+                .await;
         }
     }
-    let shown = Exposition::of(&town.platform).await;
+    let shown = Exposition::of(&community.platform).await;
     let names = [
         "address", "cache", "code", "consumer", "database", "kind", "le", "listener", "method",
         "outcome", "pool", "queue", "reader", "reason", "result", "route", "rpc", "service",
@@ -192,7 +201,7 @@ async fn figures_say_nothing_about_anybody() {
             let id = words
                 .find(|word| word.len() >= 24 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
             assert_eq!(id, None, "{sample:?}");
-            for user in &town.demo.users {
+            for user in &community.demo.users {
                 assert!(!value.contains(&user.username), "{sample:?}");
             }
         }
@@ -208,8 +217,8 @@ async fn figures_say_nothing_about_anybody() {
 
 #[tokio::test]
 async fn the_port_shows_metrics_and_nothing_else() {
-    let town = watched_town(0).await;
-    for url in town.platform.metrics() {
+    let community = with_metrics(0).await;
+    for url in community.platform.metrics() {
         let port = Rest::new(&url);
         let shown = port.get("/metrics").send().await;
         let media_type = shown.header("content-type").unwrap();
@@ -220,6 +229,6 @@ async fn the_port_shows_metrics_and_nothing_else() {
         assert_eq!(port.post("/metrics").send().await.status, 405);
     }
     for path in ["/metrics", "/v1/metrics", "/apis/v1/metrics"] {
-        assert_eq!(town.rest.get(path).send().await.status, 404, "{path}");
+        assert_eq!(community.rest.get(path).send().await.status, 404, "{path}");
     }
 }

@@ -6,17 +6,17 @@ use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{Nats, Options, Platform, Postgres, grpc::signed};
-use guildhall_tests::{Town, key};
+use guildhall_tests::{Community, key};
 use tempfile::TempDir;
 use tonic::Code;
 
 /// A server and a secret, for any number of processes.
-struct Ground {
+struct Server {
     postgres: Postgres,
     folder: TempDir,
 }
 
-impl Ground {
+impl Server {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret.key"), "5e".repeat(32)).unwrap();
@@ -36,7 +36,7 @@ impl Ground {
         Options {
             demo,
             args: self.secret_flags().into_iter().chain(more).collect(),
-            variables: vec![("GUILDHALL_DATABASE_URL", self.postgres.url("town"))],
+            variables: vec![("GUILDHALL_DATABASE_URL", self.postgres.url("community"))],
             ..Options::default()
         }
     }
@@ -44,46 +44,46 @@ impl Ground {
 
 #[tokio::test]
 async fn what_is_sent_lies_in_postgresql_and_not_in_files() {
-    let ground = Ground::new().await;
-    let platform = Platform::start_with(ground.options(true, &[])).await;
-    let town = Town::around(platform).await;
-    let general = town.demo.channel("general").to_owned();
-    let id = town.send(&general, "ada", "Hello").await;
+    let server = Server::new().await;
+    let platform = Platform::start_with(server.options(true, &[])).await;
+    let community = Community::around(platform).await;
+    let general = community.demo.channel("general").to_owned();
+    let id = community.send(&general, "ada", "Hello").await;
 
-    let messages = ground.postgres.pool("town_messaging");
+    let messages = server.postgres.pool("town_messaging");
     let stored: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1")
         .bind(&id)
         .fetch_one(&messages)
         .await
         .unwrap();
     assert_eq!(stored.0, "Hello");
-    let mut files = fs::read_dir(town.platform.data_dir()).unwrap();
+    let mut files = fs::read_dir(community.platform.data_dir()).unwrap();
     let database = files.find(|file| {
         let name = file.as_ref().unwrap().file_name();
         name.to_string_lossy().ends_with(".db")
     });
     assert!(database.is_none(), "{database:?}");
 
-    let platform = town.platform.embedded().kill_and_restart().await;
-    let town = Town::around(platform).await;
-    assert_eq!(town.messages(&general).await[0]["id"], id);
+    let platform = community.platform.embedded().kill_and_restart().await;
+    let community = Community::around(platform).await;
+    assert_eq!(community.messages(&general).await[0]["id"], id);
 }
 
 #[tokio::test]
 async fn a_database_needs_a_secret_and_a_url_that_can_be_read() {
-    let ground = Ground::new().await;
-    let folder = ground.folder.path();
+    let server = Server::new().await;
+    let folder = server.folder.path();
     let platform = Platform::start().await;
-    let [flag, file] = &ground.secret_flags();
-    let [url, town] = ["--database-url", "postgres://u:hunter2@db/town"];
+    let [flag, file] = &server.secret_flags();
+    let [url, community] = ["--database-url", "postgres://u:hunter2@db/community"];
     let cases: [(&[&str], &str); 4] = [
-        (&[url, town], "--secret-key-file"),
+        (&[url, community], "--secret-key-file"),
         (&[url, "mysql://u:hunter2@db/x", flag, file], "postgres://"),
         (
             &[url, "postgres://u:hunter2@db/No-Such", flag, file],
             "lower-case",
         ),
-        (&[url, town, flag, "/no/such/file"], "/no/such/file"),
+        (&[url, community, flag, "/no/such/file"], "/no/such/file"),
     ];
     for (args, named) in cases {
         let output = platform.command_in(folder, args).await;
@@ -96,10 +96,10 @@ async fn a_database_needs_a_secret_and_a_url_that_can_be_read() {
 
 #[tokio::test]
 async fn two_of_them_hear_of_each_other() {
-    let (ground, nats) = (Ground::new().await, Nats::start().await);
+    let (server, nats) = (Server::new().await, Nats::start().await);
     let bus = ["--nats-url", &nats.url()];
-    let first = Town::around(Platform::start_with(ground.options(true, &bus)).await).await;
-    let second = Platform::start_with(ground.options(false, &bus)).await;
+    let first = Community::around(Platform::start_with(server.options(true, &bus)).await).await;
+    let second = Platform::start_with(server.options(false, &bus)).await;
     let general = first.demo.channel("general").to_owned();
     let key = first.keys().community(key::spec(&["getMessages"])).await;
     let there = guildhall_testkit::grpc::connect(second.grpc()).await;

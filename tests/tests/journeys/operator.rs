@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Output, time::Duration};
 
 use guildhall_testkit::Options;
-use guildhall_tests::Town;
+use guildhall_tests::Community;
 use serde_json::{Value, json};
 
 fn text(output: &Output) -> String {
@@ -19,8 +19,8 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// The secrets of the demo community.
-fn secrets(town: &Town) -> Vec<String> {
-    let demo = &town.demo;
+fn secrets(community: &Community) -> Vec<String> {
+    let demo = &community.demo;
     let keys = [
         &demo.system_api_key,
         &demo.api_key,
@@ -36,8 +36,8 @@ fn secrets(town: &Town) -> Vec<String> {
 
 #[tokio::test]
 async fn bootstrap_makes_a_community_beside_the_running_one() {
-    let town = Town::alone().await;
-    let made = town
+    let community = Community::alone().await;
+    let made = community
         .platform
         .bootstrap("Night Owls", "owl@example.com")
         .await;
@@ -62,12 +62,12 @@ async fn bootstrap_makes_a_community_beside_the_running_one() {
     }
     // Each works at once, in the running process.
     let login = json!({ "email": "owl@example.com", "password": made.owner.password });
-    let system = town.by(guildhall_tests::Credential::SystemKey(
+    let system = community.by(guildhall_tests::Credential::SystemKey(
         made.system_api_key.clone(),
     ));
     system.post("/v1/auth/login", &login).await.expect(200);
     for key in [&made.api_key, &made.user_api_key] {
-        let channels = town.bearer(key).get("/v1/channels").await.expect(200);
+        let channels = community.bearer(key).get("/v1/channels").await.expect(200);
         assert_eq!(channels["data"], json!([]));
     }
     // A second one of that name gets an address of its own, or is refused; it never is the first.
@@ -78,7 +78,7 @@ async fn bootstrap_makes_a_community_beside_the_running_one() {
         "--owner-email",
         "owl@example.com",
     ];
-    let again = town.platform.command(&args).await;
+    let again = community.platform.command(&args).await;
     if again.status.success() {
         let again: Value = serde_json::from_slice(&again.stdout).unwrap();
         assert_ne!(again["slug"], made.slug.as_str());
@@ -106,7 +106,7 @@ async fn bootstrap_makes_a_community_beside_the_running_one() {
             "nonsense",
         ],
     ] {
-        let refused = town.platform.command(&bad).await;
+        let refused = community.platform.command(&bad).await;
         assert!(!refused.status.success(), "{bad:?}: {}", text(&refused));
         assert!(refused.stdout.is_empty());
     }
@@ -114,8 +114,8 @@ async fn bootstrap_makes_a_community_beside_the_running_one() {
 
 #[tokio::test]
 async fn the_files_with_secrets_are_the_operators_own() {
-    let town = Town::alone().await;
-    let data = town.platform.data_dir();
+    let community = Community::alone().await;
+    let data = community.platform.data_dir();
     assert_eq!(mode(&data), 0o700);
     for name in ["secret.key", "demo.json", "demo.curl"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
@@ -136,7 +136,7 @@ async fn the_files_with_secrets_are_the_operators_own() {
                 .windows(secret.len())
                 .any(|window| window == secret.as_bytes())
         };
-        for secret in secrets(&town) {
+        for secret in secrets(&community) {
             assert!(
                 !holds(&secret),
                 "{} holds a secret in clear text",
@@ -153,9 +153,9 @@ async fn the_files_with_secrets_are_the_operators_own() {
 
 #[tokio::test]
 async fn signing_keys_are_rotated_beside_the_running_platform() {
-    let town = Town::alone().await;
+    let community = Community::alone().await;
     let kids = async || {
-        let keys = town
+        let keys = community
             .rest
             .get("/.well-known/jwks.json")
             .send()
@@ -167,15 +167,15 @@ async fn signing_keys_are_rotated_beside_the_running_platform() {
             .collect::<Vec<_>>()
     };
     let old = kids().await;
-    let rotated = town.platform.command(&["keys", "rotate"]).await;
+    let rotated = community.platform.command(&["keys", "rotate"]).await;
     assert!(rotated.status.success(), "{}", text(&rotated));
     let both = kids().await;
     assert!(both.len() == 2 && both[1] == old[0], "{both:?}");
     assert!(text(&rotated).contains(both[0].as_str().unwrap()));
 
-    let ada = town.demo.user("ada");
+    let ada = community.demo.user("ada");
     let login = json!({ "email": ada.email, "password": ada.password });
-    let login = town
+    let login = community
         .system()
         .post("/v1/auth/login", &login)
         .await
@@ -183,68 +183,73 @@ async fn signing_keys_are_rotated_beside_the_running_platform() {
     let new = login["body"]["token"].as_str().unwrap();
     let header = |jwt: &str| jwt.split('.').next().unwrap().to_owned();
     assert_ne!(header(new), header(&ada.jwt), "another kid");
-    let path = town
-        .place()
+    let path = community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages");
     for jwt in [new, &ada.jwt] {
-        town.bearer(jwt).get(&path).await.expect(200);
+        community.bearer(jwt).get(&path).await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn a_second_start_keeps_everything() {
-    let town = Town::alone().await;
-    let secret = fs::read(town.platform.data_dir().join("secret.key")).unwrap();
-    let (before, demo) = (town.fingerprint().await, town.demo.clone());
-    let platform = town.platform.embedded();
-    let town = Town::around(platform.restart_with(Options::default()).await).await;
-    assert_eq!(town.demo.system_api_key, demo.system_api_key);
-    assert_eq!(town.demo.users[1].password, demo.users[1].password);
-    assert_ne!(town.demo.base_url, "", "the new address");
-    town.fingerprint().await.assert_is(&before);
+    let community = Community::alone().await;
+    let secret = fs::read(community.platform.data_dir().join("secret.key")).unwrap();
+    let (before, demo) = (community.fingerprint().await, community.demo.clone());
+    let platform = community.platform.embedded();
+    let community = Community::around(platform.restart_with(Options::default()).await).await;
+    assert_eq!(community.demo.system_api_key, demo.system_api_key);
+    assert_eq!(community.demo.users[1].password, demo.users[1].password);
+    assert_ne!(community.demo.base_url, "", "the new address");
+    community.fingerprint().await.assert_is(&before);
     assert_eq!(
-        fs::read(town.platform.data_dir().join("secret.key")).unwrap(),
+        fs::read(community.platform.data_dir().join("secret.key")).unwrap(),
         secret
     );
     // A token of the first life is valid in the second.
-    let path = town
-        .place()
+    let path = community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages");
-    town.bearer(&demo.mudbase.jwt).get(&path).await.expect(200);
+    community
+        .bearer(&demo.mudbase.jwt)
+        .get(&path)
+        .await
+        .expect(200);
 
     let plain = Options {
         demo: false,
         ..Options::default()
     };
-    let platform = town.platform.embedded();
-    let town = Town::around(platform.restart_with(plain).await).await;
-    town.fingerprint().await.assert_is(&before);
+    let platform = community.platform.embedded();
+    let community = Community::around(platform.restart_with(plain).await).await;
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn a_sendbird_token_is_made_and_revoked() {
-    let town = Town::alone().await;
-    let make = async |community: &str| {
-        town.platform
-            .command(&["sendbird-token", "create", "--community", community])
+    let community = Community::alone().await;
+    let make = async |named: &str| {
+        community
+            .platform
+            .command(&["sendbird-token", "create", "--community", named])
             .await
     };
-    for community in [town.demo.community_id.as_str(), "demo"] {
-        let made = make(community).await;
+    for named in [community.demo.community_id.as_str(), "demo"] {
+        let made = make(named).await;
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();
         let token = made["apiToken"].as_str().unwrap().to_owned();
-        let visitor = town.by(guildhall_tests::Credential::SendbirdToken(token));
-        let path = town
-            .place()
+        let visitor = community.by(guildhall_tests::Credential::SendbirdToken(token));
+        let path = community
+            .parameters()
             .fill("/v3/group_channels/{url}/messages/{number}");
         visitor.get(&path).await.expect(200);
         let id = made["id"].as_str().unwrap();
-        let revoke = ["sendbird-token", "revoke", "--community", community, id];
-        assert!(town.platform.command(&revoke).await.status.success());
+        let revoke = ["sendbird-token", "revoke", "--community", named, id];
+        assert!(community.platform.command(&revoke).await.status.success());
         // The operator's process is another one: a second is all that the old answer may live.
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(visitor.get(&path).await.expect(400)["code"], 400_401);
-        let again = town.platform.command(&revoke).await;
+        let again = community.platform.command(&revoke).await;
         assert!(!again.status.success(), "it is gone: {}", text(&again));
     }
     let unknown = make("nobodys").await;

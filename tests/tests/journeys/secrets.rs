@@ -17,7 +17,7 @@ use guildhall_testkit::{
     output, process_of,
     secret::{self, Kind},
 };
-use guildhall_tests::{OPERATIONS, Town, key};
+use guildhall_tests::{Community, OPERATIONS, key};
 use serde_json::{Value, json};
 
 const TEXT: &str = "Meet me behind the mill at midnight";
@@ -33,9 +33,9 @@ async fn one_process_keeps_them() {
         args: all_there_is(),
         ..Options::default()
     };
-    let town = Town::start_with(options).await;
-    walk(&town).await;
-    let (status, log) = town.platform.embedded().stop().await;
+    let community = Community::start_with(options).await;
+    walk(&community).await;
+    let (status, log) = community.platform.embedded().stop().await;
     assert!(status.success(), "{status}");
     assert_talkative(&log);
 }
@@ -50,24 +50,24 @@ async fn a_cluster_keeps_them_also_when_its_database_fails() {
     };
     let cluster = Cluster::start_with(plan).await;
     let messages = cluster.database("messaging");
-    let mut town = Town::around(cluster).await;
-    walk(&town).await;
+    let mut community = Community::around(cluster).await;
+    walk(&community).await;
 
     let refuse = "ALTER TABLE messages ADD CONSTRAINT none CHECK (text = '') NOT VALID";
     sqlx::query(refuse).execute(&messages).await.unwrap();
     let body =
-        json!({ "channelId": town.demo.channel("general"), "message": TEXT, "sender": "ada" });
-    let integrator = town.integrator();
+        json!({ "channelId": community.demo.channel("general"), "message": TEXT, "sender": "ada" });
+    let integrator = community.integrator();
     let send = async || integrator.post("/v1/messages/send", &body).await;
     assert_eq!(send().await.status, 500);
-    let Stack::Cluster(cluster) = &mut town.platform else {
+    let Stack::Cluster(cluster) = &mut community.platform else {
         unreachable!("it is a cluster")
     };
     cluster.postgres.kill9().await;
     assert!(send().await.status >= 500);
     log_in(
-        &town.rest,
-        &town.demo.system_api_key,
+        &community.rest,
+        &community.demo.system_api_key,
         "ada@example.com",
         WRONG,
     )
@@ -87,12 +87,15 @@ fn assert_talkative(log: &str) {
 }
 
 /// Whatever has to do with secrets, well and badly done.
-async fn walk(town: &Town) {
-    every_operation(town).await;
-    logins(town).await;
-    new_keys(town).await;
-    let demo = &town.demo;
-    for rest in [town.rest.clone(), Rest::multiplexed(town.platform.http())] {
+async fn walk(community: &Community) {
+    every_operation(community).await;
+    logins(community).await;
+    new_keys(community).await;
+    let demo = &community.demo;
+    for rest in [
+        community.rest.clone(),
+        Rest::multiplexed(community.platform.http()),
+    ] {
         for key in [&demo.api_key, &demo.user_api_key, &demo.mudbase.jwt] {
             misuse(&rest, key, &demo.system_api_key).await;
         }
@@ -100,13 +103,13 @@ async fn walk(town: &Town) {
     }
 }
 
-async fn every_operation(town: &Town) {
-    let place = town.place();
+async fn every_operation(community: &Community) {
+    let parameters = community.parameters();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
-            let mut call = operation.bare(&town.rest, &place);
+            let mut call = operation.bare(&community.rest, &parameters);
             if let Some(body) = operation.body {
-                let mut body = body(&place);
+                let mut body = body(&parameters);
                 for text in ["message", "content"] {
                     if let Some(text) = body.get_mut(text) {
                         *text = TEXT.into();
@@ -114,16 +117,16 @@ async fn every_operation(town: &Town) {
                 }
                 call = call.json(&body);
             }
-            town.credential(*kind).sign(call).send().await;
+            community.credential(*kind).sign(call).send().await;
         }
     }
     let mut request = SendMessageRequest {
-        channel: town.demo.channel("general").to_owned(),
+        channel: community.demo.channel("general").to_owned(),
         text: TEXT.into(),
         ..Default::default()
     };
-    let mut messages = MessageServiceClient::new(town.services.clone());
-    for credential in [&town.demo.mudbase.jwt, &town.demo.api_key] {
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    for credential in [&community.demo.mudbase.jwt, &community.demo.api_key] {
         for text in [TEXT, &format!("{TEXT}\0")] {
             request.text = text.into();
             let request = signed(request.clone(), &format!("Bearer {credential}"));
@@ -138,17 +141,17 @@ async fn log_in(rest: &Rest, system_key: &str, email: &str, password: &str) -> V
     serde_json::from_str(&call.json(&body).send().await.body).unwrap()
 }
 
-async fn logins(town: &Town) {
-    let system = &town.demo.system_api_key;
-    for user in &town.demo.users {
+async fn logins(community: &Community) {
+    let system = &community.demo.system_api_key;
+    for user in &community.demo.users {
         for password in [&user.password, WRONG, &user.password.to_uppercase()] {
-            log_in(&town.rest, system, &user.email, password).await;
+            log_in(&community.rest, system, &user.email, password).await;
             let request = LoginRequest {
                 account: Some(Account::Email(user.email.clone())),
                 password: password.to_owned(),
             };
             let request = signed(request, &format!("SystemKey {system}"));
-            let mut logins = AuthenticationServiceClient::new(town.services.clone());
+            let mut logins = AuthenticationServiceClient::new(community.services.clone());
             let _ = logins.login(request).await;
         }
     }
@@ -159,7 +162,7 @@ async fn logins(town: &Town) {
         format!("email=ada%40example.com&password={WRONG}"),
     ] {
         for media_type in ["application/json", "application/x-www-form-urlencoded"] {
-            let call = town.rest.post("/v1/auth/login").system_key(system);
+            let call = community.rest.post("/v1/auth/login").system_key(system);
             let answer = call.header("Content-Type", media_type).body(body.clone());
             let answer = answer.send().await;
             assert!(!answer.body.contains(WRONG), "{}", answer.body);
@@ -167,29 +170,41 @@ async fn logins(town: &Town) {
     }
 }
 
-async fn new_keys(town: &Town) {
-    let keys = town.keys();
+async fn new_keys(community: &Community) {
+    let keys = community.keys();
     let spec = || key::spec(&["getMessages", "getChannels"]);
     for made in [keys.community(spec()).await, keys.user(spec()).await] {
-        town.bearer(&made.text)
+        community
+            .bearer(&made.text)
             .get("/v1/channels")
             .await
             .expect(200);
         keys.revoke(&made).await;
-        town.bearer(&made.text)
+        community
+            .bearer(&made.text)
             .get("/v1/channels")
             .await
             .expect(401);
     }
-    let community = town.demo.community_id.as_str();
-    let owner = ["--community", "Owls", "--owner-email", "owl@example.com"];
+    let id_of_community = community.demo.community_id.as_str();
+    let owner = [
+        "--id_of_community",
+        "Owls",
+        "--owner-email",
+        "owl@example.com",
+    ];
     for command in [
         [&["bootstrap"][..], &owner].concat(),
-        vec!["sendbird-token", "create", "--community", community],
+        vec![
+            "sendbird-token",
+            "create",
+            "--id_of_community",
+            id_of_community,
+        ],
         vec!["keys", "rotate"],
     ] {
         let args = [&["--log", "trace"], command.as_slice()].concat();
-        let done = town.platform.command(&args).await;
+        let done = community.platform.command(&args).await;
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success() && said.contains("INFO"), "{said}");
     }
@@ -235,21 +250,24 @@ async fn a_url_that_does_not_work_is_told_without_its_password() {
     let escaped = "p4ss%2Fthat%20nobody%20may%20read";
     let there = postgres.address();
     let nats = "nats://127.0.0.1:1".to_owned();
-    let database = postgres.url("town");
+    let database = postgres.url("community");
     for (database, nats) in [
         (
-            format!("postgres://guildhall:{escaped}@{there}/town"),
+            format!("postgres://guildhall:{escaped}@{there}/community"),
             &nats,
         ),
         (
-            format!("postgres://guildhall:{escaped}@{there}/town?sslmode=no"),
+            format!("postgres://guildhall:{escaped}@{there}/community?sslmode=no"),
             &nats,
         ),
         (
-            format!("postgres://guildhall:{password}@{there}/town"),
+            format!("postgres://guildhall:{password}@{there}/community"),
             &nats,
         ),
-        (format!("mysql://guildhall:{escaped}@{there}/town"), &nats),
+        (
+            format!("mysql://guildhall:{escaped}@{there}/community"),
+            &nats,
+        ),
         (
             database.clone(),
             &format!("nats://guildhall:{escaped}@no such host"),
@@ -321,12 +339,14 @@ async fn a_broker_that_is_away_is_told_without_its_password() {
     let platform = Platform::start_with(Options {
         args: [all_there_is(), secret_key.into()].concat(),
         variables: vec![
-            ("GUILDHALL_DATABASE_URL", postgres.url("town")),
+            ("GUILDHALL_DATABASE_URL", postgres.url("community")),
             ("GUILDHALL_NATS_URL", nats),
         ],
         ..Options::default()
     });
-    let town = Town::around(platform.await).await;
-    town.send(town.demo.channel("general"), "ada", TEXT).await;
-    assert!(town.platform.embedded().log().contains("WARN"));
+    let community = Community::around(platform.await).await;
+    community
+        .send(community.demo.channel("general"), "ada", TEXT)
+        .await;
+    assert!(community.platform.embedded().log().contains("WARN"));
 }

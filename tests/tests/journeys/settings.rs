@@ -3,7 +3,7 @@
 use std::{fs, process::Output};
 
 use guildhall_testkit::Platform;
-use guildhall_tests::Town;
+use guildhall_tests::Community;
 use serde_json::Value;
 
 fn text(output: &Output) -> String {
@@ -24,8 +24,8 @@ fn refused(what: &str, output: &Output, named: &str) {
 
 #[tokio::test]
 async fn the_help_is_the_documentation() {
-    let town = Town::start().await;
-    let help = text(&town.platform.command(&["--help"]).await);
+    let community = Community::start().await;
+    let help = text(&community.platform.command(&["--help"]).await);
     for word in [
         "--http",
         "--grpc",
@@ -56,16 +56,16 @@ async fn the_help_is_the_documentation() {
     ] {
         assert!(help.contains(word), "{word} is not in:\n{help}");
     }
-    assert!(text(&town.platform.command(&["--version"]).await).starts_with("guildhall "));
-    let openapi = town.platform.command(&["openapi"]).await;
+    assert!(text(&community.platform.command(&["--version"]).await).starts_with("guildhall "));
+    let openapi = community.platform.command(&["openapi"]).await;
     let openapi: Value = serde_json::from_slice(&openapi.stdout).unwrap();
     assert!(openapi["openapi"].as_str().unwrap().starts_with("3.1"));
 }
 
 #[tokio::test]
 async fn a_setting_that_makes_no_sense_is_named() {
-    let town = Town::start().await;
-    let taken = town
+    let community = Community::start().await;
+    let taken = community
         .platform
         .http()
         .trim_start_matches("http://")
@@ -83,7 +83,7 @@ async fn a_setting_that_makes_no_sense_is_named() {
             taken.as_str(),
         ),
     ] {
-        let output = town.platform.command(args).await;
+        let output = community.platform.command(args).await;
         refused(&format!("{args:?}"), &output, named);
     }
 }

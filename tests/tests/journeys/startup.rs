@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{Options, Platform, grpc::signed};
-use guildhall_tests::Town;
+use guildhall_tests::Community;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -43,12 +43,12 @@ async fn the_platform_is_ready_within_a_second() {
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_stop() {
-    let town = Town::alone().await;
-    let general = town.demo.channel("general").to_owned();
+    let community = Community::alone().await;
+    let general = community.demo.channel("general").to_owned();
     let body =
         json!({ "channelId": general, "message": "Last words", "sender": "ada" }).to_string();
     let (first, second) = body.split_at(body.len() / 2);
-    let address = town
+    let address = community
         .platform
         .http()
         .trim_start_matches("http://")
@@ -57,14 +57,14 @@ async fn a_request_under_way_is_finished_before_the_stop() {
     let head = format!(
         "POST /v1/messages/send HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
-        town.demo.api_key,
+        community.demo.api_key,
         body.len()
     );
     connection.write_all(head.as_bytes()).await.unwrap();
     // Another request answered means that this one was accepted before it.
-    town.integrator().get("/v1/channels").await.expect(200);
+    community.integrator().get("/v1/channels").await.expect(200);
 
-    let platform = town.platform.embedded();
+    let platform = community.platform.embedded();
     platform.terminate().await;
     let refused = async || {
         while TcpStream::connect(&address).await.is_ok() {
@@ -80,7 +80,7 @@ async fn a_request_under_way_is_finished_before_the_stop() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("Message send successfully"), "{answer}");
 
-    let town_demo = town.demo;
+    let town_demo = community.demo;
     let (status, _) = platform.wait().await;
     assert!(status.success(), "{status}");
     assert_eq!(town_demo.channel("general"), general);
@@ -88,22 +88,22 @@ async fn a_request_under_way_is_finished_before_the_stop() {
 
 #[tokio::test]
 async fn a_live_stream_and_an_idle_connection_do_not_hold_the_stop() {
-    let town = Town::alone().await;
+    let community = Community::alone().await;
     let request = WatchMessagesRequest {
-        channel: town.demo.channel("general").to_owned(),
+        channel: community.demo.channel("general").to_owned(),
         after_seq: None,
     };
-    let request = signed(request, &format!("Bearer {}", town.demo.api_key));
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let request = signed(request, &format!("Bearer {}", community.demo.api_key));
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let mut stream = messages.watch_messages(request).await.unwrap().into_inner();
-    let address = town
+    let address = community
         .platform
         .http()
         .trim_start_matches("http://")
         .to_owned();
     let idle = TcpStream::connect(&address).await.unwrap();
     let begin = Instant::now();
-    let (status, log) = town.platform.embedded().stop().await;
+    let (status, log) = community.platform.embedded().stop().await;
     assert!(status.success(), "{status}: {log}");
     assert!(
         begin.elapsed() < Duration::from_secs(5),
@@ -117,14 +117,14 @@ async fn a_live_stream_and_an_idle_connection_do_not_hold_the_stop() {
 
 #[tokio::test]
 async fn what_was_sent_before_the_stop_is_there_after_it() {
-    let town = Town::alone().await;
-    let general = town.demo.channel("general").to_owned();
-    let id = town.send(&general, "ada", "Good night").await;
-    let platform = town
+    let community = Community::alone().await;
+    let general = community.demo.channel("general").to_owned();
+    let id = community.send(&general, "ada", "Good night").await;
+    let platform = community
         .platform
         .embedded()
         .restart_with(Options::default())
         .await;
-    let town = Town::around(platform).await;
-    assert_eq!(town.messages(&general).await[0]["id"], id);
+    let community = Community::around(platform).await;
+    assert_eq!(community.messages(&general).await[0]["id"], id);
 }

@@ -8,46 +8,46 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Cluster, Options, Plan, Platform, Rest, cluster::Certificates, grpc};
 use guildhall_tests::{
-    Town,
+    Community,
     collector::{self, Collector, DROPPED, Manner, Span, only},
 };
 use serde_json::json;
 
 const SEND: &str = "POST /v1/messages/send";
 const RPC: &str = "guildhall.messaging.v1.MessageService/SendMessage";
-/// A caller's trace and his span in it.
+/// A caller's trace and the caller's span in it.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-async fn cluster(collector: &Collector, sampler: &str) -> Town {
+async fn cluster(collector: &Collector, sampler: &str) -> Community {
     let plan = Plan {
         variables: collector.variables(sampler),
         ..Plan::default()
     };
-    Town::around(Cluster::start_with(plan).await).await
+    Community::around(Cluster::start_with(plan).await).await
 }
 
-async fn one_process(collector: &Collector, sampler: &str) -> Town {
+async fn one_process(collector: &Collector, sampler: &str) -> Community {
     one_process_with(collector.variables(sampler)).await
 }
 
-async fn one_process_with(variables: Vec<(&'static str, String)>) -> Town {
+async fn one_process_with(variables: Vec<(&'static str, String)>) -> Community {
     let options = Options {
         variables,
         ..Options::default()
     };
-    Town::around(Platform::start_with(options).await).await
+    Community::around(Platform::start_with(options).await).await
 }
 
 /// Sends a message whose trace is the one that the caller names.
-async fn send(town: &Town, traceparent: &str) {
+async fn send(community: &Community, traceparent: &str) {
     let body = json!({
-        "channelId": town.demo.channel("general"),
+        "channelId": community.demo.channel("general"),
         "message": "Nobody but the members may read this text",
-        "sender": town.demo.users[0].username,
+        "sender": community.demo.users[0].username,
     });
-    let call = Rest::new(&town.demo.base_url).post("/apis/v1/messages/send");
-    let call = call.bearer(&town.demo.api_key).json(&body);
+    let call = Rest::new(&community.demo.base_url).post("/apis/v1/messages/send");
+    let call = call.bearer(&community.demo.api_key).json(&body);
     let call = call.header("traceparent", traceparent);
     call.header("x-request-id", "a-traced-one")
         .send()
@@ -77,9 +77,13 @@ async fn trace_of(collector: &Collector, trace: &str) -> Vec<Span> {
     of_trace(&collector.spans_when(is_whole).await)
 }
 
-/// The trace of a message that a caller sent in a trace of his own.
-async fn one_send_is_one_trace(collector: &Collector, town: &Town, system: &str) -> Vec<Span> {
-    send(town, &traceparent(TRACE, true)).await;
+/// The trace of a message that a caller sent in a trace of their own.
+async fn one_send_is_one_trace(
+    collector: &Collector,
+    community: &Community,
+    system: &str,
+) -> Vec<Span> {
+    send(community, &traceparent(TRACE, true)).await;
     let spans = trace_of(collector, TRACE).await;
     let (request, rpc) = (only(&spans, SEND), only(&spans, RPC));
     let (wait, commit) = (only(&spans, "commit.wait"), only(&spans, "commit"));
@@ -111,7 +115,10 @@ async fn one_send_is_one_trace(collector: &Collector, town: &Town, system: &str)
     assert_eq!(rpc.get("rpc.method"), "SendMessage");
     assert_eq!(rpc.get("rpc.grpc.status_code"), "0");
     for span in [request, rpc] {
-        assert_eq!(span.get("guildhall.community.id"), town.demo.community_id);
+        assert_eq!(
+            span.get("guildhall.community.id"),
+            community.demo.community_id
+        );
         assert_eq!(span.get("guildhall.request.id"), "a-traced-one");
         assert!(!span.failed);
     }
@@ -131,8 +138,8 @@ async fn one_send_is_one_trace(collector: &Collector, town: &Town, system: &str)
 #[tokio::test]
 async fn a_send_is_one_trace_over_all_processes() {
     let collector = Collector::start().await;
-    let town = cluster(&collector, "parentbased_always_off").await;
-    let spans = one_send_is_one_trace(&collector, &town, "postgresql").await;
+    let community = cluster(&collector, "parentbased_always_off").await;
+    let spans = one_send_is_one_trace(&collector, &community, "postgresql").await;
     let process_of = |name| only(&spans, name).service.as_str();
     assert_eq!(process_of(SEND), "guildhall-gateway");
     assert_eq!(process_of(RPC), "guildhall-messaging");
@@ -148,18 +155,18 @@ async fn a_send_is_one_trace_over_all_processes() {
 #[tokio::test]
 async fn a_send_is_one_trace_in_one_process() {
     let collector = Collector::start().await;
-    let town = one_process(&collector, "parentbased_always_off").await;
-    let spans = one_send_is_one_trace(&collector, &town, "sqlite").await;
+    let community = one_process(&collector, "parentbased_always_off").await;
+    let spans = one_send_is_one_trace(&collector, &community, "sqlite").await;
     assert!(spans.iter().all(|span| span.service == "guildhall"));
 }
 
 #[tokio::test]
 async fn who_is_not_sampled_is_not_exported() {
     let collector = Collector::start().await;
-    let town = cluster(&collector, "parentbased_always_on").await;
+    let community = cluster(&collector, "parentbased_always_on").await;
     let other = TRACE.replace('4', "5");
-    send(&town, &traceparent(&other, false)).await;
-    send(&town, &traceparent(TRACE, true)).await;
+    send(&community, &traceparent(&other, false)).await;
+    send(&community, &traceparent(TRACE, true)).await;
     trace_of(&collector, TRACE).await;
     let spans = collector.spans();
     assert!(spans.iter().all(|span| span.trace != other), "{spans:#?}");
@@ -168,12 +175,12 @@ async fn who_is_not_sampled_is_not_exported() {
 #[tokio::test]
 async fn requests_of_one_commit_are_all_linked_to_it() {
     let collector = Collector::start().await;
-    let town = one_process(&collector, "parentbased_always_off").await;
+    let community = one_process(&collector, "parentbased_always_off").await;
     // Until it happens that two wait at once: with sixteen at a time, that is soon.
     let mut sent = 0;
     let commit = loop {
         let caller = traceparent(TRACE, true);
-        join_all((0..16).map(|_| send(&town, &caller))).await;
+        join_all((0..16).map(|_| send(&community, &caller))).await;
         sent += 16;
         let is_all = |spans: &[Span]| count(spans, "commit.wait") == sent;
         let spans = collector.spans_when(is_all).await;
@@ -199,15 +206,15 @@ fn count(spans: &[Span], name: &str) -> usize {
 #[tokio::test]
 async fn a_callers_trace_over_grpc_is_continued() {
     let collector = Collector::start().await;
-    let town = cluster(&collector, "parentbased_always_off").await;
-    let mut messages = MessageServiceClient::new(grpc::connect(&town.demo.grpc_url).await);
+    let community = cluster(&collector, "parentbased_always_off").await;
+    let mut messages = MessageServiceClient::new(grpc::connect(&community.demo.grpc_url).await);
     let request = SendMessageRequest {
-        channel: town.demo.channel("general").to_owned(),
-        sender: town.demo.users[0].username.clone(),
+        channel: community.demo.channel("general").to_owned(),
+        sender: community.demo.users[0].username.clone(),
         text: "Straight to messaging".into(),
         ..Default::default()
     };
-    let mut request = grpc::signed(request, &format!("Bearer {}", town.demo.api_key));
+    let mut request = grpc::signed(request, &format!("Bearer {}", community.demo.api_key));
     let context = traceparent(TRACE, true).parse().unwrap();
     request.metadata_mut().insert("traceparent", context);
     messages.send_message(request).await.unwrap();
@@ -218,9 +225,14 @@ async fn a_callers_trace_over_grpc_is_continued() {
 #[tokio::test]
 async fn names_of_spans_are_never_a_callers_choice() {
     let collector = Collector::start().await;
-    let town = one_process(&collector, "always_on").await;
+    let community = one_process(&collector, "always_on").await;
     let path = "/apis/v1/messages/no-such-thing-is-here/at-all";
-    let answer = town.rest.get(path).bearer(&town.demo.api_key).send().await;
+    let answer = community
+        .rest
+        .get(path)
+        .bearer(&community.demo.api_key)
+        .send()
+        .await;
     assert_eq!(answer.status, 404);
     let is_it = |span: &Span| span.get("http.response.status_code") == "404";
     let spans = collector.spans_when(|spans| spans.iter().any(is_it)).await;
@@ -239,13 +251,13 @@ async fn nobody_is_harmed(url: &str) -> String {
     variables.push(("OTEL_EXPORTER_OTLP_TIMEOUT", "500".to_owned()));
     // A queue that is full at once.
     variables.push(("OTEL_BSP_MAX_QUEUE_SIZE", "16".to_owned()));
-    let town = one_process_with(variables).await;
+    let community = one_process_with(variables).await;
     for _ in 0..50 {
-        send(&town, &traceparent(TRACE, true)).await;
+        send(&community, &traceparent(TRACE, true)).await;
     }
-    let platform = town.platform.embedded();
+    let platform = community.platform.embedded();
     while !platform.log().contains(DROPPED) {
-        send_is_quick(&town.demo.base_url).await;
+        send_is_quick(&community.demo.base_url).await;
     }
     let asked_at = Instant::now();
     let (status, log) = platform.stop().await;
@@ -273,8 +285,8 @@ async fn a_collector_is_spoken_to_over_tls() {
     let mut variables = collector.variables("always_on");
     let authority = certificates.ca.display().to_string();
     variables.push(("OTEL_EXPORTER_OTLP_CERTIFICATE", authority));
-    let town = one_process_with(variables).await;
-    send(&town, &traceparent(TRACE, true)).await;
+    let community = one_process_with(variables).await;
+    send(&community, &traceparent(TRACE, true)).await;
     trace_of(&collector, TRACE).await;
 }
 

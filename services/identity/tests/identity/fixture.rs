@@ -17,7 +17,7 @@ use guildhall_runtime::{Error, Peer, Reason, Result, Shutdown, around::around};
 use guildhall_server::Rpcs;
 use guildhall_service::Running as _;
 use guildhall_signals::{KeyChanged, Signals, Subscription};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use tonic::{Request, metadata::MetadataValue};
 use tower::Layer;
@@ -26,7 +26,7 @@ const SECRET: &[u8] = b"the platform's secret";
 
 /// Identity behind its access layer, on a database of its own.
 pub struct World {
-    pub home: Home,
+    pub home: TestDatabase,
     pub identity: Identity,
     pub signals: Signals,
     /// Calls as everybody makes them.
@@ -43,10 +43,10 @@ pub struct RevokedKeys {
 
 impl World {
     pub async fn new() -> Self {
-        Self::on(Home::new().await).await
+        Self::on(TestDatabase::new().await).await
     }
 
-    pub async fn on(home: Home) -> Self {
+    pub async fn on(home: TestDatabase) -> Self {
         let signals = Signals::default();
         let identity = open(&home, SECRET, signals.clone()).await.unwrap();
         let mut rpcs = Rpcs::default();
@@ -187,7 +187,7 @@ impl World {
     }
 }
 
-async fn open(home: &Home, secret: &[u8], signals: Signals) -> Result<Identity> {
+async fn open(home: &TestDatabase, secret: &[u8], signals: Signals) -> Result<Identity> {
     let storage = home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
     });

@@ -5,7 +5,7 @@ use guildhall_data::{
     quota::migration::CreateQuotas,
 };
 use guildhall_runtime::{Error, Reason};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use sea_orm::entity::prelude::*;
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -70,8 +70,8 @@ impl MigrationTrait for CreateNotes {
 }
 
 /// A new database with the table.
-pub async fn fresh() -> (Home, Database) {
-    let home = Home::new().await;
+pub async fn fresh() -> (TestDatabase, Database) {
+    let home = TestDatabase::new().await;
     let storage = home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
     });

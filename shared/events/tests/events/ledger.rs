@@ -1,7 +1,5 @@
 //! A service that publishes, and one that writes down what it hears of.
 
-#![allow(dead_code, reason = "each test file uses its part of the fixture")]
-
 use std::{
     collections::BTreeMap,
     sync::{
@@ -21,7 +19,7 @@ use guildhall_events::{
 };
 use guildhall_proto::events::v1::{Event, ReactionAdded, event::Payload};
 use guildhall_runtime::{Error, Reason, Result, Shutdown, Timestamp};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use prost::Message;
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait as migration, prelude::*};
@@ -74,7 +72,7 @@ impl MigrationTrait for CreateLedger {
     }
 }
 
-pub fn storage(home: &Home) -> Storage {
+pub fn storage(home: &TestDatabase) -> Storage {
     home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
     })

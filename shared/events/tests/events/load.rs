@@ -1,7 +1,5 @@
 //! Writers who commit events all the time, and what each of them was told.
 
-#![allow(dead_code, reason = "each test file uses its part of the fixture")]
-
 use std::{
     collections::BTreeSet,
     sync::{
@@ -34,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Told {
     pub committed: BTreeSet<(String, String)>,
-    /// Not committed: refused, or given up by the writer himself.
+    /// Not committed: refused, or given up by the writer.
     pub refused: BTreeSet<(String, String)>,
     /// Nobody could say.
     pub in_doubt: BTreeSet<(String, String)>,
@@ -132,7 +130,7 @@ impl Load {
         self.reaches(self.committed() + count).await;
     }
 
-    /// Lets each finish his transaction.
+    /// Lets each finish its transaction.
     pub async fn end(mut self) -> Told {
         self.enough.store(true, Ordering::Relaxed);
         let mut told = Told::default();

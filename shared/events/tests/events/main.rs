@@ -5,9 +5,9 @@
     reason = "a step that fails fails its test"
 )]
 
-mod again;
 mod both;
 mod faults;
-mod house;
 mod ledger;
 mod load;
+mod pipeline;
+mod subprocess;

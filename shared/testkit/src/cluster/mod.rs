@@ -20,7 +20,7 @@ pub use self::{
     replica::{Replica, Wires},
 };
 use crate::{
-    Community, Demo, Nats, Postgres, Rest, Service,
+    Bootstrapped, Demo, Nats, Postgres, Rest, Service,
     folder::Folder,
     port,
     secret::{self, Kind},
@@ -300,8 +300,12 @@ impl Cluster {
     }
 
     /// Makes another community beside the running cluster, as an operator does.
-    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Community {
-        Community::printed(&self.command(&Community::command(name, owner_email)).await)
+    pub async fn bootstrap(&self, name: &str, owner_email: &str) -> Bootstrapped {
+        Bootstrapped::printed(
+            &self
+                .command(&Bootstrapped::command(name, owner_email))
+                .await,
+        )
     }
 
     /// Runs a command of `guildhall` on the cluster's databases, until it ends by itself.

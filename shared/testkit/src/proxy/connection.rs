@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     Mode, Wires,
-    snare::{Snare, When},
+    trigger::{Trigger, When},
 };
 
 /// Bytes read at once.
@@ -120,7 +120,7 @@ impl Connection {
     }
 }
 
-/// The client's bytes; an end, when a snare wants one after what was read has been written.
+/// The client's bytes; an end, when a trigger wants one after what was read has been written.
 async fn read_requests(
     client: &mut ReadHalf<'_>,
     send: mpsc::Sender<Piece>,
@@ -130,9 +130,9 @@ async fn read_requests(
     let mut sent = Vec::new();
     while let Some(bytes) = read(client).await? {
         sent.extend_from_slice(&bytes);
-        let caught = wires.snares.spring(&sent, bytes.len());
-        sent.drain(..sent.len().saturating_sub(wires.snares.memory()));
-        let Some(Snare { when, happened, .. }) = caught else {
+        let caught = wires.triggers.fire(&sent, bytes.len());
+        sent.drain(..sent.len().saturating_sub(wires.triggers.memory()));
+        let Some(Trigger { when, happened, .. }) = caught else {
             forward(&send, bytes, &wires.mode).await;
             continue;
         };

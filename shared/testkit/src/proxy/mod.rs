@@ -1,7 +1,7 @@
 //! A network that misbehaves when it is told to.
 
 mod connection;
-mod snare;
+mod trigger;
 
 use std::{
     io,
@@ -19,8 +19,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub use self::snare::When;
-use self::{connection::Connection, snare::Snares};
+pub use self::trigger::When;
+use self::{connection::Connection, trigger::Triggers};
 
 /// What happens to bytes and to new connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct Wires {
     mode: watch::Sender<Mode>,
     /// Grows with every reset of all connections.
     resets: watch::Sender<u64>,
-    snares: Snares,
+    triggers: Triggers,
     accepted: AtomicU64,
 }
 
@@ -66,7 +66,7 @@ impl Proxy {
             target,
             mode: watch::Sender::new(Mode::Pass),
             resets: watch::Sender::new(0),
-            snares: Snares::default(),
+            triggers: Triggers::default(),
             accepted: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, wires.clone()));
@@ -101,7 +101,7 @@ impl Proxy {
     /// # Panics
     /// For an empty pattern.
     pub fn reset_when(&self, pattern: &[u8], when: When) -> impl Future<Output = ()> + use<> {
-        let happened = self.wires.snares.lay(pattern, when);
+        let happened = self.wires.triggers.set(pattern, when);
         async { happened.await.expect("the proxy runs") }
     }
 

@@ -9,7 +9,7 @@ use super::Case;
 use crate::{
     Result,
     duel::{self, Duel, Sample},
-    ground::{self, place::Place, witness::Asked},
+    environment::{self, community::Community, recorder::Asked},
     load::{self, Load, Pace, Tally, http1::Http1},
     report::Outcome,
     settings::Settings,
@@ -30,7 +30,7 @@ pub async fn throughput(case: Case, settings: &Settings) -> Result<Outcome> {
     let stage = Stage::start().await?;
     let mut floor = stage.alone(settings, settings.rounds.div_ceil(2)).await?;
     let ledger = stage.ledger().await?;
-    let cast = ground::cast(&stage.cluster);
+    let cast = environment::cast(&stage.cluster);
     let held = stage
         .hold_what_it_can(&ledger, settings.sustained())
         .await?;
@@ -55,7 +55,7 @@ pub async fn lag(case: Case, settings: &Settings) -> Result<Outcome> {
     let held = stage
         .hold_what_it_can(&ledger, settings.sustained() / 6)
         .await?;
-    let cast = ground::cast(&stage.cluster);
+    let cast = environment::cast(&stage.cluster);
     let ours = async || {
         stage.drained(&ledger).await?;
         ledger.forget().await?;
@@ -102,10 +102,10 @@ struct Held {
 
 impl Stage {
     async fn start() -> Result<Self> {
-        let cluster = ground::cluster(Vec::new()).await?;
-        let place = Place::prepare(cluster.http(), cluster.demo()).await;
+        let cluster = environment::cluster(Vec::new()).await?;
+        let community = Community::prepare(cluster.http(), cluster.demo()).await;
         Ok(Self {
-            sends: place.sends()?,
+            sends: community.sends()?,
             cluster,
         })
     }
@@ -114,7 +114,7 @@ impl Stage {
     async fn alone(&self, settings: &Settings, rounds: u16) -> Result<Vec<Sample>> {
         let mut samples = Vec::new();
         for round in 0..=rounds {
-            ground::checkpoint(&self.cluster).await?;
+            environment::checkpoint(&self.cluster).await?;
             let tally = self.load(Pace::AsAnswered, settings.time()).await?;
             if let Some(flaw) = tally.flaw() {
                 return Err(flaw.into());
@@ -153,7 +153,7 @@ impl Stage {
 
     async fn hold(&self, ledger: &Asked, pace: Pace, time: Duration) -> Result<Held> {
         self.drained(ledger).await?;
-        ground::checkpoint(&self.cluster).await?;
+        environment::checkpoint(&self.cluster).await?;
         ledger.forget().await?;
         let before = self.written().await?;
         let begin = Instant::now();

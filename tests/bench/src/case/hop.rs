@@ -7,8 +7,8 @@ use super::{
 use crate::{
     Result,
     child::Child,
+    environment::Environment,
     floor::hop::PATH,
-    ground::Ground,
     load::{
         self, Pace,
         http1::{Http1, Request},
@@ -21,21 +21,21 @@ use crate::{
 const CONNECTIONS: usize = 64;
 
 /// `apikeys-info` on the cluster, against the bare hop.
-pub async fn hop(case: Case, settings: &Settings, ground: &Ground) -> Result<Outcome> {
+pub async fn hop(case: Case, settings: &Settings, environment: &Environment) -> Result<Outcome> {
     let service = Child::start(&["floor-service"]).await?;
     let gateway = Child::start(&["floor-gateway", service.at("grpc")?]).await?;
     let request = Request {
         method: "GET",
         path: PATH.to_owned(),
-        key: ground.place.demo.api_key.clone(),
+        key: environment.community.demo.api_key.clone(),
         body: String::new(),
     };
     let bare = Http1::new(gateway.at("http")?, [request])?;
     let race = Race {
         case,
         settings,
-        cast: ground.cast(),
-        target: ground.place.gets(PATH)?,
+        cast: environment.cast(),
+        target: environment.community.gets(PATH)?,
         connections: CONNECTIONS,
     };
     let floor = async || {

@@ -11,11 +11,11 @@ use super::{
 use crate::{
     Result,
     duel::Sample,
-    floor::pgbench::Script,
-    ground::{
-        Ground,
+    environment::{
+        Environment,
         lists::{Lists, PAGE},
     },
+    floor::pgbench::Script,
     load::{self, Load, Pace, http1::Http1},
     report::Outcome,
     settings::Settings,
@@ -33,13 +33,17 @@ LIMIT 1";
 const LOOKS: usize = 400;
 
 /// The newest page of the long channel, against its main query by pgbench.
-pub async fn newest(case: Case, settings: &Settings, ground: &mut Ground) -> Result<Outcome> {
-    let lists = ground.lists(settings.messages).await?;
-    let race = race(case, settings, ground, &Lists::newest(&lists.long)).await?;
-    let query = learn(&ground.cluster, &race.target).await?;
-    let script = script(ground, &query, &lists.long)?;
+pub async fn newest(
+    case: Case,
+    settings: &Settings,
+    environment: &mut Environment,
+) -> Result<Outcome> {
+    let lists = environment.lists(settings.messages).await?;
+    let race = race(case, settings, environment, &Lists::newest(&lists.long)).await?;
+    let query = learn(&environment.cluster, &race.target).await?;
+    let script = script(environment, &query, &lists.long)?;
     let floor = async || {
-        let found = ground
+        let found = environment
             .pgbench
             .run(&script, CONNECTIONS, race.time())
             .await?;
@@ -51,27 +55,35 @@ pub async fn newest(case: Case, settings: &Settings, ground: &mut Ground) -> Res
 }
 
 /// The newest page of the long channel, against that of the short one.
-pub async fn flat(case: Case, settings: &Settings, ground: &mut Ground) -> Result<Outcome> {
-    let lists = ground.lists(settings.messages).await?;
+pub async fn flat(
+    case: Case,
+    settings: &Settings,
+    environment: &mut Environment,
+) -> Result<Outcome> {
+    let lists = environment.lists(settings.messages).await?;
     let pages = (Lists::newest(&lists.long), Lists::newest(&lists.short));
-    two_pages(case, settings, ground, pages).await
+    two_pages(case, settings, environment, pages).await
 }
 
 /// The oldest page of the long channel, against its newest.
-pub async fn deep(case: Case, settings: &Settings, ground: &mut Ground) -> Result<Outcome> {
-    let lists = ground.lists(settings.messages).await?;
+pub async fn deep(
+    case: Case,
+    settings: &Settings,
+    environment: &mut Environment,
+) -> Result<Outcome> {
+    let lists = environment.lists(settings.messages).await?;
     let pages = (lists.oldest(), Lists::newest(&lists.long));
-    two_pages(case, settings, ground, pages).await
+    two_pages(case, settings, environment, pages).await
 }
 
 async fn two_pages(
     case: Case,
     settings: &Settings,
-    ground: &Ground,
+    environment: &Environment,
     (ours, other): (String, String),
 ) -> Result<Outcome> {
-    let race = race(case, settings, ground, &ours).await?;
-    let other = page(ground, &other).await?;
+    let race = race(case, settings, environment, &ours).await?;
+    let other = page(environment, &other).await?;
     let floor = async || {
         let tally = load::run(&other, race.at(Pace::AsAnswered)).await?;
         Ok(race.sample(&tally))
@@ -82,30 +94,30 @@ async fn two_pages(
 async fn race<'a>(
     case: Case,
     settings: &'a Settings,
-    ground: &Ground,
+    environment: &Environment,
     path: &str,
 ) -> Result<Race<'a, Http1>> {
     Ok(Race {
         case,
         settings,
-        cast: ground.cast(),
-        target: page(ground, path).await?,
+        cast: environment.cast(),
+        target: page(environment, path).await?,
         connections: CONNECTIONS,
     })
 }
 
 /// Requests of a page, once it is clear that the page is full.
-async fn page(ground: &Ground, path: &str) -> Result<Http1> {
-    let call = ground
-        .place
+async fn page(environment: &Environment, path: &str) -> Result<Http1> {
+    let call = environment
+        .community
         .rest
         .get(path)
-        .bearer(&ground.place.demo.api_key);
+        .bearer(&environment.community.demo.api_key);
     let page = call.send().await.expect(200);
     if page["data"]["total"] != PAGE {
         return Err(format!("{path}: {} messages and not {PAGE}", page["data"]["total"]).into());
     }
-    ground.place.gets(path)
+    environment.community.gets(path)
 }
 
 /// Looks at what messaging asks its database while pages are listed.
@@ -130,16 +142,16 @@ async fn learn(cluster: &Cluster, pages: &Http1) -> Result<String> {
     query
 }
 
-fn script(ground: &Ground, query: &str, channel: &str) -> Result<Script> {
+fn script(environment: &Environment, query: &str, channel: &str) -> Result<Script> {
     let variables = [
-        ("community", ground.place.demo.community_id.clone()),
+        ("community", environment.community.demo.community_id.clone()),
         ("channel", channel.to_owned()),
         ("first", "0".to_owned()),
         ("beyond", i64::MAX.to_string()),
         ("rows", (PAGE + 1).to_string()),
     ];
     let text = with_names(query)?;
-    ground
+    environment
         .pgbench
         .script("list", &text, "guildhall_messaging", variables)
 }

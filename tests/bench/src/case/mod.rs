@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::send::Clients;
 
-use crate::{Result, ground::Ground, report::Outcome, settings::Settings};
+use crate::{Result, environment::Environment, report::Outcome, settings::Settings};
 
 /// A case, in the order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -188,16 +188,16 @@ pub async fn run(settings: &Settings) -> Result<(Vec<Outcome>, Option<String>)> 
     // First those that share the cluster: nothing else runs beside a case.
     cases.sort_by_key(|case| (!case.shares_the_cluster(), *case));
     cases.dedup();
-    let (mut done, mut ground, mut postgres) = (Vec::new(), None, None);
+    let (mut done, mut environment, mut postgres) = (Vec::new(), None, None);
     for case in cases {
         if !case.shares_the_cluster() {
-            ground = None;
-        } else if ground.is_none() {
-            let started = Ground::start().await?;
+            environment = None;
+        } else if environment.is_none() {
+            let started = Environment::start().await?;
             postgres = Some(started.postgres());
-            ground = Some(started);
+            environment = Some(started);
         }
-        done.push((case, measure(case, settings, ground.as_mut()).await?));
+        done.push((case, measure(case, settings, environment.as_mut()).await?));
     }
     done.sort_by_key(|(case, _)| *case);
     Ok((
@@ -206,8 +206,12 @@ pub async fn run(settings: &Settings) -> Result<(Vec<Outcome>, Option<String>)> 
     ))
 }
 
-async fn measure(case: Case, settings: &Settings, ground: Option<&mut Ground>) -> Result<Outcome> {
-    let cluster = || ground.ok_or("no cluster");
+async fn measure(
+    case: Case,
+    settings: &Settings,
+    environment: Option<&mut Environment>,
+) -> Result<Outcome> {
+    let cluster = || environment.ok_or("no cluster");
     match case {
         Case::SendRest64 => send::rest(case, settings, cluster()?, 64, Clients::Same).await,
         Case::SendRest256 => send::rest(case, settings, cluster()?, 256, Clients::Best).await,

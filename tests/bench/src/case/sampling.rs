@@ -4,8 +4,8 @@ use super::{Case, race::Race};
 use crate::{
     Result,
     child::Child,
+    environment::{self, checkpoint, community::Community, stored},
     floor::sink::RECEIVED,
-    ground::{self, checkpoint, place::Place, stored},
     load::{self, Pace},
     report::Outcome,
     settings::Settings,
@@ -24,14 +24,16 @@ pub async fn tenth(case: Case, settings: &Settings) -> Result<Outcome> {
         ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
     ];
     let variables = variables.map(|(name, value)| (name, value.to_owned()));
-    let traced = ground::cluster(variables.into()).await?;
-    let plain = ground::cluster(Vec::new()).await?;
-    let there = Place::prepare(traced.http(), traced.demo()).await;
-    let here = Place::prepare(plain.http(), plain.demo()).await.sends()?;
+    let traced = environment::cluster(variables.into()).await?;
+    let plain = environment::cluster(Vec::new()).await?;
+    let there = Community::prepare(traced.http(), traced.demo()).await;
+    let here = Community::prepare(plain.http(), plain.demo())
+        .await
+        .sends()?;
     let race = Race {
         case,
         settings,
-        cast: ground::cast(&traced),
+        cast: environment::cast(&traced),
         target: there.sends()?,
         connections: CONNECTIONS,
     };

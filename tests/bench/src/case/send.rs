@@ -9,11 +9,11 @@ use super::{
 use crate::{
     Result,
     duel::Sample,
-    floor::sqlite::{self, Sqlite},
-    ground::{
-        Ground, Stored,
-        place::{Place, TEXT},
+    environment::{
+        Environment, Stored,
+        community::{Community, TEXT},
     },
+    floor::sqlite::{self, Sqlite},
     load::Target,
     process::{Cast, Member},
     report::Outcome,
@@ -36,49 +36,61 @@ pub enum Clients {
 pub async fn rest(
     case: Case,
     settings: &Settings,
-    ground: &Ground,
+    environment: &Environment,
     connections: usize,
     clients: Clients,
 ) -> Result<Outcome> {
     let race = Race {
         case,
         settings,
-        cast: ground.cast(),
-        target: ground.place.sends()?,
+        cast: environment.cast(),
+        target: environment.community.sends()?,
         connections,
     };
-    against_pgbench(race, ground, clients).await
+    against_pgbench(race, environment, clients).await
 }
 
 /// Sends over gRPC straight to messaging, on the cluster.
-pub async fn grpc(case: Case, settings: &Settings, ground: &Ground) -> Result<Outcome> {
+pub async fn grpc(case: Case, settings: &Settings, environment: &Environment) -> Result<Outcome> {
     let race = Race {
         case,
         settings,
-        cast: ground.cast(),
-        target: ground.place.sends_by_rpc(ground.cluster.messaging_url())?,
+        cast: environment.cast(),
+        target: environment
+            .community
+            .sends_by_rpc(environment.cluster.messaging_url())?,
         connections: CONNECTIONS,
     };
-    against_pgbench(race, ground, Clients::Same).await
+    against_pgbench(race, environment, Clients::Same).await
 }
 
 async fn against_pgbench<T: Target>(
     race: Race<'_, T>,
-    ground: &Ground,
+    environment: &Environment,
     clients: Clients,
 ) -> Result<Outcome> {
-    let script = ground.send_script().await?;
+    let script = environment.send_script().await?;
     let clients = match clients {
         Clients::Same => race.connections,
-        Clients::Best => ground.pgbench.best(&script, race.time()).await?,
+        Clients::Best => environment.pgbench.best(&script, race.time()).await?,
     };
-    let before = ground.stored().await?;
+    let before = environment.stored().await?;
     let floor = async || {
-        let found = ground.pgbench.run(&script, clients, race.time()).await?;
+        let found = environment
+            .pgbench
+            .run(&script, clients, race.time())
+            .await?;
         Ok(Sample::of(found.rate))
     };
-    let (mut outcome, acknowledged) = race.run(async || ground.checkpoint().await, floor).await?;
-    judge(&mut outcome, before, ground.stored().await?, acknowledged)?;
+    let (mut outcome, acknowledged) = race
+        .run(async || environment.checkpoint().await, floor)
+        .await?;
+    judge(
+        &mut outcome,
+        before,
+        environment.stored().await?,
+        acknowledged,
+    )?;
     outcome
         .notes
         .push(format!("floor: pgbench with {clients} clients"));
@@ -88,7 +100,7 @@ async fn against_pgbench<T: Target>(
 /// Sends over REST to one process on SQLite.
 pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
     let platform = Platform::start().await;
-    let place = Place::prepare(platform.http(), platform.demo()).await;
+    let community = Community::prepare(platform.http(), platform.demo()).await;
     let database = platform.data_dir().join("messaging.db");
     let mut floor = Sqlite::like(&database)?;
     let event = sqlite::ask(&database, "SELECT max(length(payload)) FROM outbox")?;
@@ -97,7 +109,7 @@ pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
         case,
         settings,
         cast: Cast::new().with("guildhall", Member::Alone(platform.pid())),
-        target: place.sends()?,
+        target: community.sends()?,
         connections: CONNECTIONS,
     };
     let stored = || -> Result<Stored> {

@@ -8,13 +8,13 @@ use super::Case;
 use crate::{
     Result,
     duel::{self, Sample},
-    floor::posts::Posts,
-    ground::{
+    environment::{
         self,
-        place::Place,
+        community::Community,
         receiver::{DEAD, QUICK, UNSEEN},
-        witness::{Asked, Figures},
+        recorder::{Asked, Figures},
     },
+    floor::posts::Posts,
     load::{self, Load, Pace, Tally},
     report::Outcome,
     settings::Settings,
@@ -40,10 +40,10 @@ pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
     }
     let bytes = stage.length_of_a_delivery().await?;
     let bare = Posts::new(&format!("{}{UNSEEN}", stage.receiver.base()), bytes)?;
-    let cast = ground::cast(&stage.cluster);
+    let cast = environment::cast(&stage.cluster);
     let ours = async || {
         stage.receiver.forget().await?;
-        ground::checkpoint(&stage.cluster).await?;
+        environment::checkpoint(&stage.cluster).await?;
         let webhooks = stage.cluster[WEBHOOKS].first().ok_or("no webhooks")?;
         webhooks.pause().await;
         // Sends are quicker: as many deliveries as last for a round or so.
@@ -91,7 +91,7 @@ fn flaw(came: Figures, deliveries: u64) -> Option<String> {
 /// none is.
 pub async fn isolation(case: Case, settings: &Settings) -> Result<Outcome> {
     let stage = Stage::start().await?;
-    let cast = ground::cast(&stage.cluster);
+    let cast = environment::cast(&stage.cluster);
     let dead = format!("{}{DEAD}", stage.receiver.base());
     let healthy = format!("{}{UNSEEN}", stage.receiver.base());
     let ours = async || stage.delays(settings, &dead).await;
@@ -108,7 +108,7 @@ pub async fn isolation(case: Case, settings: &Settings) -> Result<Outcome> {
 /// A cluster and a receiver of its webhooks.
 struct Stage {
     cluster: Cluster,
-    place: Place,
+    community: Community,
     receiver: Asked,
 }
 
@@ -116,13 +116,13 @@ impl Stage {
     async fn start() -> Result<Self> {
         let plan = Plan {
             private_receivers: true,
-            ..ground::plan()
+            ..environment::plan()
         };
         let cluster = Cluster::try_start_with(plan).await?;
-        let place = Place::prepare(cluster.http(), cluster.demo()).await;
+        let community = Community::prepare(cluster.http(), cluster.demo()).await;
         Ok(Self {
             cluster,
-            place,
+            community,
             receiver: Asked::start(&["receiver"]).await?,
         })
     }
@@ -130,8 +130,12 @@ impl Stage {
     /// Makes a webhook that is told of every message; its id.
     async fn subscribe(&self, url: &str) -> String {
         let body = json!({ "name": "Bench", "url": url, "events": ["message_posted"] });
-        let call = self.place.rest.post("/v1/webhooks/outgoing").json(&body);
-        let made = call.bearer(&self.place.demo.api_key).send().await;
+        let call = self
+            .community
+            .rest
+            .post("/v1/webhooks/outgoing")
+            .json(&body);
+        let made = call.bearer(&self.community.demo.api_key).send().await;
         made.expect(201)["data"]["_id"]
             .as_str()
             .unwrap_or_default()
@@ -140,14 +144,14 @@ impl Stage {
 
     async fn unsubscribe(&self, id: &str) {
         let path = format!("/v1/webhooks/outgoing/{id}");
-        let call = self.place.rest.delete(&path);
-        let call = call.bearer(&self.place.demo.api_key);
+        let call = self.community.rest.delete(&path);
+        let call = call.bearer(&self.community.demo.api_key);
         call.send().await.expect(200);
     }
 
     async fn length_of_a_delivery(&self) -> Result<usize> {
         self.receiver.forget().await?;
-        let messages = self.place.send_to_all().await;
+        let messages = self.community.send_to_all().await;
         // All of them, and those of messages that were sent shortly before the webhooks were made:
         // the next round must not count them.
         let came = self.receiver.until_quiet((OUT * messages) as u64).await?;
@@ -161,7 +165,7 @@ impl Stage {
             pace,
             time: settings.time() / part,
         };
-        let tally = load::run(&self.place.sends()?, load).await?;
+        let tally = load::run(&self.community.sends()?, load).await?;
         match tally.flaw() {
             None => Ok(tally),
             Some(flaw) => Err(flaw.into()),

@@ -8,7 +8,8 @@ use std::{
 use guildhall_auth::permission;
 use guildhall_testkit::Answer;
 use guildhall_tests::{
-    Credential, Differences, Family, OPERATIONS, Operation, Refusal, Town, key, operation::Kind,
+    Community, Credential, Differences, Family, OPERATIONS, Operation, Refusal, key,
+    operation::Kind,
 };
 use serde_json::json;
 
@@ -16,14 +17,16 @@ use serde_json::json;
 const NOBODYS: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// Calls every operation with every credential of `trials`, and expects the same refusal.
-async fn refuse_all(town: &Town, trials: &[(String, Credential)], refusal: Refusal) {
+async fn refuse_all(community: &Community, trials: &[(String, Credential)], refusal: Refusal) {
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for (name, credential) in trials {
             if !operation.answers(credential) {
                 continue;
             }
-            let answer = operation.make(&town.rest, &town.place(), credential).await;
+            let answer = operation
+                .make(&community.rest, &community.parameters(), credential)
+                .await;
             let case = format!("{} with {name}", operation.id);
             differences.note(case, operation.family.check(&answer, refusal));
         }
@@ -56,12 +59,16 @@ fn headers(text: &str) -> [Credential; 3] {
 
 #[tokio::test]
 async fn whoever_may_is_let_in() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
             let answer = operation
-                .make(&town.rest, &town.place(), &town.credential(*kind))
+                .make(
+                    &community.rest,
+                    &community.parameters(),
+                    &community.credential(*kind),
+                )
                 .await;
             let right = operation.succeeds(&answer);
             let case = format!("{} with {kind:?}", operation.id);
@@ -73,7 +80,7 @@ async fn whoever_may_is_let_in() {
 
 #[tokio::test]
 async fn nobody_comes_in_without_a_credential_that_is_one() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut trials = vec![
         ("no credential".to_owned(), Credential::Missing),
         ("an empty one".to_owned(), Credential::Empty),
@@ -92,17 +99,17 @@ async fn nobody_comes_in_without_a_credential_that_is_one() {
             trials.push((format!("{credential:.60?}"), credential));
         }
     }
-    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+    refuse_all(&community, &trials, Refusal::Unauthenticated).await;
 }
 
 #[tokio::test]
 async fn a_credential_of_another_kind_is_as_good_as_none() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         let taken: Vec<_> = operation.all_kinds().collect();
         for kind in Kind::ALL {
-            let own = town.credential(kind);
+            let own = community.credential(kind);
             let text = match &own {
                 Credential::Bearer(text)
                 | Credential::SystemKey(text)
@@ -114,7 +121,9 @@ async fn a_credential_of_another_kind_is_as_good_as_none() {
                 if good || !operation.answers(&credential) {
                     continue;
                 }
-                let answer = operation.make(&town.rest, &town.place(), &credential).await;
+                let answer = operation
+                    .make(&community.rest, &community.parameters(), &credential)
+                    .await;
                 let case = format!(
                     "{} with a {kind:?} as {:.9}",
                     operation.id,
@@ -132,13 +141,13 @@ async fn a_credential_of_another_kind_is_as_good_as_none() {
 
 #[tokio::test]
 async fn a_token_is_refused_when_a_single_bit_is_not_ours() {
-    let (town, other) = tokio::join!(Town::with_all_records(), Town::alone());
+    let (community, other) = tokio::join!(Community::with_all_records(), Community::alone());
     let parts = |jwt: &str| {
         let parts: Vec<_> = jwt.split('.').map(str::to_owned).collect();
         <[String; 3]>::try_from(parts).unwrap()
     };
-    let [header, payload, signature] = parts(&town.demo.user("grace").jwt);
-    let [_, owner, _] = parts(&town.demo.user("johndoe").jwt);
+    let [header, payload, signature] = parts(&community.demo.user("grace").jwt);
+    let [_, owner, _] = parts(&community.demo.user("johndoe").jwt);
     let [.., foreign] = parts(&other.demo.user("johndoe").jwt);
     // {"alg":"none"}, and {"typ":"JWT","alg":"HS256"}
     let (none, hmac) = (
@@ -168,85 +177,93 @@ async fn a_token_is_refused_when_a_single_bit_is_not_ours() {
     ]
     .map(|(name, text)| (name.to_owned(), Credential::Bearer(text)))
     .to_vec();
-    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+    refuse_all(&community, &trials, Refusal::Unauthenticated).await;
 }
 
 #[tokio::test]
 async fn a_key_ends_with_its_life() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let all = ["getChannels", "getMessages", "sendMessage", "replyMessage"];
     let end = SystemTime::now() + Duration::from_millis(2_500);
-    let community = town
+    let by_community = community
         .keys()
         .community(key::expiring_at(key::spec(&all), end))
         .await;
-    let user = town
+    let user = community
         .keys()
         .user(key::expiring_at(key::spec(&all), end))
         .await;
-    for key in [&community, &user] {
-        town.bearer(&key.text).get("/v1/channels").await.expect(200);
+    for key in [&by_community, &user] {
+        community
+            .bearer(&key.text)
+            .get("/v1/channels")
+            .await
+            .expect(200);
     }
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     tokio::time::sleep(left + Duration::from_millis(1)).await;
     let trials = [
         (
             "an expired community key".to_owned(),
-            Credential::Bearer(community.text),
+            Credential::Bearer(by_community.text),
         ),
         (
             "an expired user key".to_owned(),
             Credential::Bearer(user.text),
         ),
     ];
-    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+    refuse_all(&community, &trials, Refusal::Unauthenticated).await;
 }
 
 #[tokio::test]
 async fn a_revoked_key_dies_within_a_second_and_for_every_operation() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let all = ["getChannels", "getMessages", "sendMessage", "replyMessage"];
     let mut trials = Vec::new();
     for key in [
-        town.keys().community(key::spec(&all)).await,
-        town.keys().user(key::spec(&all)).await,
+        community.keys().community(key::spec(&all)).await,
+        community.keys().user(key::spec(&all)).await,
     ] {
         // It is warm in every cache before it is revoked.
-        town.bearer(&key.text).get("/v1/channels").await.expect(200);
-        town.keys().revoke(&key).await;
-        let visitor = town.bearer(&key.text);
+        community
+            .bearer(&key.text)
+            .get("/v1/channels")
+            .await
+            .expect(200);
+        community.keys().revoke(&key).await;
+        let visitor = community.bearer(&key.text);
         let refused = refused_within_a_second(|| visitor.get("/v1/channels")).await;
         Family::E1.refuses(&refused, Refusal::Unauthenticated);
         trials.push(("a revoked key".to_owned(), Credential::Bearer(key.text)));
     }
-    refuse_all(&town, &trials, Refusal::Unauthenticated).await;
+    refuse_all(&community, &trials, Refusal::Unauthenticated).await;
 }
 
 #[tokio::test]
 async fn a_token_that_an_operator_revokes_dies_within_a_second() {
-    let town = Town::start().await;
-    let community = town.demo.community_id.as_str();
-    let made = town
+    let community = Community::start().await;
+    let by_community = community.demo.community_id.as_str();
+    let made = community
         .platform
-        .command(&["sendbird-token", "create", "--community", community])
+        .command(&["sendbird-token", "create", "--community", by_community])
         .await;
     let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
     let token = Credential::SendbirdToken(made["apiToken"].as_str().unwrap().to_owned());
-    let path = town
-        .place()
+    let path = community
+        .parameters()
         .fill("/v3/group_channels/{url}/messages/{number}");
-    let visitor = town.by(token);
+    let visitor = community.by(token);
     visitor.get(&path).await.expect(200);
     let id = made["id"].as_str().unwrap();
-    let revoke = ["sendbird-token", "revoke", "--community", community, id];
-    assert!(town.platform.command(&revoke).await.status.success());
+    let revoke = ["sendbird-token", "revoke", "--community", by_community, id];
+    assert!(community.platform.command(&revoke).await.status.success());
     let refused = refused_within_a_second(|| visitor.get(&path)).await;
     Family::Sendbird.refuses(&refused, Refusal::Unauthenticated);
 }
 
 /// Keys by what they carry: there are as many as permissions, however many operations there are.
 struct KeyRing<'a> {
-    town: &'a Town,
+    community: &'a Community,
     keys: HashMap<(Kind, Vec<&'static str>), Credential>,
 }
 
@@ -262,9 +279,9 @@ impl KeyRing<'_> {
         }
         let spec = key::spec(&permissions);
         let made = if kind == Kind::UserKey {
-            self.town.keys().user(spec).await
+            self.community.keys().user(spec).await
         } else {
-            self.town.keys().community(spec).await
+            self.community.keys().community(spec).await
         };
         let key = Credential::Bearer(made.text);
         self.keys.insert((kind, permissions), key.clone());
@@ -274,9 +291,9 @@ impl KeyRing<'_> {
 
 #[tokio::test]
 async fn a_key_may_do_what_it_carries_and_nothing_else() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut ring = KeyRing {
-        town: &town,
+        community: &community,
         keys: HashMap::new(),
     };
     let mut differences = Differences::default();
@@ -289,12 +306,16 @@ async fn a_key_may_do_what_it_carries_and_nothing_else() {
             let others = Operation::permissions().into_iter();
             let others = others.filter(|name| *name != needed).collect();
             let without = ring.key(kind, others).await;
-            let answer = operation.make(&town.rest, &town.place(), &without).await;
+            let answer = operation
+                .make(&community.rest, &community.parameters(), &without)
+                .await;
             let case = format!("{} with a {kind:?} of all but {needed}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::NoPermission));
 
             let exact = ring.key(kind, vec![needed]).await;
-            let answer = operation.make(&town.rest, &town.place(), &exact).await;
+            let answer = operation
+                .make(&community.rest, &community.parameters(), &exact)
+                .await;
             let case = format!("{} with {needed} alone", operation.id);
             differences.expect(operation.succeeds(&answer), case, answer.body);
         }
@@ -304,16 +325,16 @@ async fn a_key_may_do_what_it_carries_and_nothing_else() {
 
 #[tokio::test]
 async fn two_different_credentials_are_refused() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for first in &operation.kinds {
             for second in Kind::ALL {
-                let (own, other) = (town.credential(*first), town.credential(second));
+                let (own, other) = (community.credential(*first), community.credential(second));
                 if std::mem::discriminant(&own) == std::mem::discriminant(&other) {
                     continue;
                 }
-                let call = operation.call(&town.rest, &town.place(), &own);
+                let call = operation.call(&community.rest, &community.parameters(), &own);
                 let answer = other.sign(call).send().await;
                 let case = format!("{} with {first:?} and {second:?}", operation.id);
                 // Which of the two chooses the family of the answer is nobody's business.
@@ -325,8 +346,8 @@ async fn two_different_credentials_are_refused() {
         }
     }
     differences.assert_none();
-    let key = &town.demo.system_api_key;
-    let twice = town
+    let key = &community.demo.system_api_key;
+    let twice = community
         .rest
         .get("/v1/channels")
         .system_key(key)
@@ -338,7 +359,7 @@ async fn two_different_credentials_are_refused() {
 
 #[tokio::test]
 async fn the_open_routes_ask_for_nothing() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for path in [
         "/healthz",
         "/readyz",
@@ -346,17 +367,17 @@ async fn the_open_routes_ask_for_nothing() {
         "/.well-known/jwks.json",
         "/docs",
     ] {
-        assert_eq!(town.rest.get(path).send().await.status, 200, "{path}");
-        let answer = town.bearer("garbage").get(path).await;
+        assert_eq!(community.rest.get(path).send().await.status, 200, "{path}");
+        let answer = community.bearer("garbage").get(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
 }
 
 #[tokio::test]
 async fn checks_come_in_the_order_of_the_contract() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let path = "/v1/messages/send";
-    let reader = town
+    let reader = community
         .keys()
         .community(key::spec(&["getMessages"]))
         .await
@@ -367,7 +388,7 @@ async fn checks_come_in_the_order_of_the_contract() {
     let unknown = "0123456789abcdef01234567";
     let malformed = json!({ "channelId": "x", "sender": "nobody" }).to_string();
     let nowhere = json!({ "channelId": unknown, "message": "Hi", "sender": "ada" }).to_string();
-    let key = &town.demo.api_key;
+    let key = &community.demo.api_key;
     for (credential, (name, value), body, refusal) in [
         (
             "garbage",
@@ -382,7 +403,11 @@ async fn checks_come_in_the_order_of_the_contract() {
         (key, json, malformed.into_bytes(), Refusal::Invalid),
         (key, json, nowhere.into_bytes(), Refusal::NotFound),
     ] {
-        let call = town.rest.post(path).bearer(credential).header(name, value);
+        let call = community
+            .rest
+            .post(path)
+            .bearer(credential)
+            .header(name, value);
         Family::E1.refuses(&call.body(body).send().await, refusal);
     }
 }

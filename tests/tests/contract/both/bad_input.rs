@@ -2,12 +2,18 @@
 
 use guildhall_testkit::Answer;
 use guildhall_tests::{
-    Credential, Differences, Family, OPERATIONS, Operation, Place, Refusal, Town, town::UNKNOWN,
+    Community, Credential, Differences, Family, OPERATIONS, Operation, Parameters, Refusal,
+    community::UNKNOWN,
 };
 use serde_json::{Value, json};
 
-async fn post_raw(town: &Town, operation: &Operation, by: &Credential, body: Vec<u8>) -> Answer {
-    let call = by.sign(operation.bare(&town.rest, &town.place()));
+async fn post_raw(
+    community: &Community,
+    operation: &Operation,
+    by: &Credential,
+    body: Vec<u8>,
+) -> Answer {
+    let call = by.sign(operation.bare(&community.rest, &community.parameters()));
     call.header("Content-Type", "application/json")
         .body(body)
         .send()
@@ -16,11 +22,11 @@ async fn post_raw(town: &Town, operation: &Operation, by: &Credential, body: Vec
 
 #[tokio::test]
 async fn a_body_that_is_no_object_is_refused() {
-    let town = Town::with_all_records().await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let before = community.fingerprint().await;
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
     let mut differences = Differences::default();
-    for (operation, by, good) in town.operations_with_body() {
+    for (operation, by, good) in community.operations_with_body() {
         let good = Value::Object(good).to_string();
         let bodies: [(&str, Vec<u8>); 14] = [
             ("nothing", vec![]),
@@ -44,13 +50,13 @@ async fn a_body_that_is_no_object_is_refused() {
         // A change may change nothing.
         let bodies = bodies.into_iter().skip(usize::from(is_change(operation)));
         for (what, body) in bodies {
-            let answer = post_raw(&town, operation, &by, body).await;
+            let answer = post_raw(&community, operation, &by, body).await;
             let case = format!("{} with {what}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::Invalid));
         }
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 /// Whether an operation changes what its body names, and leaves alone what it does not.
@@ -60,8 +66,8 @@ fn is_change(operation: &Operation) -> bool {
 
 #[tokio::test]
 async fn a_field_that_is_missing_or_of_another_type_is_refused() {
-    let town = Town::with_all_records().await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let before = community.fingerprint().await;
     let wrong = [
         json!(null),
         json!(7),
@@ -72,7 +78,7 @@ async fn a_field_that_is_missing_or_of_another_type_is_refused() {
         json!(["x"]),
     ];
     let mut differences = Differences::default();
-    for (operation, by, good) in town.operations_with_body() {
+    for (operation, by, good) in community.operations_with_body() {
         for field in good.keys() {
             let mut without = good.clone();
             without.remove(field);
@@ -87,20 +93,23 @@ async fn a_field_that_is_missing_or_of_another_type_is_refused() {
             }
             for body in bodies {
                 let body = Value::Object(body).to_string();
-                let answer = post_raw(&town, operation, &by, body.clone().into_bytes()).await;
+                let answer = post_raw(&community, operation, &by, body.clone().into_bytes()).await;
                 let case = format!("{} with {body}", operation.id);
                 differences.note(case, operation.family.check(&answer, Refusal::Invalid));
             }
         }
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn a_mistake_is_named_as_the_caller_spelled_it() {
-    let town = Town::with_all_records().await;
-    let (channel, message) = (town.demo.channel("general"), &town.demo.message_id);
+    let community = Community::with_all_records().await;
+    let (channel, message) = (
+        community.demo.channel("general"),
+        &community.demo.message_id,
+    );
     for (path, body, field) in [
         (
             "send",
@@ -133,7 +142,7 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
             "emoji",
         ),
     ] {
-        let answer = town
+        let answer = community
             .integrator()
             .post(&format!("/v1/messages/{path}"), &body)
             .await;
@@ -145,20 +154,20 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
             answer.body
         );
     }
-    let query = town.integrator().get("/v1/messages?count=0").await;
+    let query = community.integrator().get("/v1/messages?count=0").await;
     assert_eq!(query.expect(400)["errors"][0]["field"], "count");
-    let chat = town
-        .place()
+    let chat = community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages");
     let body = json!({ "type": "text", "content": "" });
-    let chat = town.member("ada").post(&chat, &body).await.expect(400);
+    let chat = community.member("ada").post(&chat, &body).await.expect(400);
     assert!(chat["details"]["content"].is_string(), "{chat}");
 }
 
 #[tokio::test]
 async fn a_text_that_cannot_be_kept_is_refused() {
-    let town = Town::with_all_records().await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let before = community.fingerprint().await;
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     // As they stand in the body, since a JSON library would not write some of them.
     let bad = [
@@ -175,7 +184,7 @@ async fn a_text_that_cannot_be_kept_is_refused() {
         ),
     ];
     let mut differences = Differences::default();
-    for (operation, by, mut body) in town.operations_with_body() {
+    for (operation, by, mut body) in community.operations_with_body() {
         let Some(field) = operation.text else {
             continue;
         };
@@ -183,19 +192,19 @@ async fn a_text_that_cannot_be_kept_is_refused() {
         let template = Value::Object(body).to_string();
         for (what, text) in &bad {
             let body = template.replace("\"@\"", text).into_bytes();
-            let answer = post_raw(&town, operation, &by, body).await;
+            let answer = post_raw(&community, operation, &by, body).await;
             let case = format!("{} with {what}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::Invalid));
         }
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn every_character_comes_back_as_it_went() {
-    let town = Town::start().await;
-    let general = town.demo.channel("general");
+    let community = Community::start().await;
+    let general = community.demo.channel("general");
     let longest = "👩🏽‍💻".chars().cycle().take(10_000).collect::<String>();
     let markup = r#"<script>alert("x")</script> & \ / ' "#.trim_end();
     for text in [
@@ -205,20 +214,21 @@ async fn every_character_comes_back_as_it_went() {
         "'; DROP TABLE messages; --",
         &longest,
     ] {
-        let id = town.send(general, "ada", text).await;
-        let read = town.data(&format!("/v1/messages/{id}")).await;
+        let id = community.send(general, "ada", text).await;
+        let read = community.data(&format!("/v1/messages/{id}")).await;
         assert_eq!(read["message"], text);
     }
-    let message = &town.demo.message_id;
+    let message = &community.demo.message_id;
     for emoji in ["👩🏽‍💻", "🏴‍☠️", ":no_such_shortcode:", "🇩🇪"] {
         let react = json!({ "messageId": message, "emoji": emoji, "sender": "ada" });
-        town.integrator()
+        community
+            .integrator()
             .post("/v1/messages/react", &react)
             .await
             .expect(200);
     }
     let path = format!("/v1/messages/{message}/reactions");
-    let reactions = town.data(&path).await;
+    let reactions = community.data(&path).await;
     let emojis: Vec<_> = reactions["reactions"]
         .as_array()
         .unwrap()
@@ -231,8 +241,8 @@ async fn every_character_comes_back_as_it_went() {
 
 #[tokio::test]
 async fn an_id_is_24_hex_or_a_mistake() {
-    let town = Town::with_all_records().await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let before = community.fingerprint().await;
     let long = "a".repeat(8_000);
     let mut differences = Differences::default();
     for id in [
@@ -244,7 +254,7 @@ async fn an_id_is_24_hex_or_a_mistake() {
         "-1",
         &long,
     ] {
-        let place = Place {
+        let parameters = Parameters {
             channel: id.to_owned(),
             message: id.to_owned(),
             chat: id.to_owned(),
@@ -252,19 +262,24 @@ async fn an_id_is_24_hex_or_a_mistake() {
             incoming: id.to_owned(),
             outgoing: id.to_owned(),
             delivery: id.to_owned(),
-            ..town.place()
+            ..community.parameters()
         };
-        let named = |operation: &&Operation| operation.tells_apart(&place, &town.place());
+        let named =
+            |operation: &&Operation| operation.tells_apart(&parameters, &community.parameters());
         for operation in OPERATIONS.iter().filter(named) {
             let answer = operation
-                .make(&town.rest, &place, &town.credential(operation.kinds[0]))
+                .make(
+                    &community.rest,
+                    &parameters,
+                    &community.credential(operation.kinds[0]),
+                )
                 .await;
             let case = format!("{} of {id:.30}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::Invalid));
         }
         for query in ["before", "after", "parent_id", "forum_topic_id"] {
             let path = format!("/v1/messages?{query}={id}");
-            let answer = town.integrator().get(&path).await;
+            let answer = community.integrator().get(&path).await;
             differences.note(
                 format!("{query}={id:.30}"),
                 Family::E1.check(&answer, Refusal::Invalid),
@@ -272,13 +287,13 @@ async fn an_id_is_24_hex_or_a_mistake() {
         }
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn an_unknown_record_is_not_found() {
-    let town = Town::with_all_records().await;
-    let nowhere = Place {
+    let community = Community::with_all_records().await;
+    let nowhere = Parameters {
         channel: UNKNOWN.to_owned(),
         message: UNKNOWN.to_owned(),
         url: "no-such-url".to_owned(),
@@ -288,24 +303,24 @@ async fn an_unknown_record_is_not_found() {
         incoming: UNKNOWN.to_owned(),
         outgoing: UNKNOWN.to_owned(),
         delivery: UNKNOWN.to_owned(),
-        ..town.place()
+        ..community.parameters()
     };
-    let nobody = Place {
+    let nobody = Parameters {
         sender: "nobody".to_owned(),
-        ..town.place()
+        ..community.parameters()
     };
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
-        let by = town.credential(operation.kinds[0]);
-        if operation.tells_apart(&nowhere, &town.place()) {
-            let answer = operation.make(&town.rest, &nowhere, &by).await;
+        let by = community.credential(operation.kinds[0]);
+        if operation.tells_apart(&nowhere, &community.parameters()) {
+            let answer = operation.make(&community.rest, &nowhere, &by).await;
             differences.note(
                 operation.id,
                 operation.family.check(&answer, Refusal::NotFound),
             );
         }
-        if operation.tells_apart(&nobody, &town.place()) {
-            let answer = operation.make(&town.rest, &nobody, &by).await;
+        if operation.tells_apart(&nobody, &community.parameters()) {
+            let answer = operation.make(&community.rest, &nobody, &by).await;
             let case = format!("{} by nobody", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::NotFound));
         }
@@ -315,7 +330,7 @@ async fn an_unknown_record_is_not_found() {
 
 #[tokio::test]
 async fn a_query_that_makes_no_sense_is_refused() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let mut differences = Differences::default();
     for query in [
         "count=0",
@@ -329,7 +344,7 @@ async fn a_query_that_makes_no_sense_is_refused() {
         "channel_id=%00",
         "channel_id=%ff",
     ] {
-        let answer = town
+        let answer = community
             .integrator()
             .get(&format!("/v1/messages?{query}"))
             .await;
@@ -340,7 +355,7 @@ async fn a_query_that_makes_no_sense_is_refused() {
         "/v1/messages/%ff%fe",
         "/v1/messages/..%2f..%2fetc",
     ] {
-        let answer = town.integrator().get(path).await;
+        let answer = community.integrator().get(path).await;
         differences.note(path, Family::E1.check(&answer, Refusal::Invalid));
     }
     differences.assert_none();

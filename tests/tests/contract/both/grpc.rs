@@ -14,7 +14,7 @@ use guildhall_proto::{
     messaging::v1::{SendMessageRequest, message_service_client::MessageServiceClient},
 };
 use guildhall_testkit::{Options, grpc::signed};
-use guildhall_tests::{Town, key};
+use guildhall_tests::{Community, key};
 use prost::Message;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -26,8 +26,8 @@ use tonic_types::StatusExt;
 
 const SEND: &str = "/guildhall.messaging.v1.MessageService/SendMessage";
 
-fn key_of(town: &Town) -> String {
-    format!("Bearer {}", town.demo.api_key)
+fn key_of(community: &Community) -> String {
+    format!("Bearer {}", community.demo.api_key)
 }
 
 fn hello(channel: &str) -> SendMessageRequest {
@@ -53,16 +53,16 @@ fn declared() -> Vec<String> {
 
 #[tokio::test]
 async fn health_speaks_for_the_whole_and_for_each_service() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for service in [vec![String::new()], declared()].concat() {
-        let mut health = HealthClient::new(town.services.of(&service));
+        let mut health = HealthClient::new(community.services.of(&service));
         let request = HealthCheckRequest {
             service: service.clone(),
         };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status, 1, "{service:?} is SERVING");
     }
-    let mut health = HealthClient::new(town.services.clone());
+    let mut health = HealthClient::new(community.services.clone());
     let unknown = HealthCheckRequest {
         service: "no.such.Service".into(),
     };
@@ -74,9 +74,9 @@ async fn health_speaks_for_the_whole_and_for_each_service() {
 
 #[tokio::test]
 async fn reflection_lists_every_service_and_describes_it() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for service in declared() {
-        let mut reflection = ServerReflectionClient::new(town.services.of(&service));
+        let mut reflection = ServerReflectionClient::new(community.services.of(&service));
         let mut ask = async |question: MessageRequest| {
             let request = ServerReflectionRequest {
                 host: String::new(),
@@ -108,9 +108,9 @@ async fn reflection_lists_every_service_and_describes_it() {
 
 #[tokio::test]
 async fn an_error_says_why_and_where() {
-    let town = Town::start().await;
-    let mut messages = MessageServiceClient::new(town.services.clone());
-    let general = town.demo.channel("general");
+    let community = Community::start().await;
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let general = community.demo.channel("general");
     let no_text = SendMessageRequest {
         text: String::new(),
         ..hello(general)
@@ -118,14 +118,14 @@ async fn an_error_says_why_and_where() {
     let cases = [
         (
             no_text,
-            key_of(&town),
+            key_of(&community),
             Code::InvalidArgument,
             "MISSING_FIELD",
             Some("text"),
         ),
         (
             hello("0123456789abcdef01234567"),
-            key_of(&town),
+            key_of(&community),
             Code::NotFound,
             "CHANNEL_NOT_FOUND",
             None,
@@ -146,7 +146,7 @@ async fn an_error_says_why_and_where() {
         ),
         (
             hello(general),
-            format!("SystemKey {}", town.demo.system_api_key),
+            format!("SystemKey {}", community.demo.system_api_key),
             Code::Unauthenticated,
             "CREDENTIAL_INVALID",
             None,
@@ -174,7 +174,10 @@ async fn an_error_says_why_and_where() {
             .collect();
         assert_eq!(fields, field.into_iter().collect::<Vec<_>>(), "{status:?}");
     }
-    let reader = town.keys().community(key::spec(&["getMessages"])).await;
+    let reader = community
+        .keys()
+        .community(key::spec(&["getMessages"]))
+        .await;
     let request = signed(hello(general), &format!("Bearer {}", reader.text));
     let status = messages.send_message(request).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
@@ -186,16 +189,16 @@ async fn an_error_says_why_and_where() {
 
 #[tokio::test]
 async fn a_rate_limit_tells_when_to_come_back() {
-    let town = Town::start_with(Options {
+    let community = Community::start_with(Options {
         rate_limit: 1,
         ..Options::default()
     })
     .await;
-    let mut messages = MessageServiceClient::new(town.services.clone());
-    let general = town.demo.channel("general");
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let general = community.demo.channel("general");
     let mut send = async || {
         messages
-            .send_message(signed(hello(general), &key_of(&town)))
+            .send_message(signed(hello(general), &key_of(&community)))
             .await
     };
     let mut refused = None;
@@ -214,7 +217,7 @@ async fn a_rate_limit_tells_when_to_come_back() {
 
 #[tokio::test]
 async fn what_services_tell_each_other_is_refused_to_everybody_else() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let refused = |status: Status| {
         assert_eq!(status.code(), Code::PermissionDenied, "{status:?}");
         assert_eq!(
@@ -222,15 +225,15 @@ async fn what_services_tell_each_other_is_refused_to_everybody_else() {
             "INTERNAL_ONLY"
         );
     };
-    let owner = format!("Bearer {}", town.demo.user("johndoe").jwt);
+    let owner = format!("Bearer {}", community.demo.user("johndoe").jwt);
     let credentials = [
-        key_of(&town),
+        key_of(&community),
         owner,
-        format!("SystemKey {}", town.demo.system_api_key),
+        format!("SystemKey {}", community.demo.system_api_key),
         "Bearer x".into(),
     ];
     for credential in credentials {
-        let mut keys = CredentialServiceClient::new(town.services.clone());
+        let mut keys = CredentialServiceClient::new(community.services.clone());
         let request = ResolveKeyRequest {
             digest: vec![0; 32],
         };
@@ -239,9 +242,9 @@ async fn what_services_tell_each_other_is_refused_to_everybody_else() {
                 .await
                 .unwrap_err(),
         );
-        let mut users = UserDirectoryServiceClient::new(town.services.clone());
+        let mut users = UserDirectoryServiceClient::new(community.services.clone());
         let request = GetCommunityRequest {
-            community: town.slug(),
+            community: community.slug(),
         };
         let mut request = signed(request, &credential);
         let forged = format!("{}.{}", u64::MAX, "0".repeat(64)).parse().unwrap();
@@ -253,14 +256,14 @@ async fn what_services_tell_each_other_is_refused_to_everybody_else() {
         .iter()
         .filter(|(_, rule)| *rule.access == AccessRule::Internal);
     for (path, _) in internal {
-        let (_, status) = raw(&town, path, &key_of(&town), "10S", &[]).await;
+        let (_, status) = raw(&community, path, &key_of(&community), "10S", &[]).await;
         assert_eq!(status, "7", "{path} is PERMISSION_DENIED");
     }
 }
 
 /// A call as any HTTP/2 client makes it, so that no client-side deadline answers first.
 async fn raw(
-    town: &Town,
+    community: &Community,
     path: &str,
     credential: &str,
     timeout: &str,
@@ -274,7 +277,7 @@ async fn raw(
         .build()
         .unwrap();
     let call = client
-        .post(format!("{}{path}", town.platform.grpc()))
+        .post(format!("{}{path}", community.platform.grpc()))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("authorization", credential)
@@ -290,13 +293,13 @@ async fn raw(
 
 #[tokio::test]
 async fn a_deadline_is_kept_by_the_server_too() {
-    let town = Town::start().await;
-    let message = hello(town.demo.channel("general")).encode_to_vec();
+    let community = Community::start().await;
+    let message = hello(community.demo.channel("general")).encode_to_vec();
     let before = Instant::now();
-    let exceeded = raw(&town, SEND, &key_of(&town), "1n", &message).await;
+    let exceeded = raw(&community, SEND, &key_of(&community), "1n", &message).await;
     assert_eq!(exceeded, (200, "4".to_owned()), "DEADLINE_EXCEEDED");
     assert!(before.elapsed() < Duration::from_secs(5));
-    let in_time = raw(&town, SEND, &key_of(&town), "20S", &message).await;
+    let in_time = raw(&community, SEND, &key_of(&community), "20S", &message).await;
     assert_eq!(
         in_time,
         (200, String::new()),
@@ -306,8 +309,8 @@ async fn a_deadline_is_kept_by_the_server_too() {
 
 #[tokio::test]
 async fn the_public_keys_need_no_credential_and_keys_need_an_admin() {
-    let town = Town::start().await;
-    let mut logins = AuthenticationServiceClient::new(town.services.clone());
+    let community = Community::start().await;
+    let mut logins = AuthenticationServiceClient::new(community.services.clone());
     let keys = logins
         .list_signing_keys(ListSigningKeysRequest {})
         .await
@@ -315,11 +318,11 @@ async fn the_public_keys_need_no_credential_and_keys_need_an_admin() {
         .into_inner()
         .keys;
     assert_eq!(keys[0].public_key.len(), 32);
-    let mut keys = ApiKeyServiceClient::new(town.services.clone());
+    let mut keys = ApiKeyServiceClient::new(community.services.clone());
     let make = CreateCommunityApiKeyRequest {
         spec: Some(key::spec(&["sendMessage"])),
     };
-    let grace = format!("Bearer {}", town.demo.user("grace").jwt);
+    let grace = format!("Bearer {}", community.demo.user("grace").jwt);
     let status = keys
         .create_community_api_key(signed(make.clone(), &grace))
         .await
@@ -328,7 +331,7 @@ async fn the_public_keys_need_no_credential_and_keys_need_an_admin() {
         status.get_error_details().error_info().unwrap().reason,
         "ROLE_MISSING"
     );
-    let ada = format!("Bearer {}", town.demo.user("ada").jwt);
+    let ada = format!("Bearer {}", community.demo.user("ada").jwt);
     let made = keys
         .create_community_api_key(signed(make, &ada))
         .await
@@ -347,22 +350,22 @@ async fn the_public_keys_need_no_credential_and_keys_need_an_admin() {
 
 #[tokio::test]
 async fn an_unknown_method_is_unimplemented() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for path in [
         "/guildhall.messaging.v1.MessageService/Nothing",
         "/no.such.Service/Method",
     ] {
         assert_eq!(
-            raw(&town, path, &key_of(&town), "5S", &[]).await,
+            raw(&community, path, &key_of(&community), "5S", &[]).await,
             (200, "12".to_owned()),
             "{path}"
         );
     }
     // A body that is no message is the caller's fault.
-    let garbage = raw(&town, SEND, &key_of(&town), "5S", &[0xff; 20]).await;
+    let garbage = raw(&community, SEND, &key_of(&community), "5S", &[0xff; 20]).await;
     assert!(["3", "13"].contains(&garbage.1.as_str()), "{garbage:?}");
     let request = Request::new(hello("general"));
-    let missing = MessageServiceClient::new(town.services.clone())
+    let missing = MessageServiceClient::new(community.services.clone())
         .send_message(request)
         .await;
     assert_eq!(missing.unwrap_err().code(), Code::Unauthenticated);

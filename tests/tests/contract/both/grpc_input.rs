@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient, reaction_service_client::ReactionServiceClient,
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::{Differences, Town};
+use guildhall_tests::{Community, Differences};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -40,9 +40,12 @@ fn check<T: std::fmt::Debug>(
 
 #[tokio::test]
 async fn a_message_that_cannot_be_is_refused() {
-    let town = Town::start().await;
-    let before = town.fingerprint().await;
-    let (general, forum) = (town.demo.channel("general"), town.demo.channel("forum"));
+    let community = Community::start().await;
+    let before = community.fingerprint().await;
+    let (general, forum) = (
+        community.demo.channel("general"),
+        community.demo.channel("forum"),
+    );
     let good = SendMessageRequest {
         channel: general.to_owned(),
         sender: "ada".into(),
@@ -152,8 +155,8 @@ async fn a_message_that_cannot_be_is_refused() {
         ),
     ];
     let mut differences = Differences::default();
-    let mut messages = MessageServiceClient::new(town.services.clone());
-    let key = format!("Bearer {}", town.demo.api_key);
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let key = format!("Bearer {}", community.demo.api_key);
     for (what, request, code, reason) in cases {
         let answer = messages.send_message(signed(request, &key)).await;
         differences.note(what, check(answer, code, reason));
@@ -192,16 +195,16 @@ async fn a_message_that_cannot_be_is_refused() {
     .contains(&huge);
     differences.expect(refused, "a message of 5 MiB", huge);
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn other_requests_that_make_no_sense_are_refused() {
-    let town = Town::start().await;
-    let before = town.fingerprint().await;
-    let key = format!("Bearer {}", town.demo.api_key);
+    let community = Community::start().await;
+    let before = community.fingerprint().await;
+    let key = format!("Bearer {}", community.demo.api_key);
     let mut differences = Differences::default();
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let mut messages = MessageServiceClient::new(community.services.clone());
     for (what, message, code) in [
         ("no reference", None, Code::InvalidArgument),
         (
@@ -214,8 +217,8 @@ async fn other_requests_that_make_no_sense_are_refused() {
         (
             "another channel",
             Some(MessageReference {
-                channel: town.demo.channel("forum").into(),
-                ..by_id(&town.demo.message_id).unwrap()
+                channel: community.demo.channel("forum").into(),
+                ..by_id(&community.demo.message_id).unwrap()
             }),
             Code::NotFound,
         ),
@@ -238,7 +241,7 @@ async fn other_requests_that_make_no_sense_are_refused() {
             sender: "ada".into(),
             emoji: "👍".into(),
         };
-        let answer = ReactionServiceClient::new(town.services.clone())
+        let answer = ReactionServiceClient::new(community.services.clone())
             .add_reaction(signed(add, &key))
             .await;
         differences.note(format!("react with {what}"), check(answer, code, ""));
@@ -270,5 +273,5 @@ async fn other_requests_that_make_no_sense_are_refused() {
         differences.note(what, check(answer, Code::InvalidArgument, ""));
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }

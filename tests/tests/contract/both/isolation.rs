@@ -6,13 +6,13 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Answer, grpc::signed};
 use guildhall_tests::{
-    Differences, OPERATIONS, Place, Town,
+    Community, Differences, OPERATIONS, Parameters,
+    community::{Neighbour, UNKNOWN},
     operation::Kind,
-    town::{Neighbour, UNKNOWN},
 };
 use serde_json::{Value, json};
 
-/// What an outsider sees of an answer; the id that he sent himself tells him nothing.
+/// What an outsider sees of an answer; the id that they sent themselves tells them nothing.
 fn seen(answer: &Answer, sent: &str) -> (u16, Vec<(String, String)>, String) {
     let headers = answer
         .headers
@@ -27,99 +27,99 @@ fn seen(answer: &Answer, sent: &str) -> (u16, Vec<(String, String)>, String) {
     )
 }
 
-/// Our place with one record of theirs, and the same with an unknown one.
-type Pair = (&'static str, fn(&mut Place, &str), String, String);
+/// Our parameters with one record of theirs, and the same with an unknown one.
+type Pair = (&'static str, fn(&mut Parameters, &str), String, String);
 
 fn pairs(theirs: &Neighbour) -> Vec<Pair> {
-    let (place, owner) = (&theirs.place, &theirs.community.owner);
+    let (parameters, owner) = (&theirs.parameters, &theirs.community.owner);
     vec![
         (
             "channel",
-            |place, id| place.channel = id.into(),
-            place.channel.clone(),
+            |parameters, id| parameters.channel = id.into(),
+            parameters.channel.clone(),
             UNKNOWN.into(),
         ),
         (
             "message",
-            |place, id| place.message = id.into(),
-            place.message.clone(),
+            |parameters, id| parameters.message = id.into(),
+            parameters.message.clone(),
             UNKNOWN.into(),
         ),
         (
             "url",
-            |place, url| place.url = url.into(),
-            place.url.clone(),
+            |parameters, url| parameters.url = url.into(),
+            parameters.url.clone(),
             UNKNOWN.into(),
         ),
         (
             "number",
-            |place, number| place.number = number.parse().unwrap(),
-            place.number.to_string(),
+            |parameters, number| parameters.number = number.parse().unwrap(),
+            parameters.number.to_string(),
             "9007199254740000".into(),
         ),
         (
             "project",
-            |place, id| place.project = id.into(),
-            place.project.clone(),
+            |parameters, id| parameters.project = id.into(),
+            parameters.project.clone(),
             UNKNOWN.into(),
         ),
         (
             "slug",
-            |place, slug| place.project = slug.into(),
+            |parameters, slug| parameters.project = slug.into(),
             theirs.community.slug.clone(),
             "nobodys".into(),
         ),
         (
             "chat",
-            |place, id| place.chat = id.into(),
-            place.chat.clone(),
+            |parameters, id| parameters.chat = id.into(),
+            parameters.chat.clone(),
             UNKNOWN.into(),
         ),
         (
             "chat message",
-            |place, id| place.chat_message = id.into(),
-            place.chat_message.clone(),
+            |parameters, id| parameters.chat_message = id.into(),
+            parameters.chat_message.clone(),
             UNKNOWN.into(),
         ),
         (
             "incoming webhook",
-            |place, id| place.incoming = id.into(),
-            place.incoming.clone(),
+            |parameters, id| parameters.incoming = id.into(),
+            parameters.incoming.clone(),
             UNKNOWN.into(),
         ),
         (
             "outgoing webhook",
-            |place, id| place.outgoing = id.into(),
-            place.outgoing.clone(),
+            |parameters, id| parameters.outgoing = id.into(),
+            parameters.outgoing.clone(),
             UNKNOWN.into(),
         ),
         (
             "delivery",
-            |place, id| place.delivery = id.into(),
-            place.delivery.clone(),
+            |parameters, id| parameters.delivery = id.into(),
+            parameters.delivery.clone(),
             UNKNOWN.into(),
         ),
         (
             "sender's name",
-            |place, name| place.sender = name.into(),
+            |parameters, name| parameters.sender = name.into(),
             owner.username.clone(),
             "nobody".into(),
         ),
         (
             "sender's e-mail",
-            |place, email| place.sender = email.into(),
+            |parameters, email| parameters.sender = email.into(),
             owner.email.clone(),
             "nobody@nowhere.example".into(),
         ),
         (
             "sender's id",
-            |place, id| place.sender = id.into(),
+            |parameters, id| parameters.sender = id.into(),
             owner._id.clone(),
             UNKNOWN.into(),
         ),
         (
             "login",
-            |place, email| place.email = email.into(),
+            |parameters, email| parameters.email = email.into(),
             owner.email.clone(),
             "nobody@nowhere.example".into(),
         ),
@@ -128,13 +128,13 @@ fn pairs(theirs: &Neighbour) -> Vec<Pair> {
 
 #[tokio::test]
 async fn a_foreign_record_is_answered_like_an_unknown_one() {
-    let town = Town::with_all_records().await;
-    let theirs = town.neighbour("neighbours").await;
-    let theirs = theirs.with_all_records(&town).await;
+    let community = Community::with_all_records().await;
+    let theirs = community.neighbour("neighbours").await;
+    let theirs = theirs.with_all_records(&community).await;
     let mut differences = Differences::default();
     let mut compared = 0;
     for (what, set, foreign, unknown) in pairs(&theirs) {
-        let (mut at_foreign, mut at_unknown) = (town.place(), town.place());
+        let (mut at_foreign, mut at_unknown) = (community.parameters(), community.parameters());
         set(&mut at_foreign, &foreign);
         set(&mut at_unknown, &unknown);
         if what == "login" {
@@ -144,17 +144,17 @@ async fn a_foreign_record_is_answered_like_an_unknown_one() {
                 .clone_from(&theirs.community.owner.password);
         }
         for operation in OPERATIONS.iter() {
-            if !operation.tells_apart(&at_foreign, &town.place()) {
+            if !operation.tells_apart(&at_foreign, &community.parameters()) {
                 continue;
             }
             for kind in &operation.kinds {
-                let by = town.credential(*kind);
+                let by = community.credential(*kind);
                 let foreign = seen(
-                    &operation.make(&town.rest, &at_foreign, &by).await,
+                    &operation.make(&community.rest, &at_foreign, &by).await,
                     &foreign,
                 );
                 let unknown = seen(
-                    &operation.make(&town.rest, &at_unknown, &by).await,
+                    &operation.make(&community.rest, &at_unknown, &by).await,
                     &unknown,
                 );
                 let refused = foreign.0 >= 400;
@@ -171,18 +171,18 @@ async fn a_foreign_record_is_answered_like_an_unknown_one() {
 
 #[tokio::test]
 async fn queries_find_nothing_of_the_others() {
-    let town = Town::start().await;
-    let theirs = town.neighbour("neighbours").await;
+    let community = Community::start().await;
+    let theirs = community.neighbour("neighbours").await;
     for (query, foreign, unknown) in [
-        ("parent_id", theirs.place.message.as_str(), UNKNOWN),
-        ("before", &theirs.place.message, UNKNOWN),
-        ("after", &theirs.place.message, UNKNOWN),
-        ("email", &theirs.place.email, "nobody@nowhere.example"),
+        ("parent_id", theirs.parameters.message.as_str(), UNKNOWN),
+        ("before", &theirs.parameters.message, UNKNOWN),
+        ("after", &theirs.parameters.message, UNKNOWN),
+        ("email", &theirs.parameters.email, "nobody@nowhere.example"),
         ("user_id", &theirs.community.owner._id, UNKNOWN),
-        ("forum_topic_id", &theirs.place.message, UNKNOWN),
+        ("forum_topic_id", &theirs.parameters.message, UNKNOWN),
     ] {
         let get = async |value: &str| {
-            let answer = town
+            let answer = community
                 .integrator()
                 .get(&format!("/v1/messages?{query}={value}"))
                 .await;
@@ -194,28 +194,32 @@ async fn queries_find_nothing_of_the_others() {
 
 #[tokio::test]
 async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
-    let town = Town::with_all_records().await;
-    let theirs = town.neighbour("neighbours").await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let theirs = community.neighbour("neighbours").await;
+    let before = community.fingerprint().await;
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
             let answer = operation
-                .make(&town.rest, &town.place(), &theirs.credential(*kind))
+                .make(
+                    &community.rest,
+                    &community.parameters(),
+                    &theirs.credential(*kind),
+                )
                 .await;
             // What names no record works, in their own community.
-            let own = !operation.tells_apart(&town.place(), &theirs.place);
+            let own = !operation.tells_apart(&community.parameters(), &theirs.parameters);
             let right = own || answer.status >= 400;
             let case = format!("{} with their {kind:?}", operation.id);
             differences.expect(right, case, format!("{} {}", answer.status, answer.body));
             for secret in [
-                &town.demo.community_id,
-                &town.demo.users[0]._id,
-                &town.demo.users[0].email,
+                &community.demo.community_id,
+                &community.demo.users[0]._id,
+                &community.demo.users[0].email,
             ] {
                 let sent = operation
                     .body
-                    .is_some_and(|body| body(&town.place()).to_string().contains(secret));
+                    .is_some_and(|body| body(&community.parameters()).to_string().contains(secret));
                 let leaked = answer.body.contains(secret.as_str()) && !sent;
                 differences.expect(
                     !leaked,
@@ -226,13 +230,13 @@ async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
         }
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }
 
 #[tokio::test]
 async fn each_community_sees_its_own() {
-    let town = Town::start().await;
-    let theirs = town.neighbour("neighbours").await;
+    let community = Community::start().await;
+    let theirs = community.neighbour("neighbours").await;
     let ids = |data: &Value, list: &str, field: &str| -> Vec<Value> {
         let list = if list.is_empty() { data } else { &data[list] };
         list.as_array()
@@ -241,29 +245,30 @@ async fn each_community_sees_its_own() {
             .map(|item| item[field].clone())
             .collect()
     };
-    let their_key = town.by(theirs.credential(Kind::CommunityKey));
+    let their_key = community.by(theirs.credential(Kind::CommunityKey));
     let messages = their_key.get("/v1/messages").await.expect(200);
     assert_eq!(
         ids(&messages["data"], "messages", "id"),
-        [json!(theirs.place.message)]
+        [json!(theirs.parameters.message)]
     );
     let channels = their_key.get("/v1/channels").await.expect(200);
     assert_eq!(
         ids(&channels["data"], "", "_id"),
-        [json!(theirs.place.channel)]
+        [json!(theirs.parameters.channel)]
     );
-    let ours = town.data("/v1/messages?count=100").await;
-    assert!(!ids(&ours, "messages", "id").contains(&json!(theirs.place.message)));
+    let ours = community.data("/v1/messages?count=100").await;
+    assert!(!ids(&ours, "messages", "id").contains(&json!(theirs.parameters.message)));
 
-    // Everybody counts members, usernames and keys for himself.
+    // Each community counts members, usernames and keys for itself.
     assert_eq!(theirs.community.owner.id, 1);
-    let send = json!({ "channelId": theirs.place.channel, "message": "Hi", "sender": "1" });
+    let send = json!({ "channelId": theirs.parameters.channel, "message": "Hi", "sender": "1" });
     let sent = their_key
         .call(http::Method::POST, "/v1/messages/send")
         .idempotency_key("same");
     let sent = sent.json(&send).send().await.expect(200);
-    let ours = json!({ "channelId": town.demo.channel("general"), "message": "Hi", "sender": "1" });
-    let our_sent = town
+    let ours =
+        json!({ "channelId": community.demo.channel("general"), "message": "Hi", "sender": "1" });
+    let our_sent = community
         .integrator()
         .call(http::Method::POST, "/v1/messages/send")
         .idempotency_key("same");
@@ -273,16 +278,16 @@ async fn each_community_sees_its_own() {
 
 #[tokio::test]
 async fn the_services_keep_communities_apart_as_well() {
-    let town = Town::start().await;
-    let theirs = town.neighbour("neighbours").await;
-    let key = format!("Bearer {}", town.demo.api_key);
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let community = Community::start().await;
+    let theirs = community.neighbour("neighbours").await;
+    let key = format!("Bearer {}", community.demo.api_key);
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let mut refusals = Vec::new();
     for (channel, message, number) in [
         (
-            theirs.place.channel.as_str(),
-            theirs.place.message.as_str(),
-            theirs.place.number,
+            theirs.parameters.channel.as_str(),
+            theirs.parameters.message.as_str(),
+            theirs.parameters.number,
         ),
         (UNKNOWN, UNKNOWN, 9_007_199_254_740_000),
     ] {

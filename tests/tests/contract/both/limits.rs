@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use guildhall_testkit::{Answer, Options};
 use guildhall_tests::{
-    Credential, Differences, Family, OPERATIONS, Operation, Refusal, Town, operation::Kind,
+    Community, Credential, Differences, Family, OPERATIONS, Operation, Refusal, operation::Kind,
 };
 use serde_json::{Value, json};
 
 /// One request per second, two at once.
-async fn slow_town() -> Town {
-    Town::start_with(Options {
+async fn rate_limited() -> Community {
+    Community::start_with(Options {
         rate_limit: 1,
         ..Options::default()
     })
@@ -37,8 +37,8 @@ async fn until_refused(mut call: impl AsyncFnMut() -> Answer) -> (Answer, usize)
 
 #[tokio::test]
 async fn too_many_in_a_row_are_refused_in_every_family() {
-    let town = slow_town().await;
-    let sample = |id: &str, kind: Kind| (Operation::named(id), town.credential(kind));
+    let community = rate_limited().await;
+    let sample = |id: &str, kind: Kind| (Operation::named(id), community.credential(kind));
     for (operation, by) in [
         sample("messages-list", Kind::CommunityKey),
         sample("apikeys-info", Kind::UserKey),
@@ -46,9 +46,9 @@ async fn too_many_in_a_row_are_refused_in_every_family() {
         sample("sb-messages-get", Kind::SendbirdToken),
         sample("mb-messages-list", Kind::Jwt),
     ] {
-        let (id, place) = (operation.id, town.place());
+        let (id, parameters) = (operation.id, community.parameters());
         let (refused, passed) =
-            until_refused(async || operation.make(&town.rest, &place, &by).await).await;
+            until_refused(async || operation.make(&community.rest, &parameters, &by).await).await;
         assert!(
             passed >= 2,
             "{id}: twice the rate may come at once, not {passed}"
@@ -68,8 +68,8 @@ async fn too_many_in_a_row_are_refused_in_every_family() {
 
 #[tokio::test]
 async fn what_is_left_is_told_with_every_answer_and_comes_back_in_time() {
-    let town = slow_town().await;
-    let list = async || town.integrator().get("/v1/channels").await;
+    let community = rate_limited().await;
+    let list = async || community.integrator().get("/v1/channels").await;
     let first = list().await;
     let told = [
         number(&first, "x-ratelimit-limit"),
@@ -84,8 +84,8 @@ async fn what_is_left_is_told_with_every_answer_and_comes_back_in_time() {
 
 #[tokio::test]
 async fn the_limit_is_the_credentials_own_and_comes_before_everything_else() {
-    let town = slow_town().await;
-    let garbage = async || town.bearer("garbage").get("/v1/channels").await;
+    let community = rate_limited().await;
+    let garbage = async || community.bearer("garbage").get("/v1/channels").await;
     Family::E1.refuses(&garbage().await, Refusal::Unauthenticated);
     let (refused, _) = until_refused(garbage).await;
     Family::E1.refuses(&refused, Refusal::RateLimited);
@@ -93,20 +93,23 @@ async fn the_limit_is_the_credentials_own_and_comes_before_everything_else() {
     let mut prefixes = ["/v1", "/apis/v1", "/api/v1", "/apis", ""].iter().cycle();
     let (_, passed) = until_refused(async || {
         let prefix = prefixes.next().unwrap();
-        town.integrator().get(&format!("{prefix}/channels")).await
+        community
+            .integrator()
+            .get(&format!("{prefix}/channels"))
+            .await
     })
     .await;
     assert!((2..5).contains(&passed), "{passed}");
     for _ in 0..5 {
-        town.rest.get("/healthz").send().await.expect(200);
+        community.rest.get("/healthz").send().await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn zero_switches_the_limit_off() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for _ in 0..300 {
-        let answer = town.integrator().get("/v1/users/apikeys/info").await;
+        let answer = community.integrator().get("/v1/users/apikeys/info").await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("x-ratelimit-limit"), None);
     }
@@ -114,12 +117,12 @@ async fn zero_switches_the_limit_off() {
 
 #[tokio::test]
 async fn passwords_can_be_guessed_twenty_times() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let login = async |email: &str, password: &str| {
         let body = json!({ "email": email, "password": password });
-        town.system().post("/v1/auth/login", &body).await
+        community.system().post("/v1/auth/login", &body).await
     };
-    let ada = town.demo.user("ada");
+    let ada = community.demo.user("ada");
     for _ in 0..20 {
         Family::E3.refuses(&login(&ada.email, "wrong").await, Refusal::Unauthenticated);
     }
@@ -129,40 +132,40 @@ async fn passwords_can_be_guessed_twenty_times() {
     assert!((1..=900).contains(&wait), "{wait} seconds");
     let other_spelling = login(&ada.email.to_uppercase(), &ada.password).await;
     Family::E3.refuses(&other_spelling, Refusal::RateLimited);
-    let grace = town.demo.user("grace");
+    let grace = community.demo.user("grace");
     login(&grace.email, &grace.password).await.expect(200);
 }
 
 #[tokio::test]
 async fn an_unknown_account_and_a_wrong_password_are_told_alike() {
-    let town = Town::start().await;
-    let login = async |body: Value| town.system().post("/v1/auth/login", &body).await;
+    let community = Community::start().await;
+    let login = async |body: Value| community.system().post("/v1/auth/login", &body).await;
     let wrong = login(json!({ "email": "ada@example.com", "password": "wrong" })).await;
     let unknown = login(json!({ "email": "nobody@example.com", "password": "wrong" })).await;
     Family::E3.refuses(&wrong, Refusal::Unauthenticated);
     assert_eq!((wrong.status, wrong.body), (unknown.status, unknown.body));
-    let ada = town.demo.user("ada");
+    let ada = community.demo.user("ada");
     let by_name = login(json!({ "username": "ADA", "password": ada.password })).await;
     assert_eq!(by_name.expect(200)["body"]["user"]["_id"], ada._id.as_str());
 }
 
 async fn post_raw(
-    town: &Town,
+    community: &Community,
     operation: &Operation,
     by: &Credential,
     media: &str,
     body: &str,
 ) -> Answer {
-    let call = by.sign(operation.bare(&town.rest, &town.place()));
+    let call = by.sign(operation.bare(&community.rest, &community.parameters()));
     call.header("Content-Type", media).body(body).send().await
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_and_a_wrong_media_type_are_named_so() {
-    let town = Town::with_all_records().await;
-    let before = town.fingerprint().await;
+    let community = Community::with_all_records().await;
+    let before = community.fingerprint().await;
     let mut differences = Differences::default();
-    for (operation, by, good) in town.operations_with_body() {
+    for (operation, by, good) in community.operations_with_body() {
         let mut body = Value::Object(good).to_string();
         for media in [
             "application/xml",
@@ -171,7 +174,7 @@ async fn a_body_over_the_limit_and_a_wrong_media_type_are_named_so() {
             "image/png",
             "json",
         ] {
-            let answer = post_raw(&town, operation, &by, media, &body).await;
+            let answer = post_raw(&community, operation, &by, media, &body).await;
             let case = format!("{} as {media}", operation.id);
             differences.note(
                 case,
@@ -180,33 +183,33 @@ async fn a_body_over_the_limit_and_a_wrong_media_type_are_named_so() {
         }
         // Blanks are JSON: only the size is wrong.
         body.push_str(&" ".repeat((1 << 20) + 1 - body.len()));
-        let answer = post_raw(&town, operation, &by, "application/json", &body).await;
+        let answer = post_raw(&community, operation, &by, "application/json", &body).await;
         differences.note(
             operation.id,
             operation.family.check(&answer, Refusal::TooLarge),
         );
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
     // Exactly at the limit, a body is read.
-    for (operation, by, good) in town.operations_with_body() {
+    for (operation, by, good) in community.operations_with_body() {
         let mut body = Value::Object(good).to_string();
         body.push_str(&" ".repeat((1 << 20) - body.len()));
-        let answer = post_raw(&town, operation, &by, "application/json", &body).await;
+        let answer = post_raw(&community, operation, &by, "application/json", &body).await;
         assert_ne!(answer.status, 413, "{}", operation.id);
     }
 }
 
 #[tokio::test]
 async fn a_refusal_arrives_however_much_is_still_being_sent() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let body = vec![b' '; 4 << 20];
     for (credential, refusal) in [
         ("garbage", Refusal::Unauthenticated),
-        (town.demo.api_key.as_str(), Refusal::TooLarge),
+        (community.demo.api_key.as_str(), Refusal::TooLarge),
     ] {
         for _ in 0..10 {
-            let call = town.rest.post("/v1/messages/send").bearer(credential);
+            let call = community.rest.post("/v1/messages/send").bearer(credential);
             let call = call.header("Content-Type", "application/json");
             Family::E1.refuses(&call.body(body.as_slice()).send().await, refusal);
         }
@@ -215,19 +218,21 @@ async fn a_refusal_arrives_however_much_is_still_being_sent() {
 
 #[tokio::test]
 async fn a_header_of_100_kb_is_no_accident() {
-    let town = Town::with_all_records().await;
-    let (place, huge) = (town.place(), "a".repeat(100 * 1024));
+    let community = Community::with_all_records().await;
+    let (parameters, huge) = (community.parameters(), "a".repeat(100 * 1024));
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
-        let by = town.credential(operation.kinds[0]);
+        let by = community.credential(operation.kinds[0]);
         for name in ["X-Anything", "x-request-id", "User-Agent"] {
-            let call = operation.call(&town.rest, &place, &by).header(name, &huge);
+            let call = operation
+                .call(&community.rest, &parameters, &by)
+                .header(name, &huge);
             let answer = call.send().await;
             let case = format!("{} with {name}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::Invalid));
         }
         let answer = operation
-            .make(&town.rest, &place, &by.with_text(&huge))
+            .make(&community.rest, &parameters, &by.with_text(&huge))
             .await;
         let family = operation.family;
         let outcome = family.check(&answer, Refusal::Unauthenticated);
@@ -237,11 +242,15 @@ async fn a_header_of_100_kb_is_no_accident() {
     differences.assert_none();
     let send = Operation::named("messages-send");
     for key in [&"k".repeat(256), "é", ""] {
-        let call = send.call(&town.rest, &place, &town.credential(send.kinds[0]));
+        let call = send.call(
+            &community.rest,
+            &parameters,
+            &community.credential(send.kinds[0]),
+        );
         let answer = call.idempotency_key(key).send().await;
         Family::E1.refuses(&answer, Refusal::Invalid);
     }
-    let alive = town.rest.get("/healthz").send().await;
+    let alive = community.rest.get("/healthz").send().await;
     assert_eq!(alive.expect(200), json!({ "status": "ok" }));
 }
 
@@ -249,14 +258,16 @@ async fn a_header_of_100_kb_is_no_accident() {
 async fn an_address_is_believed_of_trusted_proxies_alone() {
     let proxies = vec!["--trusted-proxies".to_owned(), "127.0.0.0/8".to_owned()];
     for (args, believed) in [(Vec::new(), false), (proxies, true)] {
-        let town = Town::start_with(Options {
+        let community = Community::start_with(Options {
             args,
             ..Options::default()
         })
         .await;
         let body = json!({ "email": "ada@example.com", "password": "wrong" });
         let attempt = async |address: &str| {
-            let call = town.system().call(http::Method::POST, "/v1/auth/login");
+            let call = community
+                .system()
+                .call(http::Method::POST, "/v1/auth/login");
             call.header("X-Forwarded-For", address)
                 .json(&body)
                 .send()
@@ -279,8 +290,8 @@ async fn an_address_is_believed_of_trusted_proxies_alone() {
 
 #[tokio::test]
 async fn who_connects_and_says_nothing_is_cut_off() {
-    let town = Town::start().await;
-    for base in [town.platform.http(), town.platform.grpc()] {
+    let community = Community::start().await;
+    for base in [community.platform.http(), community.platform.grpc()] {
         let address = base.strip_prefix("http://").unwrap();
         let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
         let mut answer = [0; 1];

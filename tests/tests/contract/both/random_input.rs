@@ -1,6 +1,6 @@
 //! No body, path or header makes the platform fail: every answer is JSON, and never a 5xx.
 
-use guildhall_tests::{OPERATIONS, Operation, Town};
+use guildhall_tests::{Community, OPERATIONS, Operation};
 use http::Method;
 use proptest::{
     prelude::*,
@@ -53,19 +53,19 @@ fn check(
 
 fn run<S: Strategy>(
     strategy: &S,
-    test: impl Fn(&tokio::runtime::Runtime, &Town, S::Value) -> Result<(), TestCaseError>,
+    test: impl Fn(&tokio::runtime::Runtime, &Community, S::Value) -> Result<(), TestCaseError>,
 ) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let town = runtime.block_on(Town::start());
+    let community = runtime.block_on(Community::start());
     // What fails is printed whole, and no file of past failures is kept.
     let config = Config {
         cases: 300,
         failure_persistence: None,
         ..Config::default()
     };
-    let result = TestRunner::new(config).run(strategy, |value| test(&runtime, &town, value));
+    let result = TestRunner::new(config).run(strategy, |value| test(&runtime, &community, value));
     let _entered = runtime.enter();
-    drop(town);
+    drop(community);
     if let Err(failure) = result {
         panic!("{failure}");
     }
@@ -73,21 +73,24 @@ fn run<S: Strategy>(
 
 #[test]
 fn a_good_body_with_one_field_changed_at_random() {
-    run(&any_change(), |runtime, town, (which, field, value)| {
-        let bodies = town.operations_with_body();
-        let (operation, by, mut body) = which.get(&bodies).clone();
-        let names: Vec<_> = body.keys().cloned().collect();
-        body.insert(field.get(&names).clone(), value);
-        let body = Value::Object(body);
-        let call = by
-            .sign(operation.bare(&town.rest, &town.place()))
-            .json(&body);
-        check(
-            operation.id,
-            &body.to_string(),
-            &runtime.block_on(call.send()),
-        )
-    });
+    run(
+        &any_change(),
+        |runtime, community, (which, field, value)| {
+            let bodies = community.operations_with_body();
+            let (operation, by, mut body) = which.get(&bodies).clone();
+            let names: Vec<_> = body.keys().cloned().collect();
+            body.insert(field.get(&names).clone(), value);
+            let body = Value::Object(body);
+            let call = by
+                .sign(operation.bare(&community.rest, &community.parameters()))
+                .json(&body);
+            check(
+                operation.id,
+                &body.to_string(),
+                &runtime.block_on(call.send()),
+            )
+        },
+    );
 }
 
 #[test]
@@ -95,11 +98,11 @@ fn any_bytes_for_a_body() {
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
     let json = any_json().prop_map(|json| json.to_string().into_bytes());
     let strategy = (any::<prop::sample::Index>(), prop_oneof![bytes, json]);
-    run(&strategy, |runtime, town, (which, body)| {
-        let bodies = town.operations_with_body();
+    run(&strategy, |runtime, community, (which, body)| {
+        let bodies = community.operations_with_body();
         let (operation, by, _) = which.get(&bodies);
         let sent = String::from_utf8_lossy(&body).into_owned();
-        let call = by.sign(operation.bare(&town.rest, &town.place()));
+        let call = by.sign(operation.bare(&community.rest, &community.parameters()));
         let call = call.header("Content-Type", "application/json").body(body);
         check(operation.id, &sent, &runtime.block_on(call.send()))
     });
@@ -109,7 +112,7 @@ fn any_bytes_for_a_body() {
 fn any_path_and_query() {
     let path = "(/(v1|v3|apis|api|chat|projects|messages|channels|reactions|[\\PC]{1,10})){1,6}";
     let query = "([a-z_]{1,10}=[\\PC]{0,10}&?){0,4}";
-    run(&(path, query), |runtime, town, (path, query)| {
+    run(&(path, query), |runtime, community, (path, query)| {
         let encoded = |text: &str| {
             text.bytes()
                 .map(|b| match b {
@@ -121,7 +124,7 @@ fn any_path_and_query() {
                 .collect::<String>()
         };
         let target = format!("{}?{}", encoded(&path), encoded(&query));
-        let call = town.integrator().call(Method::GET, &target);
+        let call = community.integrator().call(Method::GET, &target);
         let answer = runtime.block_on(call.send());
         // The reference is a page; all else is JSON.
         if answer
@@ -161,7 +164,7 @@ fn any_query_of_a_list() {
         any::<prop::sample::Index>(),
         prop::collection::vec(pair, 0..4),
     );
-    run(&strategy, |runtime, town, (which, pairs)| {
+    run(&strategy, |runtime, community, (which, pairs)| {
         let lists: Vec<&Operation> = OPERATIONS
             .iter()
             .filter(|operation| operation.method == Method::GET)
@@ -171,8 +174,10 @@ fn any_query_of_a_list() {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        let by = town.credential(operation.kinds[0]);
-        let call = operation.call(&town.rest, &town.place(), &by).query(&pairs);
+        let by = community.credential(operation.kinds[0]);
+        let call = operation
+            .call(&community.rest, &community.parameters(), &by)
+            .query(&pairs);
         check(
             operation.id,
             &json!(pairs).to_string(),

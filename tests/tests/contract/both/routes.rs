@@ -1,12 +1,12 @@
 //! What every answer has in common: unknown routes, methods, request ids, health, keys, reference.
 
-use guildhall_tests::{Differences, Family, OPERATIONS, Refusal, Town, operation::Kind};
+use guildhall_tests::{Community, Differences, Family, OPERATIONS, Refusal, operation::Kind};
 use http::Method;
 use serde_json::json;
 
 #[tokio::test]
 async fn an_unknown_route_is_a_404_of_its_own() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for path in [
         "/",
         "/v1",
@@ -17,15 +17,15 @@ async fn an_unknown_route_is_a_404_of_its_own() {
         "/v2/messages",
         "/v1//messages",
     ] {
-        let answer = town.integrator().get(path).await;
+        let answer = community.integrator().get(path).await;
         Family::E2.refuses(&answer, Refusal::NotFound);
         assert_eq!(answer.json()["message"], "Route not found.", "{path}");
     }
     // Without a credential, too: there is nothing to protect.
-    let answer = town.rest.get("/v1/nothing").send().await;
+    let answer = community.rest.get("/v1/nothing").send().await;
     Family::E2.refuses(&answer, Refusal::NotFound);
-    let project = &town.demo.community_id;
-    let answer = town
+    let project = &community.demo.community_id;
+    let answer = community
         .member("ada")
         .get(&format!("/api/chat/projects/{project}/nothing"))
         .await;
@@ -34,17 +34,17 @@ async fn an_unknown_route_is_a_404_of_its_own() {
 
 #[tokio::test]
 async fn a_known_path_with_another_method_says_which_it_takes() {
-    let town = Town::with_all_records().await;
-    let place = town.place();
+    let community = Community::with_all_records().await;
+    let parameters = community.parameters();
     let mut differences = Differences::default();
     let paths = OPERATIONS
         .iter()
         .filter(|operation| operation.family != Family::Sendbird);
     for operation in paths {
-        let path = place.fill(&operation.path);
+        let path = parameters.fill(&operation.path);
         for method in [Method::TRACE, Method::PUT] {
-            let by = town.credential(operation.kinds[0]);
-            let answer = town.by(by).call(method.clone(), &path).send().await;
+            let by = community.credential(operation.kinds[0]);
+            let answer = community.by(by).call(method.clone(), &path).send().await;
             let allowed = answer.header("allow").unwrap_or_default();
             let right = answer.status == 405 && allowed.contains(operation.method.as_str());
             let found = format!("{} Allow: {allowed:?} {}", answer.status, answer.body);
@@ -56,17 +56,18 @@ async fn a_known_path_with_another_method_says_which_it_takes() {
 
 #[tokio::test]
 async fn a_literal_segment_wins_over_a_parameter() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     // `send` is no message id, though `/v1/messages/{messageId}` would match it.
-    let answer = town.integrator().get("/v1/messages/send").await;
+    let answer = community.integrator().get("/v1/messages/send").await;
     assert_eq!(answer.status, 405, "{}", answer.body);
     assert_eq!(answer.header("allow"), Some("POST"));
-    let body = json!({ "messageId": town.demo.message_id, "emoji": "👍", "sender": "ada" });
-    town.integrator()
+    let body = json!({ "messageId": community.demo.message_id, "emoji": "👍", "sender": "ada" });
+    community
+        .integrator()
         .post("/v1/messages/react", &body)
         .await
         .expect(200);
-    let alias = town
+    let alias = community
         .integrator()
         .delete_with("/v1/messages/react", &body)
         .await
@@ -76,16 +77,16 @@ async fn a_literal_segment_wins_over_a_parameter() {
 
 #[tokio::test]
 async fn every_answer_names_its_request() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     let mut paths: Vec<_> = OPERATIONS
         .iter()
-        .map(|operation| town.place().fill(&operation.path))
+        .map(|operation| community.parameters().fill(&operation.path))
         .collect();
     paths.extend(["/healthz", "/readyz", "/docs", "/v1/nothing", "/v3/nothing"].map(str::to_owned));
     let longest = "r".repeat(128);
     for path in paths {
         for chosen in ["my-request 7", &longest] {
-            let answer = town
+            let answer = community
                 .rest
                 .get(&path)
                 .header("x-request-id", chosen)
@@ -94,7 +95,7 @@ async fn every_answer_names_its_request() {
             assert_eq!(answer.header("x-request-id"), Some(chosen), "{path}");
         }
         for refused in [&"r".repeat(129), "", "é"] {
-            let answer = town
+            let answer = community
                 .rest
                 .get(&path)
                 .header("x-request-id", refused)
@@ -108,17 +109,22 @@ async fn every_answer_names_its_request() {
 
 #[tokio::test]
 async fn every_answer_of_the_contract_is_json() {
-    let town = Town::with_all_records().await;
+    let community = Community::with_all_records().await;
     for operation in OPERATIONS.iter() {
-        let by = town.credential(operation.kinds[0]);
-        let answer = operation.make(&town.rest, &town.place(), &by).await;
+        let by = community.credential(operation.kinds[0]);
+        let answer = operation
+            .make(&community.rest, &community.parameters(), &by)
+            .await;
         let media = answer.header("content-type").unwrap_or_default();
         assert!(
             media.starts_with("application/json"),
             "{}: {media}",
             operation.id
         );
-        let refused = operation.unsigned(&town.rest, &town.place()).send().await;
+        let refused = operation
+            .unsigned(&community.rest, &community.parameters())
+            .send()
+            .await;
         let media = refused.header("content-type").unwrap_or_default();
         assert!(
             media.starts_with("application/json"),
@@ -130,13 +136,13 @@ async fn every_answer_of_the_contract_is_json() {
 
 #[tokio::test]
 async fn health_readiness_and_keys_are_published() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     assert_eq!(
-        town.rest.get("/healthz").send().await.expect(200),
+        community.rest.get("/healthz").send().await.expect(200),
         json!({ "status": "ok" })
     );
-    assert_eq!(town.rest.get("/readyz").send().await.status, 200);
-    let keys = town
+    assert_eq!(community.rest.get("/readyz").send().await.status, 200);
+    let keys = community
         .rest
         .get("/.well-known/jwks.json")
         .send()
@@ -163,18 +169,23 @@ async fn health_readiness_and_keys_are_published() {
 
 #[tokio::test]
 async fn the_served_document_is_the_committed_one() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap();
     let committed: serde_json::Value = serde_json::from_str(&committed).unwrap();
-    let served = town.rest.get("/v1/openapi.json").send().await.expect(200);
+    let served = community
+        .rest
+        .get("/v1/openapi.json")
+        .send()
+        .await
+        .expect(200);
     assert_eq!(served, committed);
 }
 
 #[tokio::test]
 async fn the_reference_needs_no_internet() {
-    let town = Town::start().await;
-    let page = town.rest.get("/docs").send().await;
+    let community = Community::start().await;
+    let page = community.rest.get("/docs").send().await;
     assert_eq!(page.status, 200);
     assert!(
         page.header("content-type")
@@ -195,7 +206,7 @@ async fn the_reference_needs_no_internet() {
             Some(path) => format!("/{path}"),
             None => format!("/docs/{}", asset.trim_start_matches("./")),
         };
-        let answer = town.rest.get(&path).send().await;
+        let answer = community.rest.get(&path).send().await;
         assert_eq!(answer.status, 200, "{asset}");
         let foreign = ["https://unpkg.com", "https://cdn.", "https://fonts."];
         assert!(
@@ -207,10 +218,10 @@ async fn the_reference_needs_no_internet() {
 
 #[tokio::test]
 async fn the_key_of_a_call_describes_itself() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     for (kind, name) in [(Kind::CommunityKey, "community"), (Kind::UserKey, "user")] {
-        let answer = town
-            .by(town.credential(kind))
+        let answer = community
+            .by(community.credential(kind))
             .get("/v1/users/apikeys/info")
             .await
             .expect(200);
@@ -221,9 +232,9 @@ async fn the_key_of_a_call_describes_itself() {
         assert_eq!(answer["message"], "Get API key info success.");
         let data = answer["data"].as_object().unwrap();
         assert_eq!(data["type"], name);
-        assert_eq!(data["communityId"], town.demo.community_id.as_str());
+        assert_eq!(data["communityId"], community.demo.community_id.as_str());
         let user = if kind == Kind::UserKey {
-            json!(town.demo.users[0]._id)
+            json!(community.demo.users[0]._id)
         } else {
             json!(null)
         };

@@ -1,6 +1,6 @@
 //! The calls of the public documentation, letter by letter, under every prefix they were shown at.
 
-use guildhall_tests::{Differences, Family, Operation, Refusal, Town, operation::Kind};
+use guildhall_tests::{Community, Differences, Family, Operation, Refusal, operation::Kind};
 use serde_json::json;
 
 /// Every prefix of the contract, the bare root, and two that repeat.
@@ -15,59 +15,63 @@ const PREFIXES: [&str; 7] = [
 ];
 
 /// The sample body of the page "Send Message", with the values of this community.
-fn sample_send(town: &Town) -> String {
+fn sample_send(community: &Community) -> String {
     format!(
         r#"{{
     "channelId": "{}",
     "message": "Hello! How is everyone doing?",
     "sender": "johndoe@example.com"
 }}"#,
-        town.demo.channel("general")
+        community.demo.channel("general")
     )
 }
 
 /// The sample body of the page "Reply Message".
-fn sample_reply(town: &Town) -> String {
+fn sample_reply(community: &Community) -> String {
     format!(
         r#"{{
     "messageId": "{}",
     "message": "<message-you-want-send>",
     "sender": "johndoe"
 }}"#,
-        town.demo.message_id
+        community.demo.message_id
     )
 }
 
 /// The sample body of the page "React Message".
-fn sample_react(town: &Town) -> String {
+fn sample_react(community: &Community) -> String {
     format!(
         r#"{{
     "messageId": "{}",
     "emoji": ":sparkling_heart:",
     "sender": "johndoe@example.com"
 }}"#,
-        town.demo.message_id
+        community.demo.message_id
     )
 }
 
 #[tokio::test]
 async fn the_sample_calls_work_under_every_prefix() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let samples = [
         (
             "/messages/send",
-            sample_send(&town),
+            sample_send(&community),
             "Message send successfully",
         ),
-        ("/messages", sample_send(&town), "Message send successfully"),
+        (
+            "/messages",
+            sample_send(&community),
+            "Message send successfully",
+        ),
         (
             "/messages/reply",
-            sample_reply(&town),
+            sample_reply(&community),
             "Message reply successfully",
         ),
         (
             "/messages/react",
-            sample_react(&town),
+            sample_react(&community),
             "Message reacted successfully",
         ),
     ];
@@ -76,7 +80,7 @@ async fn the_sample_calls_work_under_every_prefix() {
         for (path, body, text) in &samples {
             for slash in ["", "/"] {
                 let path = format!("{prefix}{path}{slash}");
-                let call = town.rest.post(&path).bearer(&town.demo.api_key);
+                let call = community.rest.post(&path).bearer(&community.demo.api_key);
                 let call = call.header("Content-Type", "application/json");
                 let answer = call.body(body.as_str()).send().await;
                 let json = answer.json();
@@ -90,8 +94,8 @@ async fn the_sample_calls_work_under_every_prefix() {
 
 #[tokio::test]
 async fn every_route_of_the_contract_answers_under_every_prefix() {
-    let town = Town::start().await;
-    let place = town.place();
+    let community = Community::start().await;
+    let parameters = community.parameters();
     let mut differences = Differences::default();
     // Reading calls, which answer the same however often they are made.
     for id in [
@@ -103,24 +107,27 @@ async fn every_route_of_the_contract_answers_under_every_prefix() {
     ] {
         let operation = Operation::named(id);
         let (_, path) = operation.path.split_at("/v1".len());
-        let canonical = town.integrator().get(&place.fill(&operation.path)).await;
+        let canonical = community
+            .integrator()
+            .get(&parameters.fill(&operation.path))
+            .await;
         for prefix in PREFIXES {
-            let path = place.fill(&format!("{prefix}{path}"));
-            let answer = town.integrator().get(&path).await;
+            let path = parameters.fill(&format!("{prefix}{path}"));
+            let answer = community.integrator().get(&path).await;
             let same = (answer.status, &answer.body) == (canonical.status, &canonical.body);
             differences.expect(same, &path, format!("{} {}", answer.status, answer.body));
         }
     }
-    let document = town.rest.get("/v1/openapi.json").send().await;
+    let document = community.rest.get("/v1/openapi.json").send().await;
     for prefix in PREFIXES {
-        let answer = town
+        let answer = community
             .rest
             .get(&format!("{prefix}/openapi.json"))
             .send()
             .await;
         let same = answer.status == 200 && answer.body == document.body;
         differences.expect(same, prefix, "the OpenAPI document is another one");
-        let alias = town
+        let alias = community
             .integrator()
             .get(&format!("{prefix}/api-keys/info"))
             .await;
@@ -133,7 +140,7 @@ async fn every_route_of_the_contract_answers_under_every_prefix() {
             "/v3/group_channels/x/messages",
         ] {
             if !prefix.is_empty() {
-                let answer = town.sendbird().get(&format!("{prefix}{path}")).await;
+                let answer = community.sendbird().get(&format!("{prefix}{path}")).await;
                 differences.expect(
                     answer.status == 404,
                     format!("{prefix}{path}"),
@@ -147,10 +154,10 @@ async fn every_route_of_the_contract_answers_under_every_prefix() {
 
 #[tokio::test]
 async fn the_credential_may_be_written_as_integrations_write_it() {
-    let town = Town::start().await;
-    let key = &town.demo.api_key;
+    let community = Community::start().await;
+    let key = &community.demo.api_key;
     let send = async |name: &str, value: String, media: Option<&str>| {
-        let call = town
+        let call = community
             .rest
             .post("/apis/v1/messages/send")
             .header(name, &value);
@@ -158,7 +165,7 @@ async fn the_credential_may_be_written_as_integrations_write_it() {
             Some(media) => call.header("Content-Type", media),
             None => call,
         };
-        call.body(sample_send(&town)).send().await
+        call.body(sample_send(&community)).send().await
     };
     for value in [
         format!("Bearer {key}"),
@@ -195,10 +202,10 @@ async fn the_credential_may_be_written_as_integrations_write_it() {
         assert_eq!(answer.status, 200, "{media:?}: {}", answer.body);
     }
     for name in ["X-API-Key", "x-api-key", "apiKey"] {
-        let call = town
+        let call = community
             .rest
             .get("/api/v1/channels")
-            .header(name, &town.demo.system_api_key);
+            .header(name, &community.demo.system_api_key);
         let answer = call.send().await;
         assert_eq!(answer.expect(200)["meta"]["success"], true, "{name}");
     }
@@ -206,13 +213,13 @@ async fn the_credential_may_be_written_as_integrations_write_it() {
 
 #[tokio::test]
 async fn the_fake_ids_of_the_pages_are_malformed_and_not_an_accident() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let body = json!({
         "channelId": "r3444rf556tg",
         "message": "Hello! How is everyone doing?",
         "sender": "johndoe@gmail.com"
     });
-    let answer = town
+    let answer = community
         .integrator()
         .post("/apis/v1/messages/send", &body)
         .await;
@@ -222,51 +229,63 @@ async fn the_fake_ids_of_the_pages_are_malformed_and_not_an_accident() {
         "emoji": "<emoji-you-want-send>",
         "sender": "<username-or-email-of-user>"
     });
-    let answer = town.integrator().post("/v1/messages/react", &body).await;
+    let answer = community
+        .integrator()
+        .post("/v1/messages/react", &body)
+        .await;
     Family::E1.refuses(&answer, Refusal::Invalid);
 }
 
 #[tokio::test]
 async fn both_spellings_of_a_field_are_taken() {
-    let town = Town::start().await;
-    let (general, message) = (town.demo.channel("general"), &town.demo.message_id);
+    let community = Community::start().await;
+    let (general, message) = (
+        community.demo.channel("general"),
+        &community.demo.message_id,
+    );
     let snake = json!({ "channel_id": general, "message": "Hi", "sender": "ada" });
-    town.integrator()
+    community
+        .integrator()
         .post("/v1/messages/send", &snake)
         .await
         .expect(200);
     let snake = json!({ "message_id": message, "message": "Hi", "sender": "ada" });
-    town.integrator()
+    community
+        .integrator()
         .post("/v1/messages/reply", &snake)
         .await
         .expect(200);
-    let documented = town
+    let documented = community
         .data(&format!("/v1/messages?channel_id={general}&user_id=2"))
         .await;
-    let camel = town
+    let camel = community
         .data(&format!("/v1/messages?channelId={general}&userId=2"))
         .await;
     assert_eq!(documented["total"], 2);
     assert_eq!(documented, camel);
-    let undefined = town
+    let undefined = community
         .data("/v1/messages?channel_id=undefined&email=ada@example.com")
         .await;
     assert_eq!(undefined["total"], 2);
     let title = json!({ "title": "By title", "channelType": "text" });
-    let made = town.system().post("/v1/channels", &title).await.expect(200);
+    let made = community
+        .system()
+        .post("/v1/channels", &title)
+        .await
+        .expect(200);
     assert_eq!(made["body"]["topic"], "By title");
     assert_eq!(made["body"]["channelType"], "open");
 }
 
 #[tokio::test]
 async fn the_sendbird_page_adds_a_reaction() {
-    let town = Town::start().await;
-    let place = town.place();
-    let path = place.fill("/v3/group_channels/{url}/messages/{number}/reactions");
-    let call = town
+    let community = Community::start().await;
+    let parameters = community.parameters();
+    let path = parameters.fill("/v3/group_channels/{url}/messages/{number}/reactions");
+    let call = community
         .rest
         .post(&path)
-        .sendbird_token(&town.demo.sendbird.api_token);
+        .sendbird_token(&community.demo.sendbird.api_token);
     let body = "{\n    \"user_id\": \"ada\",\n    \"reaction\": \"celebrate\"\n}";
     let call = call.header("Content-Type", "application/json; charset=utf8");
     let answer = call.body(body).send().await.expect(200);
@@ -277,7 +296,7 @@ async fn the_sendbird_page_adds_a_reaction() {
         "operation": "ADD",
         "success": true,
         "reaction": "celebrate",
-        "msg_id": place.number,
+        "msg_id": parameters.number,
         "updated_at": at
     });
     assert_eq!(answer, shown);
@@ -285,14 +304,14 @@ async fn the_sendbird_page_adds_a_reaction() {
 
 #[tokio::test]
 async fn the_mudbase_page_adds_a_reaction() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let operation = Operation::named("mb-reactions-add");
-    let jwt = town.credential(Kind::Jwt);
+    let jwt = community.credential(Kind::Jwt);
     let answer = operation
-        .make(&town.rest, &town.place(), &jwt)
+        .make(&community.rest, &community.parameters(), &jwt)
         .await
         .expect(200);
-    let owner = &town.demo.users[0]._id;
+    let owner = &community.demo.users[0]._id;
     let data = json!([{ "emoji": "👍", "users": [owner], "count": 1 }]);
     assert_eq!(answer, json!({ "success": true, "data": data }));
 }

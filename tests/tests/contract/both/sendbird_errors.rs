@@ -1,7 +1,7 @@
 //! The errors of the Sendbird facade: HTTP 400, and a code that tells (contract: sendbird, "Errors").
 
 use guildhall_testkit::Answer;
-use guildhall_tests::{Differences, Town};
+use guildhall_tests::{Community, Differences};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ const ROOM: &str = "/v3/group_channels/demo-group/messages";
 /// What is wrong with a call, and the code that says so.
 type Case = (&'static str, Method, String, Option<Value>, i64);
 
-fn cases(town: &Town) -> Vec<Case> {
+fn cases(community: &Community) -> Vec<Case> {
     let get = |what, path: String, code| (what, Method::GET, path, None, code);
     let post = |what, path: String, body, code| (what, Method::POST, path, Some(body), code);
-    let number = town.demo.sendbird.message_id;
+    let number = community.demo.sendbird.message_id;
     let reactions = format!("{ROOM}/{number}/reactions");
     let message = |change: Value| {
         let mut body = json!({ "message_type": "MESG", "user_id": "ada", "message": "Hi" });
@@ -150,28 +150,28 @@ fn cases(town: &Town) -> Vec<Case> {
 
 #[tokio::test]
 async fn every_error_is_a_400_with_its_code() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let mut differences = Differences::default();
-    for (what, method, path, body, code) in cases(&town) {
-        let call = town.sendbird().call(method, &path);
+    for (what, method, path, body, code) in cases(&community) {
+        let call = community.sendbird().call(method, &path);
         let call = match &body {
             Some(body) => call.json(body),
             None => call,
         };
         differences.note(what, refused(&call.send().await, code));
     }
-    let broken = town
+    let broken = community
         .sendbird()
         .call(Method::POST, ROOM)
         .body("{")
         .send()
         .await;
     differences.note("a broken body", refused(&broken, 400_403));
-    let malformed = town.sendbird().get(&format!("{ROOM}/abc")).await;
+    let malformed = community.sendbird().get(&format!("{ROOM}/abc")).await;
     let number_expected = refused(&malformed, 400_101).or_else(|_| refused(&malformed, 400_111));
     differences.note("a word for a message id", number_expected);
     differences.assert_none();
-    let left = town
+    let left = community
         .sendbird()
         .get(&format!("{ROOM}?message_ts=9000000000000"))
         .await;

@@ -15,7 +15,7 @@ use super::{
 
 const KEYS: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a client rests who is told that his key is in flight.
+/// How long a client rests who is told that its key is in flight.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends under a key until it is acknowledged; the id, and how often the key was in flight.

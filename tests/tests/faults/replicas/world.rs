@@ -109,7 +109,7 @@ impl World {
                 id: id.clone(),
             });
             parents.entry(at).or_insert_with(|| id.clone());
-            // His messages have an order within a channel.
+            // Their messages have an order within a channel.
             let writer = name * CHANNELS + at;
             acknowledged.push(Acknowledged { writer, text, id });
         }

@@ -1,25 +1,34 @@
-//! The rules of each kind of channel, and of keys that are bound to a member and his channels.
+//! The rules of each kind of channel, and of keys that are bound to a member and their channels.
 
-use guildhall_tests::{Family, Refusal, Town, key};
+use guildhall_tests::{Community, Family, Refusal, key};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_forum_wants_a_topic() {
-    let town = Town::start().await;
-    let (forum, topic) = (town.demo.channel("forum"), &town.demo.forum_topic_id);
+    let community = Community::start().await;
+    let (forum, topic) = (
+        community.demo.channel("forum"),
+        &community.demo.forum_topic_id,
+    );
     let send = async |channel: &str, topic: Option<&str>| {
         let mut body = json!({ "channelId": channel, "message": "About it", "sender": "ada" });
         if let Some(topic) = topic {
             body["forumTopicId"] = json!(topic);
         }
-        town.integrator().post("/v1/messages/send", &body).await
+        community
+            .integrator()
+            .post("/v1/messages/send", &body)
+            .await
     };
     let sent = send(forum, Some(topic)).await.expect(200);
     let reply =
         json!({ "messageId": sent["data"]["messageId"], "message": "More", "sender": "grace" });
-    let replied = town.integrator().post("/v1/messages/reply", &reply).await;
+    let replied = community
+        .integrator()
+        .post("/v1/messages/reply", &reply)
+        .await;
     replied.expect(200);
-    let listed = town
+    let listed = community
         .data(&format!("/v1/messages?forum_topic_id={topic}"))
         .await;
     assert_eq!(listed["total"], 2);
@@ -28,7 +37,7 @@ async fn a_forum_wants_a_topic() {
     }
 
     let other = json!({ "topic": "Other forum", "channelType": "forum" });
-    let other = town.channel(&other).await;
+    let other = community.channel(&other).await;
     for (channel, topic, refusal) in [
         (forum, None, Refusal::Invalid),
         (forum, Some("r3444rf556tg"), Refusal::Invalid),
@@ -38,36 +47,43 @@ async fn a_forum_wants_a_topic() {
         Family::E1.refuses(&send(channel, topic).await, refusal);
     }
     // Elsewhere a topic is ignored.
-    send(town.demo.channel("general"), Some(topic))
+    send(community.demo.channel("general"), Some(topic))
         .await
         .expect(200);
 }
 
 #[tokio::test]
 async fn in_an_announcement_channel_only_announcers_write_and_everybody_reacts() {
-    let town = Town::start().await;
-    let channel = town.demo.channel("announcements");
-    let news = town.send(channel, "johndoe", "News").await;
+    let community = Community::start().await;
+    let channel = community.demo.channel("announcements");
+    let news = community.send(channel, "johndoe", "News").await;
     let send = json!({ "channelId": channel, "message": "Me too", "sender": "grace" });
-    let sent = town.integrator().post("/v1/messages/send", &send).await;
+    let sent = community
+        .integrator()
+        .post("/v1/messages/send", &send)
+        .await;
     Family::E1.refuses(&sent, Refusal::Forbidden);
     let reply = json!({ "messageId": news, "message": "Me too", "sender": "grace" });
-    let replied = town.integrator().post("/v1/messages/reply", &reply).await;
+    let replied = community
+        .integrator()
+        .post("/v1/messages/reply", &reply)
+        .await;
     Family::E1.refuses(&replied, Refusal::Forbidden);
     let react = json!({ "messageId": news, "emoji": "👍", "sender": "grace" });
-    town.integrator()
+    community
+        .integrator()
         .post("/v1/messages/react", &react)
         .await
         .expect(200);
-    assert_eq!(town.messages(channel).await.len(), 1);
+    assert_eq!(community.messages(channel).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_direct_message_channel_is_for_its_participants_alone() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let pair = json!({ "topic": "Pair", "channelType": "dm", "participants": ["johndoe", "ada@example.com"] });
-    let pair = town.channel(&pair).await;
-    let secret = town.send(&pair, "ada", "Only you").await;
+    let pair = community.channel(&pair).await;
+    let secret = community.send(&pair, "ada", "Only you").await;
     for (action, body) in [
         (
             "send",
@@ -82,22 +98,22 @@ async fn a_direct_message_channel_is_for_its_participants_alone() {
             json!({ "messageId": secret, "emoji": "👍", "sender": "grace" }),
         ),
     ] {
-        let answer = town
+        let answer = community
             .integrator()
             .post(&format!("/v1/messages/{action}"), &body)
             .await;
         Family::E1.refuses(&answer, Refusal::Forbidden);
     }
-    let all = town.data("/v1/messages?count=100").await;
+    let all = community.data("/v1/messages?count=100").await;
     let all = all["messages"].as_array().unwrap();
     assert!(!all.is_empty() && all.iter().all(|message| message["id"] != secret.as_str()));
 
-    let hers = key::spec(&["getChannels", "getMessages"]);
-    let hers = town.keys_of("grace").user(hers).await.text;
+    let graces = key::spec(&["getChannels", "getMessages"]);
+    let graces = community.keys_of("grace").user(graces).await.text;
     for (caller, sees) in [
-        (town.bearer(&town.demo.user_api_key), true),
-        (town.bearer(&hers), false),
-        (town.integrator(), false),
+        (community.bearer(&community.demo.user_api_key), true),
+        (community.bearer(&graces), false),
+        (community.integrator(), false),
     ] {
         let channels = caller.get("/v1/channels").await.expect(200);
         let channels = channels["data"].as_array().unwrap();
@@ -107,7 +123,13 @@ async fn a_direct_message_channel_is_for_its_participants_alone() {
         assert_eq!(seen, sees, "{caller:?}");
     }
     let reader = ["getMessages", "sendMessages", "replyMessages"];
-    let outsider = town.bearer(&town.keys_of("grace").user(key::spec(&reader)).await.text);
+    let outsider = community.bearer(
+        &community
+            .keys_of("grace")
+            .user(key::spec(&reader))
+            .await
+            .text,
+    );
     let reply = json!({ "messageId": secret, "message": "x" });
     let react = json!({ "messageId": secret, "emoji": "👍" });
     for answer in [
@@ -132,18 +154,21 @@ async fn a_direct_message_channel_is_for_its_participants_alone() {
     }
     let chat = format!(
         "/api/chat/projects/{}/chats/{pair}/messages",
-        town.demo.community_id
+        community.demo.community_id
     );
-    let outsider = town.member("grace").get(&chat).await;
+    let outsider = community.member("grace").get(&chat).await;
     Family::Mudbase.refuses(&outsider, Refusal::NotFound);
-    let insider = town.member("ada").get(&chat).await.expect(200);
+    let insider = community.member("ada").get(&chat).await.expect(200);
     assert_eq!(insider["data"]["total"], 1);
 }
 
 #[tokio::test]
 async fn a_user_key_acts_as_its_owner_in_its_channels_alone() {
-    let town = Town::start().await;
-    let (general, forum) = (town.demo.channel("general"), town.demo.channel("forum"));
+    let community = Community::start().await;
+    let (general, forum) = (
+        community.demo.channel("general"),
+        community.demo.channel("forum"),
+    );
     let permissions = [
         "sendMessages",
         "replyMessages",
@@ -152,19 +177,23 @@ async fn a_user_key_acts_as_its_owner_in_its_channels_alone() {
     ];
     let mut spec = key::spec(&permissions);
     spec.channel_ids = vec![general.to_owned()];
-    let key = town.bearer(&town.keys_of("grace").user(spec).await.text);
+    let key = community.bearer(&community.keys_of("grace").user(spec).await.text);
     let send = async |body: Value| key.post("/v1/messages/send", &body).await;
 
     let own = send(json!({ "channelId": general, "message": "As myself" })).await;
     let id = own.expect(200)["data"]["messageId"].take();
-    let author = town.message(id.as_str().unwrap()).await.author.unwrap();
+    let author = community
+        .message(id.as_str().unwrap())
+        .await
+        .author
+        .unwrap();
     assert_eq!(author.username, "grace");
     let named = json!({ "channelId": general, "message": "Me", "sender": "grace@example.com" });
     send(named).await.expect(200);
     let as_other = json!({ "channelId": general, "message": "As another", "sender": "ada" });
     Family::E1.refuses(&send(as_other).await, Refusal::Forbidden);
 
-    let topic = &town.demo.forum_topic_id;
+    let topic = &community.demo.forum_topic_id;
     let elsewhere = json!({ "channelId": forum, "message": "Elsewhere", "forumTopicId": topic });
     Family::E1.refuses(&send(elsewhere).await, Refusal::Forbidden);
     let listed = key.get(&format!("/v1/messages?channel_id={forum}")).await;
@@ -174,10 +203,10 @@ async fn a_user_key_acts_as_its_owner_in_its_channels_alone() {
     let ids: Vec<_> = channels.iter().map(|channel| &channel["_id"]).collect();
     assert_eq!(ids, [general]);
 
-    let hidden = town
+    let hidden = community
         .channel(&json!({ "topic": "Elsewhere", "channelType": "open" }))
         .await;
-    let hidden = town.send(&hidden, "ada", "Not for this key").await;
+    let hidden = community.send(&hidden, "ada", "Not for this key").await;
     let all = key.get("/v1/messages?count=100").await.expect(200);
     let all = all["data"]["messages"].as_array().unwrap();
     assert!(

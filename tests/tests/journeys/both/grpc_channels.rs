@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
     topic_service_client::TopicServiceClient,
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::{Differences, Town};
+use guildhall_tests::{Community, Differences};
 use tonic::{Code, Status};
 
 const UNKNOWN: &str = "0123456789abcdef01234567";
@@ -22,11 +22,11 @@ fn check<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code) -> Result<()
 
 #[tokio::test]
 async fn a_channel_and_its_topics_are_made_and_found() {
-    let town = Town::start().await;
-    let system = format!("SystemKey {}", town.demo.system_api_key);
-    let ada = format!("Bearer {}", town.demo.user("ada").jwt);
-    let grace = format!("Bearer {}", town.demo.user("grace").jwt);
-    let mut channels = ChannelServiceClient::new(town.services.clone());
+    let community = Community::start().await;
+    let system = format!("SystemKey {}", community.demo.system_api_key);
+    let ada = format!("Bearer {}", community.demo.user("ada").jwt);
+    let grace = format!("Bearer {}", community.demo.user("grace").jwt);
+    let mut channels = ChannelServiceClient::new(community.services.clone());
     let request = CreateChannelRequest {
         topic: "  Ideas ".into(),
         r#type: ChannelType::Forum.into(),
@@ -58,7 +58,7 @@ async fn a_channel_and_its_topics_are_made_and_found() {
         .unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 
-    let mut topics = TopicServiceClient::new(town.services.clone());
+    let mut topics = TopicServiceClient::new(community.services.clone());
     let mut ids = Vec::new();
     for n in 0..5 {
         let request = CreateTopicRequest {
@@ -77,7 +77,7 @@ async fn a_channel_and_its_topics_are_made_and_found() {
             .unwrap()
             .into_inner();
         let topic = topic.topic.unwrap();
-        assert_eq!(topic.creator_id, town.demo.user("ada")._id);
+        assert_eq!(topic.creator_id, community.demo.user("ada")._id);
         ids.insert(0, topic.id);
     }
     let (mut found, mut token) = (Vec::new(), String::new());
@@ -103,10 +103,10 @@ async fn a_channel_and_its_topics_are_made_and_found() {
 
 #[tokio::test]
 async fn a_channel_or_topic_that_cannot_be_is_refused() {
-    let town = Town::start().await;
-    let before = town.fingerprint().await;
-    let system = format!("SystemKey {}", town.demo.system_api_key);
-    let key = format!("Bearer {}", town.demo.api_key);
+    let community = Community::start().await;
+    let before = community.fingerprint().await;
+    let system = format!("SystemKey {}", community.demo.system_api_key);
+    let key = format!("Bearer {}", community.demo.api_key);
     let good = CreateChannelRequest {
         topic: "Lounge".into(),
         r#type: ChannelType::Open.into(),
@@ -118,7 +118,7 @@ async fn a_channel_or_topic_that_cannot_be_is_refused() {
         ..good.clone()
     };
     let mut differences = Differences::default();
-    let mut channels = ChannelServiceClient::new(town.services.clone());
+    let mut channels = ChannelServiceClient::new(community.services.clone());
     for (what, request, code) in [
         (
             "no name",
@@ -199,7 +199,10 @@ async fn a_channel_or_topic_that_cannot_be_is_refused() {
     let answer = channels.list_channels(signed(request, &system)).await;
     differences.note("a negative page", check(answer, Code::InvalidArgument));
 
-    let (forum, general) = (town.demo.channel("forum"), town.demo.channel("general"));
+    let (forum, general) = (
+        community.demo.channel("forum"),
+        community.demo.channel("general"),
+    );
     let topic = CreateTopicRequest {
         channel_id: forum.into(),
         title: "New".into(),
@@ -247,11 +250,11 @@ async fn a_channel_or_topic_that_cannot_be_is_refused() {
             Code::NotFound,
         ),
     ] {
-        let answer = TopicServiceClient::new(town.services.clone())
+        let answer = TopicServiceClient::new(community.services.clone())
             .create_topic(signed(request, &key))
             .await;
         differences.note(what, check(answer, code));
     }
     differences.assert_none();
-    town.fingerprint().await.assert_is(&before);
+    community.fingerprint().await.assert_is(&before);
 }

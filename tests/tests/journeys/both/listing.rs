@@ -4,19 +4,19 @@ use guildhall_proto::messaging::v1::{
     ListMessagesRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::Town;
+use guildhall_tests::Community;
 use serde_json::{Value, json};
 
 const COUNT: usize = 25;
 
 /// A channel with 25 messages; their ids, oldest first.
-async fn filled(town: &Town) -> (String, Vec<String>) {
+async fn filled(community: &Community) -> (String, Vec<String>) {
     let channel = json!({ "topic": "Long", "channelType": "open" });
-    let channel = town.channel(&channel).await;
+    let channel = community.channel(&channel).await;
     let mut ids = Vec::new();
     for n in 0..COUNT {
         let sender = if n % 2 == 0 { "ada" } else { "grace" };
-        ids.push(town.send(&channel, sender, &format!("n{n}")).await);
+        ids.push(community.send(&channel, sender, &format!("n{n}")).await);
     }
     (channel, ids)
 }
@@ -33,10 +33,11 @@ fn ids(data: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn pages_go_back_to_the_beginning_and_forward_to_the_end() {
-    let town = Town::start().await;
-    let (channel, all) = filled(&town).await;
+    let community = Community::start().await;
+    let (channel, all) = filled(&community).await;
     let list = async |query: String| {
-        town.data(&format!("/v1/messages?channel_id={channel}{query}"))
+        community
+            .data(&format!("/v1/messages?channel_id={channel}{query}"))
             .await
     };
     let newest = list(String::new()).await;
@@ -68,13 +69,14 @@ async fn pages_go_back_to_the_beginning_and_forward_to_the_end() {
 
 #[tokio::test]
 async fn a_place_is_a_message_or_a_time() {
-    let town = Town::start().await;
-    let (channel, all) = filled(&town).await;
+    let community = Community::start().await;
+    let (channel, all) = filled(&community).await;
     let list = async |query: String| {
-        town.data(&format!(
-            "/v1/messages?channel_id={channel}&count=100{query}"
-        ))
-        .await
+        community
+            .data(&format!(
+                "/v1/messages?channel_id={channel}&count=100{query}"
+            ))
+            .await
     };
     let everything = list(String::new()).await;
     let middle = &everything["messages"][12];
@@ -99,10 +101,13 @@ async fn a_place_is_a_message_or_a_time() {
 
 #[tokio::test]
 async fn a_list_is_narrowed_by_author_parent_and_channel() {
-    let town = Town::start().await;
-    let (channel, all) = filled(&town).await;
-    let list =
-        async |query: &str| ids(&town.data(&format!("/v1/messages?count=100&{query}")).await);
+    let community = Community::start().await;
+    let (channel, all) = filled(&community).await;
+    let list = async |query: &str| {
+        ids(&community
+            .data(&format!("/v1/messages?count=100&{query}"))
+            .await)
+    };
     let of_ada: Vec<_> = all.iter().step_by(2).cloned().collect();
     for query in [
         "email=ada@example.com",
@@ -115,7 +120,7 @@ async fn a_list_is_narrowed_by_author_parent_and_channel() {
     let mut replies = Vec::new();
     for text in ["one", "two"] {
         let reply = json!({ "messageId": all[3], "message": text, "sender": "ada" });
-        let reply = town
+        let reply = community
             .integrator()
             .post("/v1/messages/reply", &reply)
             .await
@@ -124,7 +129,7 @@ async fn a_list_is_narrowed_by_author_parent_and_channel() {
     }
     // One level of threads: a reply to a reply hangs on the same parent.
     let deeper = json!({ "messageId": replies[1], "message": "three", "sender": "grace" });
-    let deeper = town
+    let deeper = community
         .integrator()
         .post("/v1/messages/reply", &deeper)
         .await
@@ -142,10 +147,10 @@ async fn a_list_is_narrowed_by_author_parent_and_channel() {
 
 #[tokio::test]
 async fn the_services_page_with_tokens() {
-    let town = Town::start().await;
-    let (channel, all) = filled(&town).await;
-    let mut messages = MessageServiceClient::new(town.services.clone());
-    let key = format!("Bearer {}", town.demo.api_key);
+    let community = Community::start().await;
+    let (channel, all) = filled(&community).await;
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let key = format!("Bearer {}", community.demo.api_key);
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {
         let request = ListMessagesRequest {

@@ -4,26 +4,30 @@ use guildhall_proto::messaging::v1::{
     ListMessagesRequest, message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::{Differences, Family, Operation, Place, Refusal, Town, operation::Kind};
+use guildhall_tests::{
+    Community, Differences, Family, Operation, Parameters, Refusal, operation::Kind,
+};
 use http::Method;
 use serde_json::{Value, json};
 
-fn messages(town: &Town) -> String {
-    town.place()
+fn messages(community: &Community) -> String {
+    community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages")
 }
 
-fn reactions(town: &Town) -> String {
-    town.place()
+fn reactions(community: &Community) -> String {
+    community
+        .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages/{chat_message}/reactions")
 }
 
 #[tokio::test]
 async fn messages_have_the_documented_shapes() {
-    let town = Town::start().await;
-    let (ada, path) = (town.demo.user("ada"), messages(&town));
+    let community = Community::start().await;
+    let (ada, path) = (community.demo.user("ada"), messages(&community));
     let body = json!({ "type": "text", "content": "Hello everyone", "replyTo": null });
-    let sent = town.member("ada").post(&path, &body).await.expect(201);
+    let sent = community.member("ada").post(&path, &body).await.expect(201);
     assert_eq!(sent["success"], true);
     let sent = &sent["data"];
     assert_eq!(sent["content"], "Hello everyone");
@@ -32,9 +36,13 @@ async fn messages_have_the_documented_shapes() {
 
     let reply =
         json!({ "type": "text", "content": "Hi", "replyTo": sent["_id"], "mentions": [ada._id] });
-    let reply = town.member("grace").post(&path, &reply).await.expect(201);
+    let reply = community
+        .member("grace")
+        .post(&path, &reply)
+        .await
+        .expect(201);
 
-    let listed = town.member("johndoe").get(&path).await.expect(200);
+    let listed = community.member("johndoe").get(&path).await.expect(200);
     assert_eq!(listed["success"], true);
     assert_eq!(listed["data"]["total"], 3);
     let messages = listed["data"]["messages"].as_array().unwrap();
@@ -47,21 +55,21 @@ async fn messages_have_the_documented_shapes() {
     );
     assert_eq!(messages[1]["createdAt"], sent["createdAt"]);
 
-    let by_slug = path.replace(&town.demo.community_id, &town.slug());
-    let by_slug = town.member("johndoe").get(&by_slug).await.expect(200);
+    let by_slug = path.replace(&community.demo.community_id, &community.slug());
+    let by_slug = community.member("johndoe").get(&by_slug).await.expect(200);
     assert_eq!(by_slug, listed, "a project is named by id or slug");
 }
 
 #[tokio::test]
 async fn a_list_is_paged_and_bounded_in_time() {
-    let town = Town::start().await;
-    let path = messages(&town);
+    let community = Community::start().await;
+    let path = messages(&community);
     for n in 0..5 {
         let body = json!({ "type": "text", "content": format!("n{n}") });
-        town.member("ada").post(&path, &body).await.expect(201);
+        community.member("ada").post(&path, &body).await.expect(201);
     }
     let list = async |query: &str| {
-        let listed = town
+        let listed = community
             .member("ada")
             .get(&format!("{path}?{query}"))
             .await
@@ -82,28 +90,28 @@ async fn a_list_is_paged_and_bounded_in_time() {
 
 #[tokio::test]
 async fn an_encrypted_message_shows_its_payload_here_and_nowhere_else() {
-    let town = Town::start().await;
-    let path = messages(&town);
+    let community = Community::start().await;
+    let path = messages(&community);
     let payload = json!({
         "version": 1, "scheme": "mudbase-e2ee-v1", "ciphertext": "Y2lwaGVy", "nonce": "bm9uY2U=",
         "ephemeralPublicKey": "a2V5", "senderKeyId": "key-1"
     });
     let body = json!({ "type": "text", "e2ee": payload });
-    let sent = town.member("ada").post(&path, &body).await.expect(201);
+    let sent = community.member("ada").post(&path, &body).await.expect(201);
     let id = sent["data"]["_id"].as_str().unwrap();
-    let listed = town.member("grace").get(&path).await.expect(200);
+    let listed = community.member("grace").get(&path).await.expect(200);
     assert_eq!(listed["data"]["messages"][0]["e2ee"], payload);
     let room = format!(
         "/v3/group_channels/{}/messages?message_ts=9000000000000",
-        town.demo.sendbird.channel_url
+        community.demo.sendbird.channel_url
     );
-    let seen = town.sendbird().get(&room).await.expect(200);
+    let seen = community.sendbird().get(&room).await.expect(200);
     assert_eq!(seen["messages"].as_array().unwrap().len(), 1);
-    let mine = town.bearer(&town.demo.user_api_key);
+    let mine = community.bearer(&community.demo.user_api_key);
     let seen = mine
         .get(&format!(
             "/v1/messages?channel_id={}",
-            town.demo.channel("dm")
+            community.demo.channel("dm")
         ))
         .await;
     assert_eq!(seen.expect(200)["data"]["total"], 1);
@@ -117,35 +125,39 @@ async fn an_encrypted_message_shows_its_payload_here_and_nowhere_else() {
     ] {
         Family::E1.refuses(&answer, Refusal::NotFound);
     }
-    let number = number_of(&town, id).await;
-    let place = Place {
+    let number = number_of(&community, id).await;
+    let parameters = Parameters {
         number,
-        ..town.place()
+        ..community.parameters()
     };
     for sendbird in ["sb-messages-get", "sb-reactions-list", "sb-reactions-add"] {
-        let token = town.credential(Kind::SendbirdToken);
+        let token = community.credential(Kind::SendbirdToken);
         let answer = Operation::named(sendbird)
-            .make(&town.rest, &place, &token)
+            .make(&community.rest, &parameters, &token)
             .await;
         Family::Sendbird.refuses(&answer, Refusal::NotFound);
     }
     // Its readers react to it here.
     let path = format!("{path}/{id}/reactions");
-    town.member("grace")
+    community
+        .member("grace")
         .post(&path, &json!({ "emoji": "👍" }))
         .await
         .expect(200);
 }
 
 /// The integer id of a message of the demo's chat, encrypted or not.
-async fn number_of(town: &Town, id: &str) -> i64 {
+async fn number_of(community: &Community, id: &str) -> i64 {
     let request = ListMessagesRequest {
-        channel: town.demo.channel("dm").to_owned(),
+        channel: community.demo.channel("dm").to_owned(),
         include_encrypted: true,
         ..Default::default()
     };
-    let request = signed(request, &format!("Bearer {}", town.demo.user("ada").jwt));
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let request = signed(
+        request,
+        &format!("Bearer {}", community.demo.user("ada").jwt),
+    );
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let list = messages
         .list_messages(request)
         .await
@@ -157,24 +169,32 @@ async fn number_of(town: &Town, id: &str) -> i64 {
 
 #[tokio::test]
 async fn reactions_are_the_whole_list_after_each_change() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let (ada, grace, path) = (
-        &town.demo.user("ada")._id,
-        &town.demo.user("grace")._id,
-        reactions(&town),
+        &community.demo.user("ada")._id,
+        &community.demo.user("grace")._id,
+        reactions(&community),
     );
     let thumb = json!({ "emoji": "👍" });
     for member in ["ada", "grace", "grace"] {
-        town.member(member).post(&path, &thumb).await.expect(200);
+        community
+            .member(member)
+            .post(&path, &thumb)
+            .await
+            .expect(200);
     }
     let heart = json!({ "emoji": "❤️" });
-    let both = town.member("ada").post(&path, &heart).await.expect(200);
+    let both = community
+        .member("ada")
+        .post(&path, &heart)
+        .await
+        .expect(200);
     let expected = json!([
         { "emoji": "👍", "users": [ada, grace], "count": 2 },
         { "emoji": "❤️", "users": [ada], "count": 1 }
     ]);
     assert_eq!(both["data"], expected);
-    let removed = town
+    let removed = community
         .member("ada")
         .delete_with(&path, &thumb)
         .await
@@ -184,14 +204,14 @@ async fn reactions_are_the_whole_list_after_each_change() {
         { "emoji": "❤️", "users": [ada], "count": 1 }
     ]);
     assert_eq!(removed["data"], expected);
-    let again = town.member("ada").delete_with(&path, &thumb).await;
+    let again = community.member("ada").delete_with(&path, &thumb).await;
     Family::Mudbase.refuses(&again, Refusal::Invalid);
 }
 
 #[tokio::test]
 async fn errors_name_the_field_and_write_nothing() {
-    let town = Town::start().await;
-    let (path, reactions) = (messages(&town), reactions(&town));
+    let community = Community::start().await;
+    let (path, reactions) = (messages(&community), reactions(&community));
     let unknown = "0123456789abcdef01234567";
     let payload = json!({ "version": 1, "scheme": "mudbase-e2ee-v1", "ciphertext": "Y2lwaGVy",
                           "nonce": "bm9uY2U=", "ephemeralPublicKey": "a2V5", "senderKeyId": "key-1" });
@@ -214,7 +234,7 @@ async fn errors_name_the_field_and_write_nothing() {
         )
     };
     let get = |what, path: String, refusal| (what, Method::GET, path, None, refusal);
-    let place = town.place();
+    let parameters = community.parameters();
     let cases = [
         send("no type", json!({ "content": "x" })),
         send("an unknown type", json!({ "type": "poem", "content": "x" })),
@@ -260,28 +280,28 @@ async fn errors_name_the_field_and_write_nothing() {
         (
             "an unknown message",
             Method::POST,
-            reactions.replace(&place.chat_message, unknown),
+            reactions.replace(&parameters.chat_message, unknown),
             Some(json!({ "emoji": "👍" })),
             Refusal::NotFound,
         ),
         get(
             "an unknown chat",
-            path.replace(&place.chat, unknown),
+            path.replace(&parameters.chat, unknown),
             Refusal::NotFound,
         ),
         get(
             "an unknown project",
-            path.replace(&place.project, unknown),
+            path.replace(&parameters.project, unknown),
             Refusal::NotFound,
         ),
         get(
             "an unknown slug",
-            path.replace(&place.project, "nobodys"),
+            path.replace(&parameters.project, "nobodys"),
             Refusal::NotFound,
         ),
         get(
             "a malformed chat",
-            path.replace(&place.chat, "r3444rf556tg"),
+            path.replace(&parameters.chat, "r3444rf556tg"),
             Refusal::Invalid,
         ),
         get("page 0", format!("{path}?page=0"), Refusal::Invalid),
@@ -298,7 +318,7 @@ async fn errors_name_the_field_and_write_nothing() {
     ];
     let mut differences = Differences::default();
     for (what, method, path, body, refusal) in cases {
-        let call = town.member("johndoe").call(method, &path);
+        let call = community.member("johndoe").call(method, &path);
         let call = match &body {
             Some(body) => call.json(body),
             None => call,
@@ -306,9 +326,9 @@ async fn errors_name_the_field_and_write_nothing() {
         differences.note(what, Family::Mudbase.check(&call.send().await, refusal));
     }
     differences.assert_none();
-    let listed = town.member("johndoe").get(&path).await.expect(200);
+    let listed = community.member("johndoe").get(&path).await.expect(200);
     assert_eq!(listed["data"]["total"], 1, "nothing was written");
-    let named = town
+    let named = community
         .member("johndoe")
         .post(&path, &json!({ "content": "x" }))
         .await;
@@ -321,22 +341,31 @@ async fn errors_name_the_field_and_write_nothing() {
 
 #[tokio::test]
 async fn a_channel_of_the_other_apis_is_a_chat_with_its_rules() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let path = |chat: &str| {
         format!(
             "/api/chat/projects/{}/chats/{chat}/messages",
-            town.demo.community_id
+            community.demo.community_id
         )
     };
     let body = json!({ "type": "text", "content": "Hi" });
-    let general = path(town.demo.channel("general"));
-    town.member("grace").post(&general, &body).await.expect(201);
-    let announcements = path(town.demo.channel("announcements"));
-    town.member("johndoe")
+    let general = path(community.demo.channel("general"));
+    community
+        .member("grace")
+        .post(&general, &body)
+        .await
+        .expect(201);
+    let announcements = path(community.demo.channel("announcements"));
+    community
+        .member("johndoe")
         .post(&announcements, &body)
         .await
         .expect(201);
-    let refused = town.member("grace").post(&announcements, &body).await;
+    let refused = community.member("grace").post(&announcements, &body).await;
     Family::Mudbase.refuses(&refused, Refusal::Forbidden);
-    town.member("grace").get(&announcements).await.expect(200);
+    community
+        .member("grace")
+        .get(&announcements)
+        .await
+        .expect(200);
 }

@@ -14,15 +14,15 @@ use guildhall_proto::{
     },
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::{Family, Refusal, Town};
+use guildhall_tests::{Community, Family, Refusal};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_newcomer_sends_replies_and_reacts_over_rest() {
-    let town = Town::start().await;
-    let user = town.demo.user("grace");
+    let community = Community::start().await;
+    let user = community.demo.user("grace");
     let login = json!({ "email": user.email, "password": user.password });
-    let login = town
+    let login = community
         .system()
         .post("/v1/auth/login", &login)
         .await
@@ -30,7 +30,7 @@ async fn a_newcomer_sends_replies_and_reacts_over_rest() {
     assert_eq!(login["meta"]["message"], "Login successful");
     assert_eq!(login["body"]["user"]["username"], "grace");
 
-    let newcomer = town.integrator();
+    let newcomer = community.integrator();
     let channels = newcomer.get("/v1/channels").await.expect(200);
     let channels = channels["data"].as_array().unwrap();
     let general = channels
@@ -59,7 +59,7 @@ async fn a_newcomer_sends_replies_and_reacts_over_rest() {
         json!({ "status": "success", "message": "Message reacted successfully" })
     );
 
-    let messages = town.messages(general).await;
+    let messages = community.messages(general).await;
     assert_eq!([&messages[0]["id"], &messages[1]["id"]], [reply, message]);
     assert_eq!(messages[0]["parent_id"], message);
     let author = json!({ "user_id": user.id.to_string(), "email": user.email });
@@ -71,12 +71,12 @@ async fn a_newcomer_sends_replies_and_reacts_over_rest() {
         json!([{ "emoji": "💖", "count": 1 }])
     );
     assert_eq!(
-        town.data(&format!("/v1/messages/{message}")).await,
+        community.data(&format!("/v1/messages/{message}")).await,
         messages[1]
     );
 
     let path = format!("/v1/messages/{message}/reactions");
-    let reactions = town.data(&format!("{path}?list_users=true")).await;
+    let reactions = community.data(&format!("{path}?list_users=true")).await;
     let users = json!([{ "user_id": "2", "email": "ada@example.com" }]);
     let heart =
         json!({ "emoji": "💖", "shortcode": "sparkling_heart", "count": 1, "users": users });
@@ -87,21 +87,21 @@ async fn a_newcomer_sends_replies_and_reacts_over_rest() {
     let again = newcomer.delete_with(&path, &reaction).await;
     Family::E1.refuses(&again, Refusal::NotFound);
     assert_eq!(
-        town.data(&path).await,
+        community.data(&path).await,
         json!({ "total": 0, "reactions": [] })
     );
 }
 
 #[tokio::test]
 async fn a_newcomer_sends_replies_and_reacts_over_grpc() {
-    let town = Town::start().await;
-    let user = town.demo.user("grace");
+    let community = Community::start().await;
+    let user = community.demo.user("grace");
     let request = LoginRequest {
         account: Some(Account::Email(user.email.to_uppercase())),
         password: user.password.clone(),
     };
-    let system = format!("SystemKey {}", town.demo.system_api_key);
-    let login = AuthenticationServiceClient::new(town.services.clone())
+    let system = format!("SystemKey {}", community.demo.system_api_key);
+    let login = AuthenticationServiceClient::new(community.services.clone())
         .login(signed(request, &system))
         .await
         .unwrap()
@@ -109,7 +109,7 @@ async fn a_newcomer_sends_replies_and_reacts_over_grpc() {
     let jwt = format!("Bearer {}", login.token);
     assert_eq!(login.user.unwrap().username, "grace");
 
-    let channels = ChannelServiceClient::new(town.services.clone())
+    let channels = ChannelServiceClient::new(community.services.clone())
         .list_channels(signed(ListChannelsRequest::default(), &jwt))
         .await
         .unwrap()
@@ -120,7 +120,7 @@ async fn a_newcomer_sends_replies_and_reacts_over_grpc() {
         .find(|channel| channel.topic == "General")
         .unwrap();
 
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let send = SendMessageRequest {
         channel: general.id.clone(),
         text: "Hi all".into(),
@@ -152,7 +152,7 @@ async fn a_newcomer_sends_replies_and_reacts_over_grpc() {
     let reply = reply.message.unwrap();
     assert_eq!(reply.parent.unwrap().id, sent.id);
 
-    let mut reactions = ReactionServiceClient::new(town.services.clone());
+    let mut reactions = ReactionServiceClient::new(community.services.clone());
     let add = AddReactionRequest {
         message: Some(by_id(&sent.id)),
         emoji: ":tada:".into(),
@@ -213,26 +213,30 @@ async fn a_newcomer_sends_replies_and_reacts_over_grpc() {
 
 #[tokio::test]
 async fn one_message_is_the_same_in_every_api() {
-    let town = Town::start().await;
-    let general = town.demo.channel("general");
+    let community = Community::start().await;
+    let general = community.demo.channel("general");
     let room = format!("/v3/group_channels/{general}/messages");
     let chat = format!(
         "/api/chat/projects/{}/chats/{general}/messages",
-        town.demo.community_id
+        community.demo.community_id
     );
     let watch = WatchMessagesRequest {
         channel: general.to_owned(),
         after_seq: None,
     };
-    let watch = signed(watch, &format!("Bearer {}", town.demo.api_key));
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let watch = signed(watch, &format!("Bearer {}", community.demo.api_key));
+    let mut messages = MessageServiceClient::new(community.services.clone());
     let mut stream = messages.watch_messages(watch).await.unwrap().into_inner();
 
     let body = json!({ "message_type": "MESG", "user_id": "ada", "message": "from Sendbird" });
-    let from_sendbird = town.sendbird().post(&room, &body).await.expect(200);
+    let from_sendbird = community.sendbird().post(&room, &body).await.expect(200);
     let body = json!({ "type": "text", "content": "from Mudbase" });
-    let from_mudbase = town.member("johndoe").post(&chat, &body).await.expect(201);
-    town.send(general, "grace", "from REST").await;
+    let from_mudbase = community
+        .member("johndoe")
+        .post(&chat, &body)
+        .await
+        .expect(201);
+    community.send(general, "grace", "from REST").await;
     let texts = ["from Sendbird", "from Mudbase", "from REST"];
 
     let mut streamed = Vec::new();
@@ -255,17 +259,17 @@ async fn one_message_is_the_same_in_every_api() {
     );
 
     assert_eq!(
-        newest(&json!(town.messages(general).await), "message"),
+        newest(&json!(community.messages(general).await), "message"),
         texts
     );
     let query = "?message_ts=9000000000000&prev_limit=3&reverse=true";
-    let listed = town
+    let listed = community
         .sendbird()
         .get(&format!("{room}{query}"))
         .await
         .expect(200);
     assert_eq!(newest(&listed["messages"], "message"), texts);
-    let listed = town.member("johndoe").get(&chat).await.expect(200);
+    let listed = community.member("johndoe").get(&chat).await.expect(200);
     assert_eq!(newest(&listed["data"]["messages"], "content"), texts);
 }
 
@@ -278,28 +282,29 @@ fn newest(list: &Value, field: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn one_reaction_is_the_same_in_every_api() {
-    let town = Town::start().await;
-    let (general, owner) = (town.demo.channel("general"), &town.demo.users[0]);
-    let message = town.message(&town.demo.message_id).await;
+    let community = Community::start().await;
+    let (general, owner) = (community.demo.channel("general"), &community.demo.users[0]);
+    let message = community.message(&community.demo.message_id).await;
     let (id, number) = (&message.id, message.number);
     let room = format!("/v3/group_channels/{general}/messages/{number}/reactions");
-    let project = &town.demo.community_id;
+    let project = &community.demo.community_id;
     let chat = format!("/api/chat/projects/{project}/chats/{general}/messages/{id}/reactions");
 
     let react = json!({ "messageId": id, "emoji": ":smile:", "sender": "johndoe" });
-    town.integrator()
+    community
+        .integrator()
         .post("/v1/messages/react", &react)
         .await
         .expect(200);
-    let reacted = town
+    let reacted = community
         .member("johndoe")
         .post(&chat, &json!({ "emoji": "😄" }))
         .await;
     let smile = json!([{ "emoji": "😄", "count": 1, "users": [owner._id] }]);
     assert_eq!(reacted.expect(200)["data"], smile);
     let again = json!({ "user_id": "johndoe", "reaction": "smile" });
-    let again = town.sendbird().post(&room, &again).await.expect(200);
+    let again = community.sendbird().post(&room, &again).await.expect(200);
     assert_eq!(again["success"], false);
-    let counted = town.sendbird().get(&room).await.expect(200);
+    let counted = community.sendbird().get(&room).await.expect(200);
     assert_eq!(counted, json!({ "smile": 1 }));
 }

@@ -10,23 +10,23 @@ use guildhall_proto::{
     },
 };
 use guildhall_testkit::{Rest, grpc::signed};
-use guildhall_tests::{Caller, Family, Refusal, Town, key, operation::Kind};
+use guildhall_tests::{Caller, Community, Family, Refusal, key, operation::Kind};
 use serde_json::{Value, json};
 use tonic::Code;
 
 /// Who holds the community key, with all calls on one connection.
-fn crowd(town: &Town) -> Caller {
-    let rest = Rest::multiplexed(town.platform.http());
-    Caller::new(&rest, town.credential(Kind::CommunityKey))
+fn crowd(community: &Community) -> Caller {
+    let rest = Rest::multiplexed(community.platform.http());
+    Caller::new(&rest, community.credential(Kind::CommunityKey))
 }
 
 #[tokio::test]
 async fn a_reaction_is_counted_once_however_often_it_comes() {
-    let town = Town::start().await;
-    let message = town
-        .send(town.demo.channel("general"), "ada", "React")
+    let community = Community::start().await;
+    let message = community
+        .send(community.demo.channel("general"), "ada", "React")
         .await;
-    let crowd = crowd(&town);
+    let crowd = crowd(&community);
     let spellings = ["👍", ":+1:", "+1", ":thumbsup:", "👍\u{fe0f}"];
     let calls = (0..200).map(|n| {
         let sender = ["johndoe", "ada", "grace"][n % 3];
@@ -40,7 +40,7 @@ async fn a_reaction_is_counted_once_however_often_it_comes() {
             .into_iter()
             .all(|status| status == 200)
     );
-    let reactions = town
+    let reactions = community
         .data(&format!("/v1/messages/{message}/reactions"))
         .await;
     assert_eq!(reactions["total"], 1);
@@ -49,11 +49,11 @@ async fn a_reaction_is_counted_once_however_often_it_comes() {
 
 #[tokio::test]
 async fn a_message_never_takes_more_than_twenty_emojis() {
-    let town = Town::start().await;
-    let message = town
-        .send(town.demo.channel("general"), "ada", "React")
+    let community = Community::start().await;
+    let message = community
+        .send(community.demo.channel("general"), "ada", "React")
         .await;
-    let crowd = crowd(&town);
+    let crowd = crowd(&community);
     let calls = (0..60).map(|n| {
         let body = json!({ "messageId": message, "emoji": format!("key_{n}"), "sender": "ada" });
         let crowd = &crowd;
@@ -68,7 +68,7 @@ async fn a_message_never_takes_more_than_twenty_emojis() {
     }
     let path = format!("/v1/messages/{message}/reactions");
     assert_eq!(
-        town.data(&path).await["reactions"]
+        community.data(&path).await["reactions"]
             .as_array()
             .unwrap()
             .len(),
@@ -78,11 +78,11 @@ async fn a_message_never_takes_more_than_twenty_emojis() {
 
 #[tokio::test]
 async fn adding_and_removing_at_once_leaves_a_right_count() {
-    let town = Town::start().await;
-    let message = town
-        .send(town.demo.channel("general"), "ada", "React")
+    let community = Community::start().await;
+    let message = community
+        .send(community.demo.channel("general"), "ada", "React")
         .await;
-    let crowd = crowd(&town);
+    let crowd = crowd(&community);
     let path = format!("/v1/messages/{message}/reactions");
     let calls = (0..120).map(|n| {
         let sender = ["johndoe", "ada", "grace"][n % 3];
@@ -102,13 +102,13 @@ async fn adding_and_removing_at_once_leaves_a_right_count() {
             .into_iter()
             .all(|status| [200, 404].contains(&status))
     );
-    let reactions = town.data(&format!("{path}?list_users=true")).await;
+    let reactions = community.data(&format!("{path}?list_users=true")).await;
     for reaction in reactions["reactions"].as_array().unwrap() {
         let users = reaction["users"].as_array().unwrap().len();
         assert_eq!(reaction["count"], users, "{reaction}");
         assert!(users > 0, "{reaction}");
     }
-    let shown = town.data(&format!("/v1/messages/{message}")).await;
+    let shown = community.data(&format!("/v1/messages/{message}")).await;
     let counts: i64 = shown["reactions"]
         .as_array()
         .unwrap()
@@ -126,12 +126,12 @@ async fn adding_and_removing_at_once_leaves_a_right_count() {
 
 #[tokio::test]
 async fn one_failure_in_a_crowd_is_nobody_elses() {
-    let town = Town::start().await;
-    let room = town
+    let community = Community::start().await;
+    let room = community
         .channel(&json!({ "topic": "Busy", "channelType": "open" }))
         .await;
-    let announcements = town.demo.channel("announcements");
-    let crowd = crowd(&town);
+    let announcements = community.demo.channel("announcements");
+    let crowd = crowd(&community);
     let calls = (0..300).map(|n| {
         let (channel, sender, text, status) = match n % 6 {
             0 => ("0123456789abcdef01234567", "ada", "unknown channel", 404),
@@ -152,7 +152,7 @@ async fn one_failure_in_a_crowd_is_nobody_elses() {
     });
     let acknowledged: HashSet<_> = join_all(calls).await.into_iter().flatten().collect();
     assert_eq!(acknowledged.len(), 100);
-    let stored = town.messages(&room).await;
+    let stored = community.messages(&room).await;
     let stored: HashSet<_> = stored
         .iter()
         .map(|message| message["id"].as_str().unwrap().to_owned())
@@ -162,8 +162,8 @@ async fn one_failure_in_a_crowd_is_nobody_elses() {
 
 #[tokio::test]
 async fn an_address_belongs_to_one_channel() {
-    let town = Town::start().await;
-    let token = format!("SendbirdToken {}", town.demo.sendbird.api_token);
+    let community = Community::start().await;
+    let token = format!("SendbirdToken {}", community.demo.sendbird.api_token);
     let calls = (0..20).map(|n| {
         let request = CreateChannelRequest {
             topic: format!("Room {n}"),
@@ -172,7 +172,7 @@ async fn an_address_belongs_to_one_channel() {
             url: "one-and-only".into(),
             ..Default::default()
         };
-        let mut channels = ChannelServiceClient::new(town.services.clone());
+        let mut channels = ChannelServiceClient::new(community.services.clone());
         let request = signed(request, &token);
         async move {
             channels
@@ -187,14 +187,14 @@ async fn an_address_belongs_to_one_channel() {
 
 #[tokio::test]
 async fn a_name_belongs_to_one_key() {
-    let town = Town::start().await;
-    let jwt = format!("Bearer {}", town.demo.user("ada").jwt);
+    let community = Community::start().await;
+    let jwt = format!("Bearer {}", community.demo.user("ada").jwt);
     let spec = key::spec(&["sendMessages"]);
     let calls = (0..20).map(|_| {
         let request = CreateUserApiKeyRequest {
             spec: Some(spec.clone()),
         };
-        let mut keys = ApiKeyServiceClient::new(town.services.clone());
+        let mut keys = ApiKeyServiceClient::new(community.services.clone());
         let request = signed(request, &jwt);
         async move {
             keys.create_user_api_key(request)
@@ -208,12 +208,12 @@ async fn a_name_belongs_to_one_key() {
 
 #[tokio::test]
 async fn communities_made_at_once_are_all_made() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let emails: Vec<_> = (0..6).map(|n| format!("owner{n}@example.com")).collect();
     let commands = emails.iter().map(|email| {
         let args = ["bootstrap", "--community", "Twins", "--owner-email", email];
-        let town = &town;
-        async move { town.platform.command(&args).await }
+        let community = &community;
+        async move { community.platform.command(&args).await }
     });
     let mut communities = HashMap::new();
     for output in join_all(commands).await {

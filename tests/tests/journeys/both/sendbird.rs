@@ -1,15 +1,15 @@
 //! The Sendbird facade: shapes, threads, reactions and error codes (contract: sendbird).
 
-use guildhall_tests::Town;
+use guildhall_tests::Community;
 use serde_json::{Value, json};
 
 /// The demo's group channel.
 const ROOM: &str = "/v3/group_channels/demo-group/messages";
 
 /// Sends a text message as a member; the resource.
-async fn send(town: &Town, user: &str, text: &str) -> Value {
+async fn send(community: &Community, user: &str, text: &str) -> Value {
     let body = json!({ "message_type": "MESG", "user_id": user, "message": text });
-    town.sendbird().post(ROOM, &body).await.expect(200)
+    community.sendbird().post(ROOM, &body).await.expect(200)
 }
 
 fn numbers(list: &Value) -> Vec<i64> {
@@ -22,16 +22,16 @@ fn numbers(list: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_message_has_the_documented_shape() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let body = json!({
         "message_type": "MESG", "user_id": "ada", "message": "Hi 👩‍🚀", "custom_type": "greeting",
         "data": "{\"a\":1}", "mention_type": "users", "mentioned_user_ids": ["grace"],
         "sorted_metaarray": [{ "key": "colours", "value": ["red", "blue"] }],
         "is_silent": true, "send_push": false, "sound": "default"
     });
-    let sent = town.sendbird().post(ROOM, &body).await.expect(200);
+    let sent = community.sendbird().post(ROOM, &body).await.expect(200);
     let number = sent["message_id"].as_i64().unwrap();
-    assert!(number > town.demo.sendbird.message_id && number < 1 << 53);
+    assert!(number > community.demo.sendbird.message_id && number < 1 << 53);
     for (field, value) in [
         ("type", json!("MESG")),
         ("message", json!("Hi 👩‍🚀")),
@@ -55,7 +55,7 @@ async fn a_message_has_the_documented_shape() {
         sent["created_at"].as_i64().unwrap() > 1_577_327_594_231,
         "Unix milliseconds"
     );
-    let read = town
+    let read = community
         .sendbird()
         .get(&format!("{ROOM}/{number}?with_sorted_meta_array=true"))
         .await;
@@ -74,14 +74,14 @@ async fn a_message_has_the_documented_shape() {
 
 #[tokio::test]
 async fn files_and_administrative_messages_are_sent_too() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let file = json!({ "url": "https://cdn.example.org/a.png", "name": "a.png", "type": "image/png", "size": 20480 });
     let body = json!({ "message_type": "FILE", "user_id": "ada", "files": [file] });
-    let sent = town.sendbird().post(ROOM, &body).await.expect(200);
+    let sent = community.sendbird().post(ROOM, &body).await.expect(200);
     assert_eq!(sent["type"], "FILE");
     assert_eq!(sent["files"][0]["url"], "https://cdn.example.org/a.png");
     let body = json!({ "message_type": "ADMM", "message": "Maintenance at noon" });
-    let sent = town.sendbird().post(ROOM, &body).await.expect(200);
+    let sent = community.sendbird().post(ROOM, &body).await.expect(200);
     assert_eq!(
         [&sent["type"], &sent["message"]],
         ["ADMM", "Maintenance at noon"]
@@ -89,30 +89,30 @@ async fn files_and_administrative_messages_are_sent_too() {
     // Nobody replies to the administration.
     let reply = json!({ "message_type": "MESG", "user_id": "ada", "message": "Why?",
                         "parent_message_id": sent["message_id"] });
-    let refused = town.sendbird().post(ROOM, &reply).await;
+    let refused = community.sendbird().post(ROOM, &reply).await;
     assert_eq!(refused.status, 400, "{}", refused.body);
 }
 
 #[tokio::test]
 async fn a_thread_hangs_on_its_parent() {
-    let town = Town::start().await;
-    let parent = send(&town, "ada", "Question").await["message_id"]
+    let community = Community::start().await;
+    let parent = send(&community, "ada", "Question").await["message_id"]
         .as_i64()
         .unwrap();
     let mut replies = Vec::new();
     for text in ["First", "Second"] {
         let body = json!({ "message_type": "MESG", "user_id": "grace", "message": text, "parent_message_id": parent });
-        let reply = town.sendbird().post(ROOM, &body).await.expect(200);
+        let reply = community.sendbird().post(ROOM, &body).await.expect(200);
         assert_eq!(reply["parent_message_id"], parent);
         replies.push(reply["message_id"].as_i64().unwrap());
     }
     let path = format!("{ROOM}/{parent}?include_thread_info=true");
-    let asked = town.sendbird().get(&path).await.expect(200);
+    let asked = community.sendbird().get(&path).await.expect(200);
     assert_eq!(asked["thread_info"]["reply_count"], 2);
     let path = format!(
         "{ROOM}?parent_message_id={parent}&message_ts=9000000000000&include_thread_info=true"
     );
-    let thread = town.sendbird().get(&path).await.expect(200);
+    let thread = community.sendbird().get(&path).await.expect(200);
     let listed = numbers(&thread);
     // The parent may stand before its replies; they come in the order of time.
     let listed: Vec<_> = listed
@@ -121,24 +121,24 @@ async fn a_thread_hangs_on_its_parent() {
         .collect();
     assert_eq!(listed, replies);
     let top = format!("{ROOM}?message_ts=9000000000000&include_reply_type=NONE");
-    let top = numbers(&town.sendbird().get(&top).await.expect(200));
+    let top = numbers(&community.sendbird().get(&top).await.expect(200));
     assert!(top.contains(&parent) && !replies.iter().any(|reply| top.contains(reply)));
 }
 
 #[tokio::test]
 async fn a_list_goes_both_ways_from_a_message_or_a_time() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let mut sent = Vec::new();
     for n in 0..6 {
         sent.push(
-            send(&town, "ada", &format!("n{n}")).await["message_id"]
+            send(&community, "ada", &format!("n{n}")).await["message_id"]
                 .as_i64()
                 .unwrap(),
         );
     }
     let list = async |query: String| {
         numbers(
-            &town
+            &community
                 .sendbird()
                 .get(&format!("{ROOM}?{query}"))
                 .await
@@ -162,22 +162,22 @@ async fn a_list_goes_both_ways_from_a_message_or_a_time() {
     assert_eq!(newest, sent[3..]);
     let nothing = list("message_ts=1&prev_limit=5&next_limit=0".into()).await;
     assert_eq!(nothing, [0; 0]);
-    send(&town, "grace", "mine").await;
+    send(&community, "grace", "mine").await;
     let by_grace = list("message_ts=9000000000000&sender_id=grace".into()).await;
     assert_eq!(by_grace.len(), 1);
 }
 
 #[tokio::test]
 async fn a_dedup_id_answers_the_first_message() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let body =
         json!({ "message_type": "MESG", "user_id": "ada", "message": "Once", "dedup_id": "d1" });
-    let first = town.sendbird().post(ROOM, &body).await.expect(200);
-    let second = town.sendbird().post(ROOM, &body).await.expect(200);
+    let first = community.sendbird().post(ROOM, &body).await.expect(200);
+    let second = community.sendbird().post(ROOM, &body).await.expect(200);
     assert_eq!(first["message_id"], second["message_id"]);
     let other =
         json!({ "message_type": "MESG", "user_id": "grace", "message": "Once", "dedup_id": "d1" });
-    let other = town.sendbird().post(ROOM, &other).await.expect(200);
+    let other = community.sendbird().post(ROOM, &other).await.expect(200);
     assert_ne!(
         first["message_id"], other["message_id"],
         "a dedup_id is its sender's own"
@@ -186,14 +186,14 @@ async fn a_dedup_id_answers_the_first_message() {
 
 #[tokio::test]
 async fn reactions_are_added_listed_and_removed() {
-    let town = Town::start().await;
-    let number = send(&town, "ada", "React to me").await["message_id"]
+    let community = Community::start().await;
+    let number = send(&community, "ada", "React to me").await["message_id"]
         .as_i64()
         .unwrap();
     let path = format!("{ROOM}/{number}/reactions");
     let add = async |user: &str, key: &str| {
         let body = json!({ "user_id": user, "reaction": key });
-        town.sendbird().post(&path, &body).await.expect(200)
+        community.sendbird().post(&path, &body).await.expect(200)
     };
     assert_eq!(add("ada", "smile").await["success"], true);
     assert_eq!(add("grace", "smile").await["success"], true);
@@ -202,7 +202,8 @@ async fn reactions_are_added_listed_and_removed() {
     assert_eq!(again["success"], false);
     assert!(again.get("updated_at").is_none(), "{again}");
     let list = async |query: &str| {
-        town.sendbird()
+        community
+            .sendbird()
             .get(&format!("{path}{query}"))
             .await
             .expect(200)
@@ -210,7 +211,7 @@ async fn reactions_are_added_listed_and_removed() {
     assert_eq!(list("").await, json!({ "smile": 2, "my_own_key": 1 }));
     let users = json!({ "smile": ["ada", "grace"], "my_own_key": ["grace"] });
     assert_eq!(list("?list_users=true").await, users);
-    let read = town
+    let read = community
         .sendbird()
         .get(&format!("{ROOM}/{number}?include_reactions=true"))
         .await;
@@ -219,7 +220,7 @@ async fn reactions_are_added_listed_and_removed() {
     assert_eq!(smile["user_ids"], json!(["ada", "grace"]));
 
     let remove = format!("{path}?user_id=grace&reaction=smile");
-    let removed = town.sendbird().delete(&remove).await.expect(200);
+    let removed = community.sendbird().delete(&remove).await.expect(200);
     assert_eq!(
         [
             &removed["operation"],
@@ -231,7 +232,7 @@ async fn reactions_are_added_listed_and_removed() {
     assert_eq!(removed["success"], true);
     assert!(removed["updated_at"].is_i64());
     assert_eq!(
-        town.sendbird().delete(&remove).await.expect(200)["success"],
+        community.sendbird().delete(&remove).await.expect(200)["success"],
         false
     );
     assert_eq!(list("").await, json!({ "smile": 1, "my_own_key": 1 }));
@@ -239,14 +240,14 @@ async fn reactions_are_added_listed_and_removed() {
 
 #[tokio::test]
 async fn a_message_takes_twenty_different_reactions() {
-    let town = Town::start().await;
-    let number = send(&town, "ada", "Popular").await["message_id"]
+    let community = Community::start().await;
+    let number = send(&community, "ada", "Popular").await["message_id"]
         .as_i64()
         .unwrap();
     let path = format!("{ROOM}/{number}/reactions");
     let add = async |key: usize| {
         let body = json!({ "user_id": "ada", "reaction": format!("key{key}") });
-        town.sendbird().post(&path, &body).await
+        community.sendbird().post(&path, &body).await
     };
     for key in 0..20 {
         add(key).await.expect(200);
@@ -257,13 +258,16 @@ async fn a_message_takes_twenty_different_reactions() {
 
 #[tokio::test]
 async fn channels_are_named_by_url_or_id_and_open_ones_are_open() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let body = json!({ "message_type": "MESG", "user_id": "ada", "message": "Hi" });
-    let general = town.demo.channel("general");
+    let general = community.demo.channel("general");
     for path in [
         format!("/v3/open_channels/{general}/messages"),
-        format!("/v3/group_channels/{}/messages", town.demo.channel("dm")),
+        format!(
+            "/v3/group_channels/{}/messages",
+            community.demo.channel("dm")
+        ),
     ] {
-        town.sendbird().post(&path, &body).await.expect(200);
+        community.sendbird().post(&path, &body).await.expect(200);
     }
 }

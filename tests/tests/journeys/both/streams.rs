@@ -8,11 +8,11 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::grpc::signed;
-use guildhall_tests::{Town, key};
+use guildhall_tests::{Community, key};
 use tonic::{Code, Streaming};
 
-fn key_of(town: &Town) -> String {
-    format!("Bearer {}", town.demo.api_key)
+fn key_of(community: &Community) -> String {
+    format!("Bearer {}", community.demo.api_key)
 }
 
 fn hello(channel: &str) -> SendMessageRequest {
@@ -25,7 +25,7 @@ fn hello(channel: &str) -> SendMessageRequest {
 }
 
 async fn watch(
-    town: &Town,
+    community: &Community,
     channel: &str,
     credential: &str,
     after_seq: Option<i64>,
@@ -34,7 +34,7 @@ async fn watch(
         channel: channel.to_owned(),
         after_seq,
     };
-    let mut messages = MessageServiceClient::new(town.services.clone());
+    let mut messages = MessageServiceClient::new(community.services.clone());
     messages
         .watch_messages(signed(request, credential))
         .await
@@ -54,19 +54,19 @@ async fn next_seq(stream: &mut Streaming<WatchMessagesResponse>) -> i64 {
 
 #[tokio::test]
 async fn a_stream_has_no_gap_while_others_write() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let channel = serde_json::json!({ "topic": "Busy", "channelType": "open" });
-    let channel = town.channel(&channel).await;
+    let channel = community.channel(&channel).await;
     for _ in 0..5 {
-        town.send(&channel, "ada", "before").await;
+        community.send(&channel, "ada", "before").await;
     }
-    let mut from_the_start = watch(&town, &channel, &key_of(&town), Some(0)).await;
-    let mut from_here = watch(&town, &channel, &key_of(&town), None).await;
+    let mut from_the_start = watch(&community, &channel, &key_of(&community), Some(0)).await;
+    let mut from_here = watch(&community, &channel, &key_of(&community), None).await;
     let writers = (0..8).map(|_| async {
-        let mut messages = MessageServiceClient::new(town.services.clone());
+        let mut messages = MessageServiceClient::new(community.services.clone());
         for _ in 0..25 {
             messages
-                .send_message(signed(hello(&channel), &key_of(&town)))
+                .send_message(signed(hello(&channel), &key_of(&community)))
                 .await
                 .unwrap();
         }
@@ -76,7 +76,7 @@ async fn a_stream_has_no_gap_while_others_write() {
         // Resumed in the middle of the traffic, again and again.
         while seqs.len() < 205 {
             let after = seqs.last().copied().unwrap_or(0);
-            let mut stream = watch(&town, &channel, &key_of(&town), Some(after)).await;
+            let mut stream = watch(&community, &channel, &key_of(&community), Some(after)).await;
             for _ in 0..41 {
                 seqs.push(next_seq(&mut stream).await);
             }
@@ -97,11 +97,14 @@ async fn a_stream_has_no_gap_while_others_write() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_credential() {
-    let town = Town::start().await;
-    let general = town.demo.channel("general");
-    let key = town.keys().community(key::spec(&["getMessages"])).await;
-    let mut stream = watch(&town, general, &format!("Bearer {}", key.text), None).await;
-    town.keys().revoke(&key).await;
+    let community = Community::start().await;
+    let general = community.demo.channel("general");
+    let key = community
+        .keys()
+        .community(key::spec(&["getMessages"]))
+        .await;
+    let mut stream = watch(&community, general, &format!("Bearer {}", key.text), None).await;
+    community.keys().revoke(&key).await;
     let ended = tokio::time::timeout(Duration::from_secs(5), stream.message()).await;
     let status = ended.expect("it ends in time").unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
@@ -109,34 +112,37 @@ async fn a_stream_ends_with_its_credential() {
 
 #[tokio::test]
 async fn a_stream_is_for_those_who_may_read_the_channel() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let pair = serde_json::json!({ "topic": "Pair", "channelType": "dm", "participants": ["johndoe", "ada"] });
-    let pair = town.channel(&pair).await;
+    let pair = community.channel(&pair).await;
     let refusal = async |channel: &str, credential: &str| {
         let request = WatchMessagesRequest {
             channel: channel.to_owned(),
             after_seq: None,
         };
-        let mut messages = MessageServiceClient::new(town.services.clone());
+        let mut messages = MessageServiceClient::new(community.services.clone());
         messages
             .watch_messages(signed(request, credential))
             .await
             .unwrap_err()
             .code()
     };
-    let grace = format!("Bearer {}", town.demo.user("grace").jwt);
-    let ada = format!("Bearer {}", town.demo.user("ada").jwt);
+    let grace = format!("Bearer {}", community.demo.user("grace").jwt);
+    let ada = format!("Bearer {}", community.demo.user("ada").jwt);
     let refused = refusal(&pair, &grace).await;
     assert!(
         [Code::NotFound, Code::PermissionDenied].contains(&refused),
         "{refused:?}"
     );
-    let sender = town.keys().community(key::spec(&["sendMessage"])).await;
+    let sender = community
+        .keys()
+        .community(key::spec(&["sendMessage"]))
+        .await;
     let without = refusal(&pair, &format!("Bearer {}", sender.text)).await;
     assert_eq!(without, Code::PermissionDenied);
     let malformed = refusal("0123456789abcdef01234567", &ada).await;
     assert_eq!(malformed, Code::NotFound);
-    let mut stream = watch(&town, &pair, &ada, Some(0)).await;
-    town.send(&pair, "johndoe", "Only you").await;
+    let mut stream = watch(&community, &pair, &ada, Some(0)).await;
+    community.send(&pair, "johndoe", "Only you").await;
     assert_eq!(next_seq(&mut stream).await, 1);
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use guildhall_testkit::Answer;
 use guildhall_tests::{
-    Town,
+    Community,
     webhook::{Webhook, sent},
 };
 use serde_json::{Value, json};
@@ -41,15 +41,15 @@ fn cbc(plain: &str) -> Value {
 
 #[tokio::test]
 async fn bodies_are_encrypted_in_either_mode() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let hello = json!({ "message": "Psst" }).to_string();
     for (mode, body) in [("gcm", gcm(&hello)), ("cbc", cbc(&hello))] {
         let encryption = json!({ "isEnabled": true, "mode": mode, "key": AES_KEY });
-        let safe = Webhook::make(&town, json!({ "encryption": encryption })).await;
-        let id = sent(&safe.call_encrypted(&town, &body.to_string()).await);
-        assert_eq!(town.message(&id).await.text, "Psst");
+        let safe = Webhook::make(&community, json!({ "encryption": encryption })).await;
+        let id = sent(&safe.call_encrypted(&community, &body.to_string()).await);
+        assert_eq!(community.message(&id).await.text, "Psst");
 
-        let shown = town
+        let shown = community
             .integrator()
             .get(&format!("/v1/webhooks/incoming/{}", safe.id))
             .await;
@@ -61,9 +61,9 @@ async fn bodies_are_encrypted_in_either_mode() {
 
 #[tokio::test]
 async fn what_cannot_be_decrypted_is_refused_alike_whatever_the_cause() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let hello = json!({ "message": "Psst" }).to_string();
-    let plain = Webhook::make(&town, json!({})).await;
+    let plain = Webhook::make(&community, json!({})).await;
     let refused = async |answer: Answer, begun: Instant, cause: &str| {
         assert_eq!(
             (answer.status, &*answer.body),
@@ -76,14 +76,16 @@ async fn what_cannot_be_decrypted_is_refused_alike_whatever_the_cause() {
         );
     };
     let begun = Instant::now();
-    let answer = plain.call_encrypted(&town, &gcm(&hello).to_string()).await;
+    let answer = plain
+        .call_encrypted(&community, &gcm(&hello).to_string())
+        .await;
     refused(answer, begun, "encrypted though it must not be").await;
 
     for (mode, good) in [("gcm", gcm(&hello)), ("cbc", cbc(&hello))] {
         let encryption = json!({ "isEnabled": true, "mode": mode, "key": AES_KEY });
-        let safe = Webhook::make(&town, json!({ "encryption": encryption })).await;
+        let safe = Webhook::make(&community, json!({ "encryption": encryption })).await;
         let begun = Instant::now();
-        let answer = safe.call_with(&town, &[], &hello).await;
+        let answer = safe.call_with(&community, &[], &hello).await;
         refused(answer, begun, "plain though it must not be").await;
 
         let broken = |field: &str, value: &str| {
@@ -115,7 +117,7 @@ async fn what_cannot_be_decrypted_is_refused_alike_whatever_the_cause() {
             ("no JSON inside", not_json),
         ] {
             let begun = Instant::now();
-            let answer = safe.call_encrypted(&town, &body.to_string()).await;
+            let answer = safe.call_encrypted(&community, &body.to_string()).await;
             refused(answer, begun, cause).await;
         }
     }

@@ -1,7 +1,7 @@
 //! Webhooks that are called from outside: who may call them, how, and what a call does.
 
 use guildhall_tests::{
-    Family, Refusal, Town,
+    Community, Family, Refusal,
     webhook::{Webhook, sent},
 };
 use http::Method;
@@ -9,26 +9,36 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_call_sends_a_message_as_the_settings_say() {
-    let town = Town::start().await;
-    let news = Webhook::make(&town, json!({})).await;
-    let id = sent(&news.call(&town, &json!({ "message": "It works" })).await);
-    let message = town.message(&id).await;
+    let community = Community::start().await;
+    let news = Webhook::make(&community, json!({})).await;
+    let id = sent(
+        &news
+            .call(&community, &json!({ "message": "It works" }))
+            .await,
+    );
+    let message = community.message(&id).await;
     assert_eq!(message.text, "It works");
-    assert_eq!(message.channel_id, town.demo.channel("general"));
+    assert_eq!(message.channel_id, community.demo.channel("general"));
     let author = message.author.unwrap();
-    assert_eq!(author.user_id, town.demo.user("johndoe")._id);
+    assert_eq!(author.user_id, community.demo.user("johndoe")._id);
 
     // A call may name another author, and a channel that the settings allow.
-    let [forum, announcements] = ["forum", "announcements"].map(|name| town.demo.channel(name));
+    let [forum, announcements] =
+        ["forum", "announcements"].map(|name| community.demo.channel(name));
     let settings = json!({ "settings": { "allowedChannelIds": [forum] } });
-    news.change(&town, &settings).await;
-    let topic = &town.demo.forum_topic_id;
+    news.change(&community, &settings).await;
+    let topic = &community.demo.forum_topic_id;
     let call = json!({
         "message": "By ada", "sender": "ada@example.com", "channelId": forum, "forumTopicId": topic
     });
-    let message = town.message(&sent(&news.call(&town, &call).await)).await;
+    let message = community
+        .message(&sent(&news.call(&community, &call).await))
+        .await;
     assert_eq!((&*message.channel_id, &message.topic_id), (forum, topic));
-    assert_eq!(message.author.unwrap().user_id, town.demo.user("ada")._id);
+    assert_eq!(
+        message.author.unwrap().user_id,
+        community.demo.user("ada")._id
+    );
 
     for (call, refusal) in [
         (
@@ -52,25 +62,25 @@ async fn a_call_sends_a_message_as_the_settings_say() {
         (json!({}), Refusal::Invalid),
         (json!([]), Refusal::Invalid),
     ] {
-        Family::E1.refuses(&news.call(&town, &call).await, refusal);
+        Family::E1.refuses(&news.call(&community, &call).await, refusal);
     }
-    let missing = news.call(&town, &json!({})).await.expect(400);
+    let missing = news.call(&community, &json!({})).await.expect(400);
     assert_eq!(missing["errors"][0]["field"], "message");
-    let malformed = news.call_with(&town, &[], "{").await;
+    let malformed = news.call_with(&community, &[], "{").await;
     Family::E1.refuses(&malformed, Refusal::Invalid);
     let large = json!({ "message": "x".repeat(64 * 1024) });
-    Family::E1.refuses(&news.call(&town, &large).await, Refusal::TooLarge);
+    Family::E1.refuses(&news.call(&community, &large).await, Refusal::TooLarge);
 }
 
 #[tokio::test]
 async fn its_own_key_opens_a_webhook_and_nothing_else_does() {
-    let town = Town::start().await;
-    let news = Webhook::make(&town, json!({})).await;
-    let other = Webhook::make(&town, json!({})).await;
+    let community = Community::start().await;
+    let news = Webhook::make(&community, json!({})).await;
+    let other = Webhook::make(&community, json!({})).await;
     let hello = json!({ "message": "Hello" });
-    let demo = &town.demo;
+    let demo = &community.demo;
     for key in ["", &other.key, &demo.system_api_key, &demo.api_key, "é"] {
-        let call = town.rest.post(&news.path).header("x-api-key", key);
+        let call = community.rest.post(&news.path).header("x-api-key", key);
         let answer = call.json(&hello).send().await;
         let refusal = if key == "é" {
             Refusal::Invalid
@@ -80,68 +90,82 @@ async fn its_own_key_opens_a_webhook_and_nothing_else_does() {
         Family::E1.refuses(&answer, refusal);
     }
     // What opens the rest of the contract opens no webhook.
-    let by_admin = town.integrator().post(&news.path, &hello).await;
+    let by_admin = community.integrator().post(&news.path, &hello).await;
     Family::E1.refuses(&by_admin, Refusal::Unauthenticated);
 
     // Without the toggle nobody asks for a key; with it the old one is good again.
-    news.change(&town, &json!({ "apiKeyEnabled": false })).await;
-    let keyless = town.rest.post(&news.path).json(&hello).send().await;
+    news.change(&community, &json!({ "apiKeyEnabled": false }))
+        .await;
+    let keyless = community.rest.post(&news.path).json(&hello).send().await;
     sent(&keyless);
-    let data = news.change(&town, &json!({ "apiKeyEnabled": true })).await;
+    let data = news
+        .change(&community, &json!({ "apiKeyEnabled": true }))
+        .await;
     assert!(data.get("apiKey").is_none(), "{data}");
-    let keyless = town.rest.post(&news.path).json(&hello).send().await;
+    let keyless = community.rest.post(&news.path).json(&hello).send().await;
     Family::E1.refuses(&keyless, Refusal::Unauthenticated);
-    sent(&news.call(&town, &hello).await);
+    sent(&news.call(&community, &hello).await);
 
-    let data = news.change(&town, &json!({ "rotateApiKey": true })).await;
-    let rotated = Webhook::of(&town, &data);
+    let data = news
+        .change(&community, &json!({ "rotateApiKey": true }))
+        .await;
+    let rotated = Webhook::of(&community, &data);
     assert_eq!((rotated.key.len(), &rotated.path), (64, &news.path));
-    Family::E1.refuses(&news.call(&town, &hello).await, Refusal::Unauthenticated);
-    sent(&rotated.call(&town, &hello).await);
+    Family::E1.refuses(
+        &news.call(&community, &hello).await,
+        Refusal::Unauthenticated,
+    );
+    sent(&rotated.call(&community, &hello).await);
 
     // One that never had a key gets it when it needs it.
-    let open = Webhook::make(&town, json!({ "apiKeyEnabled": false })).await;
+    let open = Webhook::make(&community, json!({ "apiKeyEnabled": false })).await;
     assert_eq!(open.key, "");
-    let data = open.change(&town, &json!({ "apiKeyEnabled": true })).await;
-    sent(&Webhook::of(&town, &data).call(&town, &hello).await);
+    let data = open
+        .change(&community, &json!({ "apiKeyEnabled": true }))
+        .await;
+    sent(
+        &Webhook::of(&community, &data)
+            .call(&community, &hello)
+            .await,
+    );
 }
 
 #[tokio::test]
 async fn a_repeat_answers_the_first_call() {
-    let town = Town::start().await;
-    let news = Webhook::make(&town, json!({})).await;
-    let other = Webhook::make(&town, json!({})).await;
+    let community = Community::start().await;
+    let news = Webhook::make(&community, json!({})).await;
+    let other = Webhook::make(&community, json!({})).await;
     let hello = json!({ "message": "Once" }).to_string();
     let long = "k".repeat(255);
     for header in [("webhook-id", "msg_1"), ("Idempotency-Key", &long)] {
-        let first = news.call_with(&town, &[header], &hello).await;
+        let first = news.call_with(&community, &[header], &hello).await;
         assert_eq!(first.header("idempotent-replayed"), None);
-        let again = news.call_with(&town, &[header], &hello).await;
+        let again = news.call_with(&community, &[header], &hello).await;
         assert_eq!(sent(&again), sent(&first));
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
         let other_text = json!({ "message": "Another" }).to_string();
-        let refused = news.call_with(&town, &[header], &other_text).await;
+        let refused = news.call_with(&community, &[header], &other_text).await;
         Family::E1.refuses(&refused, Refusal::Conflict);
         // Another webhook has names of its own.
-        let others = other.call_with(&town, &[header], &hello).await;
+        let others = other.call_with(&community, &[header], &hello).await;
         assert_ne!(sent(&others), sent(&first));
     }
     let unnamed = [
-        news.call_with(&town, &[], &hello).await,
-        news.call_with(&town, &[], &hello).await,
+        news.call_with(&community, &[], &hello).await,
+        news.call_with(&community, &[], &hello).await,
     ];
     assert_ne!(sent(&unnamed[0]), sent(&unnamed[1]));
 }
 
 #[tokio::test]
 async fn the_calls_of_a_minute_are_counted_for_each_webhook() {
-    let town = Town::start().await;
-    let busy = Webhook::make(&town, json!({})).await;
-    let other = Webhook::make(&town, json!({})).await;
+    let community = Community::start().await;
+    let busy = Webhook::make(&community, json!({})).await;
+    let other = Webhook::make(&community, json!({})).await;
     let mut taken = 0;
-    // A wrong key counts, too: nobody guesses at his leisure.
+    // A wrong key counts, too: nobody guesses at leisure.
     let refused = loop {
-        let call = town
+        let call = community
             .rest
             .post(&busy.path)
             .header("x-api-key", "guessed guessed");
@@ -158,76 +182,82 @@ async fn the_calls_of_a_minute_are_counted_for_each_webhook() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     // Who has the key is not held up by who has not.
-    sent(&busy.call(&town, &json!({ "message": "x" })).await);
+    sent(&busy.call(&community, &json!({ "message": "x" })).await);
     sent(
         &other
-            .call(&town, &json!({ "message": "Another one" }))
+            .call(&community, &json!({ "message": "Another one" }))
             .await,
     );
 }
 
 #[tokio::test]
 async fn what_is_disabled_deleted_or_elsewhere_is_not_found() {
-    let town = Town::start().await;
-    let theirs = town.neighbour("neighbours").await;
-    let news = Webhook::make(&town, json!({})).await;
+    let community = Community::start().await;
+    let theirs = community.neighbour("neighbours").await;
+    let news = Webhook::make(&community, json!({})).await;
     let hello = json!({ "message": "Hello" });
     let by_id = format!("/v1/webhooks/incoming/{}", news.id);
-    sent(&news.call(&town, &hello).await);
+    sent(&news.call(&community, &hello).await);
 
-    news.change(&town, &json!({ "isEnabled": false })).await;
-    Family::E1.refuses(&news.call(&town, &hello).await, Refusal::NotFound);
-    news.change(&town, &json!({ "isEnabled": true })).await;
-    sent(&news.call(&town, &hello).await);
+    news.change(&community, &json!({ "isEnabled": false }))
+        .await;
+    Family::E1.refuses(&news.call(&community, &hello).await, Refusal::NotFound);
+    news.change(&community, &json!({ "isEnabled": true })).await;
+    sent(&news.call(&community, &hello).await);
 
     // The id is not the address.
     Family::E1.refuses(
-        &town.rest.post(&by_id).json(&hello).send().await,
+        &community.rest.post(&by_id).json(&hello).send().await,
         Refusal::NotFound,
     );
-    let stranger = town.bearer(&theirs.community.api_key);
+    let stranger = community.bearer(&theirs.community.api_key);
     for method in [Method::GET, Method::DELETE, Method::PATCH] {
         let call = stranger
             .call(method, &by_id)
             .json(&json!({ "name": "Mine" }));
         Family::E2.refuses(&call.send().await, Refusal::NotFound);
     }
-    sent(&news.call(&town, &hello).await);
+    sent(&news.call(&community, &hello).await);
 
-    let deleted = town.integrator().delete(&by_id).await.expect(200);
+    let deleted = community.integrator().delete(&by_id).await.expect(200);
     let expected = json!({
         "meta": { "status": "success", "statusCode": 200 },
         "message": "Delete incoming webhook success.", "data": { "_id": news.id }
     });
     assert_eq!(deleted, expected);
-    Family::E1.refuses(&news.call(&town, &hello).await, Refusal::NotFound);
-    Family::E2.refuses(&town.integrator().get(&by_id).await, Refusal::NotFound);
-    Family::E2.refuses(&town.integrator().delete(&by_id).await, Refusal::NotFound);
+    Family::E1.refuses(&news.call(&community, &hello).await, Refusal::NotFound);
+    Family::E2.refuses(&community.integrator().get(&by_id).await, Refusal::NotFound);
+    Family::E2.refuses(
+        &community.integrator().delete(&by_id).await,
+        Refusal::NotFound,
+    );
 }
 
 #[tokio::test]
 async fn what_is_not_built_yet_is_checked_and_then_says_so() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let fields = json!({ "kind": "update_user_fields", "settings": { "allowedFields": ["tier"] } });
-    let fields = Webhook::make(&town, fields).await;
+    let fields = Webhook::make(&community, fields).await;
     let coins =
         json!({ "kind": "update_currency", "settings": { "allowedCurrencies": ["coins"] } });
-    let coins = Webhook::make(&town, coins).await;
+    let coins = Webhook::make(&community, coins).await;
     let tier = json!({ "email": "ada@example.com", "fields": { "tier": "gold" } });
     let add = json!({ "userId": "2", "currency": "coins", "operation": "add", "amount": 100 });
     for (webhook, body, part) in [
         (&fields, &tier, "user fields"),
         (&coins, &add, "gamification"),
     ] {
-        let answer = webhook.call(&town, body).await.expect(501);
+        let answer = webhook.call(&community, body).await.expect(501);
         assert!(
             answer["message"].as_str().unwrap().contains(part),
             "{answer}"
         );
-        let wrong = webhook.call(&town, &json!({ "message": "Hello" })).await;
+        let wrong = webhook
+            .call(&community, &json!({ "message": "Hello" }))
+            .await;
         Family::E1.refuses(&wrong, Refusal::Invalid);
     }
     let unknown = json!({ "email": "ada@example.com", "fields": { "lots": 12 } });
-    let unknown = fields.call(&town, &unknown).await.expect(400);
+    let unknown = fields.call(&community, &unknown).await.expect(400);
     assert_eq!(unknown["errors"][0]["field"], "fields.lots");
 }

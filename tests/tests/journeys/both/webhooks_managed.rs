@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall_tests::{
-    Family, Refusal, Town,
+    Community, Family, Refusal,
     webhook::{Webhook, sent},
 };
 use http::Method;
@@ -13,24 +13,30 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_webhook_is_shown_as_the_contract_says() {
-    let town = Town::start().await;
-    let (general, forum) = (town.demo.channel("general"), town.demo.channel("forum"));
+    let community = Community::start().await;
+    let (general, forum) = (
+        community.demo.channel("general"),
+        community.demo.channel("forum"),
+    );
     let new = json!({
         "name": " News ", "kind": "send_message",
         "settings": { "channelId": general, "allowedChannelIds": [forum], "sender": "johndoe" }
     });
-    let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
+    let made = community
+        .integrator()
+        .post("/v1/webhooks/incoming", &new)
+        .await;
     let made = made.expect(201);
     assert_eq!(made["meta"]["statusCode"], 201);
-    let news = Webhook::of(&town, &made["data"]);
+    let news = Webhook::of(&community, &made["data"]);
     let mut shown = made["data"].clone();
     assert_eq!(
         shown.as_object_mut().unwrap().remove("apiKey").unwrap(),
         json!(news.key)
     );
     let expected = json!({
-        "_id": news.id, "communityID": town.demo.community_id, "name": "News",
-        "kind": "send_message", "url": format!("{}{}", town.platform.http(), news.path),
+        "_id": news.id, "communityID": community.demo.community_id, "name": "News",
+        "kind": "send_message", "url": format!("{}{}", community.platform.http(), news.path),
         "settings": {
             "channelId": general, "allowedChannelIds": [forum], "sender": "johndoe",
             "allowedFields": [], "allowedCurrencies": []
@@ -41,9 +47,9 @@ async fn a_webhook_is_shown_as_the_contract_says() {
     });
     assert_eq!(shown, expected);
     let by_id = format!("/v1/webhooks/incoming/{}", news.id);
-    assert_eq!(town.data(&by_id).await, expected);
+    assert_eq!(community.data(&by_id).await, expected);
 
-    let list = town
+    let list = community
         .integrator()
         .get("/v1/webhooks/incoming?page=2&limit=1")
         .await;
@@ -54,9 +60,9 @@ async fn a_webhook_is_shown_as_the_contract_says() {
     assert_eq!(list["meta"], meta, "the demo has one, too, and it is older");
     assert_eq!(list["data"], json!([expected]));
 
-    sent(&news.call(&town, &json!({ "message": "Hello" })).await);
+    sent(&news.call(&community, &json!({ "message": "Hello" })).await);
     let used = async {
-        while town.data(&by_id).await["lastUsedAt"].is_null() {
+        while community.data(&by_id).await["lastUsedAt"].is_null() {
             tokio::task::yield_now().await;
         }
     };
@@ -67,9 +73,9 @@ async fn a_webhook_is_shown_as_the_contract_says() {
 
 #[tokio::test]
 async fn what_a_webhook_cannot_be_is_refused_by_name() {
-    let town = Town::start().await;
-    let news = Webhook::make(&town, json!({})).await;
-    let general = town.demo.channel("general");
+    let community = Community::start().await;
+    let news = Webhook::make(&community, json!({})).await;
+    let general = community.demo.channel("general");
     let good = json!({ "channelId": general, "sender": "johndoe" });
     for (field, change) in [
         ("name", json!({ "name": " " })),
@@ -105,8 +111,14 @@ async fn what_a_webhook_cannot_be_is_refused_by_name() {
             new[name] = value.clone();
         }
         let path = format!("/v1/webhooks/incoming/{}", news.id);
-        let made = town.integrator().post("/v1/webhooks/incoming", &new).await;
-        let changed = town.integrator().call(Method::PATCH, &path).json(&change);
+        let made = community
+            .integrator()
+            .post("/v1/webhooks/incoming", &new)
+            .await;
+        let changed = community
+            .integrator()
+            .call(Method::PATCH, &path)
+            .json(&change);
         for answer in [made, changed.send().await] {
             let answer = answer.expect(400);
             assert_eq!(answer["meta"]["validation"][0]["field"], field, "{answer}");
@@ -114,7 +126,7 @@ async fn what_a_webhook_cannot_be_is_refused_by_name() {
     }
     let other_kind = json!({ "kind": "update_currency" });
     let path = format!("/v1/webhooks/incoming/{}", news.id);
-    let other_kind = town
+    let other_kind = community
         .integrator()
         .call(Method::PATCH, &path)
         .json(&other_kind);
@@ -123,20 +135,21 @@ async fn what_a_webhook_cannot_be_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_community_has_fifty_of_them() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let new = json!({ "name": "One more", "kind": "update_user_fields" });
     // The demo has one already; all others are wanted at once.
-    let callers: Vec<_> = (0..55).map(|_| town.integrator()).collect();
+    let callers: Vec<_> = (0..55).map(|_| community.integrator()).collect();
     let made = callers
         .iter()
         .map(|caller| caller.post("/v1/webhooks/incoming", &new));
     let made = futures::future::join_all(made).await;
     let count = |status| made.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(201), count(400)), (49, 6));
-    let id = town.demo.incoming_webhook._id.clone();
+    let id = community.demo.incoming_webhook._id.clone();
     let path = format!("/v1/webhooks/incoming/{id}");
-    town.integrator().delete(&path).await.expect(200);
-    town.integrator()
+    community.integrator().delete(&path).await.expect(200);
+    community
+        .integrator()
         .post("/v1/webhooks/incoming", &new)
         .await
         .expect(201);

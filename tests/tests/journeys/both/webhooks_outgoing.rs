@@ -2,7 +2,7 @@
 
 use guildhall_testkit::receiver::{Answer, Call, Receiver};
 use guildhall_tests::{
-    Caller, Credential, Family, Refusal, Town, operation::Kind, webhook::Webhook,
+    Caller, Community, Credential, Family, Refusal, operation::Kind, webhook::Webhook,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -10,20 +10,23 @@ use serde_json::{Value, json};
 const OUTGOING: &str = "/v1/webhooks/outgoing";
 
 /// Makes a webhook of the demo community; how the answer shows it, with its secret.
-async fn make(town: &Town, url: &str, events: &[&str], changes: Value) -> Value {
+async fn make(community: &Community, url: &str, events: &[&str], changes: Value) -> Value {
     let mut new = json!({ "name": "Ours", "url": url, "events": events });
     for (field, value) in changes.as_object().unwrap() {
         new[field] = value.clone();
     }
-    let made = town.integrator().post(OUTGOING, &new).await;
+    let made = community.integrator().post(OUTGOING, &new).await;
     made.expect(201)["data"].take()
 }
 
-async fn send(town: &Town, channel: &str, text: &str) -> String {
+async fn send(community: &Community, channel: &str, text: &str) -> String {
     let body = json!({
-        "channelId": town.demo.channel(channel), "message": text, "sender": "johndoe"
+        "channelId": community.demo.channel(channel), "message": text, "sender": "johndoe"
     });
-    let sent = town.integrator().post("/v1/messages/send", &body).await;
+    let sent = community
+        .integrator()
+        .post("/v1/messages/send", &body)
+        .await;
     let sent = sent.expect(200);
     sent["data"]["messageId"].as_str().unwrap().to_owned()
 }
@@ -37,24 +40,30 @@ fn event(call: &Call) -> Value {
 
 #[tokio::test]
 async fn a_message_reaches_its_receiver_as_the_contract_says() {
-    let (town, receiver) = (Town::start().await, Receiver::start().await);
-    let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
-    let id = send(&town, "general", "Hello out there").await;
+    let (community, receiver) = (Community::start().await, Receiver::start().await);
+    let made = make(
+        &community,
+        &receiver.url("hook"),
+        &["message_posted"],
+        json!({}),
+    )
+    .await;
+    let id = send(&community, "general", "Hello out there").await;
     let call = receiver.call().await;
     let verifier = standardwebhooks::Webhook::new(made["secret"].as_str().unwrap()).unwrap();
     verifier.verify(&call.body, &call.headers).unwrap();
     let event = event(&call);
-    let ann = &town.demo.users[0];
+    let ann = &community.demo.users[0];
     let expected = json!({
         "event": "message_posted", "event_id": event["event_id"], "timestamp": event["timestamp"],
-        "community": { "community_id": town.demo.community_id, "name": town.name },
+        "community": { "community_id": community.demo.community_id, "name": community.name },
         "user": { "user_id": ann.id.to_string(), "username": ann.username, "email": ann.email },
         "message": {
             "id": id, "text": "Hello out there", "parent_id": null, "forum_topic_id": null,
             "attachments": []
         },
         "channel": {
-            "channel_id": town.demo.channel("general"), "name": "General", "channel_type": "open"
+            "channel_id": community.demo.channel("general"), "name": "General", "channel_type": "open"
         }
     });
     assert_eq!(event, expected);
@@ -68,20 +77,20 @@ async fn a_message_reaches_its_receiver_as_the_contract_says() {
 
 #[tokio::test]
 async fn each_webhook_is_told_of_what_it_asked_for() {
-    let (town, receiver) = (Town::start().await, Receiver::start().await);
-    let forum = json!({ "channelIds": [town.demo.channel("announcements")] });
+    let (community, receiver) = (Community::start().await, Receiver::start().await);
+    let forum = json!({ "channelIds": [community.demo.channel("announcements")] });
     let url = receiver.url("hook");
-    make(&town, &url, &["channel_message_posted"], forum).await;
+    make(&community, &url, &["channel_message_posted"], forum).await;
     let reactions = ["reaction_added", "reaction_removed"];
-    make(&town, &url, &reactions, json!({})).await;
-    send(&town, "general", "not of this channel").await;
-    let id = send(&town, "announcements", "of this channel").await;
+    make(&community, &url, &reactions, json!({})).await;
+    send(&community, "general", "not of this channel").await;
+    let id = send(&community, "announcements", "of this channel").await;
     let told = event(&receiver.call().await);
     assert_eq!(told["event"], "channel_message_posted");
     assert_eq!(told["message"]["id"], json!(id));
 
     let react = json!({ "messageId": id, "emoji": "👍", "sender": "ada" });
-    let integrator = town.integrator();
+    let integrator = community.integrator();
     integrator
         .post("/v1/messages/react", &react)
         .await
@@ -95,15 +104,15 @@ async fn each_webhook_is_told_of_what_it_asked_for() {
 
 #[tokio::test]
 async fn messages_of_an_incoming_webhook_do_not_come_back() {
-    let (town, receiver) = (Town::start().await, Receiver::start().await);
-    let news = Webhook::make(&town, json!({})).await;
+    let (community, receiver) = (Community::start().await, Receiver::start().await);
+    let news = Webhook::make(&community, json!({})).await;
     let ignores = json!({ "ignoreIncomingIds": [news.id] });
     let url = receiver.url("hook");
-    make(&town, &url, &["message_posted"], ignores).await;
-    news.call(&town, &json!({ "message": "from outside" }))
+    make(&community, &url, &["message_posted"], ignores).await;
+    news.call(&community, &json!({ "message": "from outside" }))
         .await
         .expect(200);
-    send(&town, "general", "from inside").await;
+    send(&community, "general", "from inside").await;
     let told = event(&receiver.call().await);
     assert_eq!(told["message"]["text"], "from inside");
     assert!(receiver.is_quiet().await);
@@ -111,13 +120,19 @@ async fn messages_of_an_incoming_webhook_do_not_come_back() {
 
 #[tokio::test]
 async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
-    let (town, receiver) = (Town::start().await, Receiver::start().await);
-    let made = make(&town, &receiver.url("hook"), &["message_posted"], json!({})).await;
+    let (community, receiver) = (Community::start().await, Receiver::start().await);
+    let made = make(
+        &community,
+        &receiver.url("hook"),
+        &["message_posted"],
+        json!({}),
+    )
+    .await;
     let path = format!("{OUTGOING}/{}/deliveries", made["_id"].as_str().unwrap());
-    send(&town, "general", "once").await;
+    send(&community, "general", "once").await;
     let first = receiver.call().await;
     let delivery = loop {
-        let list = town.integrator().get(&path).await.expect(200);
+        let list = community.integrator().get(&path).await.expect(200);
         assert_eq!(list["meta"]["total"], 1);
         let delivery = list["data"][0].clone();
         if delivery["status"] == "success" {
@@ -131,38 +146,54 @@ async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
     );
 
     let again = format!("{path}/{}/redeliver", delivery["_id"].as_str().unwrap());
-    town.integrator().post(&again, &json!({})).await.expect(202);
+    community
+        .integrator()
+        .post(&again, &json!({}))
+        .await
+        .expect(202);
     let second = receiver.call().await;
     assert_eq!(second.header("webhook-id"), first.header("webhook-id"));
     assert_eq!(second.body, first.body);
 
-    let neighbour = town.neighbour("theirs").await;
+    let neighbour = community.neighbour("theirs").await;
     let theirs = Credential::Bearer(neighbour.community.api_key.clone());
-    let foreign = town.by(theirs).post(&again, &json!({})).await;
+    let foreign = community.by(theirs).post(&again, &json!({})).await;
     Family::E2.refuses(&foreign, Refusal::NotFound);
 }
 
 #[tokio::test]
 async fn a_receiver_that_fails_does_not_hold_up_another() {
-    let (town, dead, alive) = (
-        Town::start().await,
+    let (community, dead, alive) = (
+        Community::start().await,
         Receiver::start().await,
         Receiver::start().await,
     );
     dead.answer_always(Answer::Never);
-    make(&town, &dead.url("hook"), &["message_posted"], json!({})).await;
-    make(&town, &alive.url("hook"), &["message_posted"], json!({})).await;
+    make(
+        &community,
+        &dead.url("hook"),
+        &["message_posted"],
+        json!({}),
+    )
+    .await;
+    make(
+        &community,
+        &alive.url("hook"),
+        &["message_posted"],
+        json!({}),
+    )
+    .await;
     for number in 0..20 {
-        send(&town, "general", &number.to_string()).await;
+        send(&community, "general", &number.to_string()).await;
     }
     assert_eq!(alive.calls(20).await.len(), 20);
 }
 
 #[tokio::test]
 async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let url = "https://hooks.example.com/hook";
-    let made = make(&town, url, &["message_posted"], json!({})).await;
+    let made = make(&community, url, &["message_posted"], json!({})).await;
     let path = format!("{OUTGOING}/{}", made["_id"].as_str().unwrap());
     let deliveries = format!("{path}/deliveries");
     let calls = [
@@ -171,8 +202,8 @@ async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
         (Method::GET, &deliveries),
         (Method::DELETE, &path),
     ];
-    let theirs = town.neighbour("theirs").await.community.api_key;
-    let key = town.integrator();
+    let theirs = community.neighbour("theirs").await.community.api_key;
+    let key = community.integrator();
     for (method, path) in calls {
         let by = async |caller: &Caller| {
             let call = caller.call(method.clone(), path);
@@ -183,10 +214,10 @@ async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
             call.send().await
         };
         for kind in [Kind::UserKey, Kind::SystemKey] {
-            let refused = by(&town.by(town.credential(kind))).await;
+            let refused = by(&community.by(community.credential(kind))).await;
             Family::E2.refuses(&refused, Refusal::Unauthenticated);
         }
-        let foreign = by(&town.by(Credential::Bearer(theirs.clone()))).await;
+        let foreign = by(&community.by(Credential::Bearer(theirs.clone()))).await;
         Family::E2.refuses(&foreign, Refusal::NotFound);
         by(&key).await.expect(200);
     }
@@ -195,15 +226,18 @@ async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
 
 #[tokio::test]
 async fn only_admins_make_webhooks_and_one_of_a_kind() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let new = json!({
         "name": "Ours", "url": "https://hooks.example.com/ours", "events": ["message_posted"]
     });
     for kind in [Kind::UserKey, Kind::SystemKey] {
-        let refused = town.by(town.credential(kind)).post(OUTGOING, &new).await;
+        let refused = community
+            .by(community.credential(kind))
+            .post(OUTGOING, &new)
+            .await;
         Family::E2.refuses(&refused, Refusal::Unauthenticated);
     }
-    let owner = town.by(town.credential(Kind::Jwt));
+    let owner = community.by(community.credential(Kind::Jwt));
     let made = owner.post(OUTGOING, &new).await.expect(201);
     assert!(
         made["data"]["secret"]
@@ -211,14 +245,17 @@ async fn only_admins_make_webhooks_and_one_of_a_kind() {
             .unwrap()
             .starts_with("whsec_")
     );
-    let twice = town.integrator().post(OUTGOING, &new).await;
+    let twice = community.integrator().post(OUTGOING, &new).await;
     Family::E2.refuses(&twice, Refusal::Conflict);
     let id = made["data"]["_id"].as_str().unwrap();
-    let shown = town.data(&format!("{OUTGOING}/{id}")).await;
+    let shown = community.data(&format!("{OUTGOING}/{id}")).await;
     assert_eq!(shown["secret"], Value::Null);
     let rotate = json!({ "rotateSecret": true });
     let path = format!("{OUTGOING}/{id}");
-    let rotated = town.integrator().call(Method::PATCH, &path).json(&rotate);
+    let rotated = community
+        .integrator()
+        .call(Method::PATCH, &path)
+        .json(&rotate);
     let rotated = rotated.send().await.expect(200);
     assert_ne!(rotated["data"]["secret"], made["data"]["secret"]);
 }

@@ -8,7 +8,7 @@ use guildhall_proto::{
     },
 };
 use guildhall_testkit::{Answer, grpc::signed, secret};
-use guildhall_tests::{Family, Refusal, Town, database};
+use guildhall_tests::{Community, Family, Refusal, database};
 use prost::Message;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
@@ -21,12 +21,12 @@ struct Workflow {
 }
 
 impl Workflow {
-    async fn make(town: &Town) -> Self {
+    async fn make(community: &Community) -> Self {
         let request = CreateWorkflowRequest {
             name: "Broker".into(),
         };
-        let request = signed(request, &format!("Bearer {}", town.demo.api_key));
-        let mut workflows = WorkflowServiceClient::new(town.services.clone());
+        let request = signed(request, &format!("Bearer {}", community.demo.api_key));
+        let mut workflows = WorkflowServiceClient::new(community.services.clone());
         let made = workflows.create_workflow(request).await;
         let made = made.expect("a workflow").into_inner();
         secret::learn(secret::Kind::Credential, &made.api_key);
@@ -38,18 +38,18 @@ impl Workflow {
         }
     }
 
-    async fn delete(&self, town: &Town) {
+    async fn delete(&self, community: &Community) {
         let request = DeleteWorkflowRequest {
             id: self.id.clone(),
         };
-        let request = signed(request, &format!("Bearer {}", town.demo.api_key));
-        let mut workflows = WorkflowServiceClient::new(town.services.clone());
+        let request = signed(request, &format!("Bearer {}", community.demo.api_key));
+        let mut workflows = WorkflowServiceClient::new(community.services.clone());
         let deleted = workflows.delete_workflow(request).await;
         deleted.expect("it is deleted");
     }
 
-    async fn shake(&self, town: &Town, headers: &[(&str, &str)]) -> Answer {
-        let mut call = town.rest.post(&format!("{}/handshake", self.path));
+    async fn shake(&self, community: &Community, headers: &[(&str, &str)]) -> Answer {
+        let mut call = community.rest.post(&format!("{}/handshake", self.path));
         for (name, value) in headers {
             call = call.header(name, value);
         }
@@ -57,8 +57,8 @@ impl Workflow {
     }
 
     /// The token of a new session.
-    async fn session(&self, town: &Town) -> String {
-        let answer = self.shake(town, &[("x-api-key", &self.key)]).await;
+    async fn session(&self, community: &Community) -> String {
+        let answer = self.shake(community, &[("x-api-key", &self.key)]).await;
         let answer = answer.expect(200);
         let token = answer["sessionToken"].as_str().unwrap().to_owned();
         let expected = json!({ "data": { "sessionToken": token }, "sessionToken": token });
@@ -66,8 +66,11 @@ impl Workflow {
         token
     }
 
-    async fn tell(&self, town: &Town, token: &str, body: &str) -> Answer {
-        let call = town.rest.post(&self.path).header("x-session-token", token);
+    async fn tell(&self, community: &Community, token: &str, body: &str) -> Answer {
+        let call = community
+            .rest
+            .post(&self.path)
+            .header("x-session-token", token);
         call.body(body).send().await
     }
 }
@@ -78,15 +81,15 @@ fn registered(customer: &str) -> String {
 }
 
 /// The events that were written down for the rest of the platform: type and body.
-async fn written(town: &Town) -> Vec<(String, String)> {
-    let database = database::of(&town.platform, "webhooks").await;
+async fn written(community: &Community) -> Vec<(String, String)> {
+    let database = database::of(&community.platform, "webhooks").await;
     let query = "SELECT payload FROM outbox ORDER BY position";
     let query = Statement::from_string(database.get_database_backend(), query);
     let rows = database.query_all_raw(query).await.unwrap();
     let events = rows.iter().filter_map(|row| {
         let payload: Vec<u8> = row.try_get("", "payload").unwrap();
         let event = Event::decode(payload.as_slice()).unwrap();
-        if event.community_id != town.demo.community_id {
+        if event.community_id != community.demo.community_id {
             return None;
         }
         match event.payload.unwrap() {
@@ -102,19 +105,19 @@ async fn written(town: &Town) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn events_are_taken_after_a_handshake() {
-    let town = Town::start().await;
-    let broker = Workflow::make(&town).await;
-    let token = broker.session(&town).await;
+    let community = Community::start().await;
+    let broker = Workflow::make(&community).await;
+    let token = broker.session(&community).await;
     let body = registered("4711");
-    let taken = broker.tell(&town, &token, &body).await;
+    let taken = broker.tell(&community, &token, &body).await;
     let expected = json!({ "status": "success", "message": "Event accepted" });
     assert_eq!(taken.expect(200), expected);
     // The token is good for several.
     let deposit = json!({ "eventType": "user.first_deposit", "amount": 12.5 }).to_string();
-    broker.tell(&town, &token, &deposit).await.expect(200);
+    broker.tell(&community, &token, &deposit).await.expect(200);
     let expected = [("user.registered", body), ("user.first_deposit", deposit)];
     let expected = expected.map(|(kind, body)| (kind.to_owned(), body));
-    assert_eq!(written(&town).await, expected, "as they came");
+    assert_eq!(written(&community).await, expected, "as they came");
 
     for (body, refusal) in [
         (
@@ -125,18 +128,18 @@ async fn events_are_taken_after_a_handshake() {
         ("[]".to_owned(), Refusal::Invalid),
         (registered(&"x".repeat(64 * 1024)), Refusal::TooLarge),
     ] {
-        Family::E1.refuses(&broker.tell(&town, &token, &body).await, refusal);
+        Family::E1.refuses(&broker.tell(&community, &token, &body).await, refusal);
     }
-    assert_eq!(written(&town).await.len(), 2);
+    assert_eq!(written(&community).await.len(), 2);
 }
 
 #[tokio::test]
 async fn an_event_that_is_repeated_is_taken_once() {
-    let town = Town::start().await;
-    let broker = Workflow::make(&town).await;
-    let token = broker.session(&town).await;
+    let community = Community::start().await;
+    let broker = Workflow::make(&community).await;
+    let token = broker.session(&community).await;
     let tell = async |name: &str, id: &str| {
-        let call = town.rest.post(&broker.path).header(name, id);
+        let call = community.rest.post(&broker.path).header(name, id);
         let call = call.header("x-session-token", &token);
         call.body(registered("4711")).send().await
     };
@@ -150,23 +153,26 @@ async fn an_event_that_is_repeated_is_taken_once() {
         let again = tell(name, id).await;
         assert_eq!((again.status, &again.body), (200, &first.body));
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
-        assert_eq!(written(&town).await.len(), times + 1);
+        assert_eq!(written(&community).await.len(), times + 1);
     }
 }
 
 #[tokio::test]
 async fn a_handshake_takes_its_key_from_either_header() {
-    let town = Town::start().await;
-    let (broker, other) = (Workflow::make(&town).await, Workflow::make(&town).await);
+    let community = Community::start().await;
+    let (broker, other) = (
+        Workflow::make(&community).await,
+        Workflow::make(&community).await,
+    );
     let bearer = format!("Bearer {}", broker.key);
     for headers in [
         &[("Authorization", broker.key.as_str())][..],
         &[("Authorization", &bearer)],
         &[("Authorization", &bearer), ("x-api-key", &broker.key)],
     ] {
-        broker.shake(&town, headers).await.expect(200);
+        broker.shake(&community, headers).await.expect(200);
     }
-    let demo = &town.demo;
+    let demo = &community.demo;
     for (headers, refusal) in [
         (&[][..], Refusal::Unauthenticated),
         (
@@ -186,51 +192,57 @@ async fn a_handshake_takes_its_key_from_either_header() {
             Refusal::Invalid,
         ),
     ] {
-        Family::E1.refuses(&broker.shake(&town, headers).await, refusal);
+        Family::E1.refuses(&broker.shake(&community, headers).await, refusal);
     }
 }
 
 #[tokio::test]
 async fn a_token_opens_the_workflow_that_it_was_made_for() {
-    let town = Town::start().await;
-    let (broker, other) = (Workflow::make(&town).await, Workflow::make(&town).await);
-    let (token, foreign) = (broker.session(&town).await, other.session(&town).await);
+    let community = Community::start().await;
+    let (broker, other) = (
+        Workflow::make(&community).await,
+        Workflow::make(&community).await,
+    );
+    let (token, foreign) = (
+        broker.session(&community).await,
+        other.session(&community).await,
+    );
     let (_, tag) = token.split_once('.').unwrap();
     let prolonged = format!("9999999999999.{tag}");
     for wrong in ["", "nonsense", &foreign, &prolonged, &broker.key] {
-        let answer = broker.tell(&town, wrong, &registered("1")).await;
+        let answer = broker.tell(&community, wrong, &registered("1")).await;
         Family::E1.refuses(&answer, Refusal::Unauthenticated);
     }
     let unknown = Workflow {
         path: "/v1/webhooks/workflows/0123456789abcdef01234567".into(),
-        ..Workflow::make(&town).await
+        ..Workflow::make(&community).await
     };
     let key = [("x-api-key", unknown.key.as_str())];
-    Family::E1.refuses(&unknown.shake(&town, &key).await, Refusal::NotFound);
+    Family::E1.refuses(&unknown.shake(&community, &key).await, Refusal::NotFound);
 
-    broker.delete(&town).await;
-    let answer = broker.tell(&town, &token, &registered("1")).await;
+    broker.delete(&community).await;
+    let answer = broker.tell(&community, &token, &registered("1")).await;
     Family::E1.refuses(&answer, Refusal::NotFound);
     let key = [("x-api-key", broker.key.as_str())];
-    Family::E1.refuses(&broker.shake(&town, &key).await, Refusal::NotFound);
+    Family::E1.refuses(&broker.shake(&community, &key).await, Refusal::NotFound);
     other
-        .tell(&town, &foreign, &registered("1"))
+        .tell(&community, &foreign, &registered("1"))
         .await
         .expect(200);
 }
 
 #[tokio::test]
 async fn an_operator_makes_a_workflow_beside_the_running_platform() {
-    let town = Town::start().await;
+    let community = Community::start().await;
     let args = [
         "workflow",
         "create",
         "--community",
-        &town.slug(),
+        &community.slug(),
         "--name",
         "Broker",
     ];
-    let output = town.platform.command(&args).await;
+    let output = community.platform.command(&args).await;
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -240,9 +252,9 @@ async fn an_operator_makes_a_workflow_beside_the_running_platform() {
         path: text("path"),
         key: text("apiKey"),
     };
-    let token = broker.session(&town).await;
+    let token = broker.session(&community).await;
     broker
-        .tell(&town, &token, &registered("1"))
+        .tell(&community, &token, &registered("1"))
         .await
         .expect(200);
 
@@ -254,5 +266,5 @@ async fn an_operator_makes_a_workflow_beside_the_running_platform() {
         "--name",
         "Broker",
     ];
-    assert!(!town.platform.command(&nowhere).await.status.success());
+    assert!(!community.platform.command(&nowhere).await.status.success());
 }

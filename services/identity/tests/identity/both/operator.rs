@@ -6,7 +6,7 @@ use guildhall_data::{CommunityId, KeyId, UserId};
 use guildhall_identity::{NewCommunity, NewMember};
 use guildhall_proto::{access::v1::Role, identity::v1::CreateUserApiKeyRequest};
 use guildhall_runtime::Reason;
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use zeroize::Zeroizing;
 
 use super::keys::spec;
@@ -229,7 +229,7 @@ async fn a_community_has_several_sendbird_tokens_and_one_system_key() {
 
 #[tokio::test]
 async fn no_secret_lies_in_the_database_in_clear() {
-    let files = Home::files();
+    let files = TestDatabase::files();
     let world = World::on(files).await;
     let made = world.community("Demo").await;
     let request = by_email(&made.owner.email, &made.owner_password);
@@ -256,7 +256,7 @@ async fn no_secret_lies_in_the_database_in_clear() {
         Reason::LoginRefused
     );
 
-    let Home::Files(directory) = &world.home else {
+    let TestDatabase::Files(directory) = &world.home else {
         panic!("{:?}", world.home)
     };
     let files = fs::read_dir(directory.path()).unwrap();

@@ -10,21 +10,21 @@ use guildhall_data::{
 };
 use guildhall_proto::events::v1::ReactionAdded;
 use guildhall_runtime::{Reason, Timestamp};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait, QuerySelect};
 use zeroize::Zeroizing;
 
 use crate::fixture::{Migrator, row};
 
-async fn open(home: &Home) -> Database {
+async fn open(home: &TestDatabase) -> Database {
     let storage = home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
     });
     Database::open::<Migrator>(&storage, "test").await.unwrap()
 }
 
-async fn fresh() -> (Home, Database) {
-    let home = Home::new().await;
+async fn fresh() -> (TestDatabase, Database) {
+    let home = TestDatabase::new().await;
     let database = open(&home).await;
     (home, database)
 }
@@ -40,7 +40,7 @@ async fn insert(database: &Database, row: entity::ActiveModel) {
 
 #[tokio::test]
 async fn several_processes_may_open_a_new_database_at_once() {
-    let home = Home::new().await;
+    let home = TestDatabase::new().await;
     let opened = futures::future::join_all((0..4).map(|_| open(&home))).await;
     let community = CommunityId::generate();
     for (number, database) in opened.iter().enumerate() {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use guildhall_events::{Retention, consumer::parked, local, outbox::Sweeper};
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Shutdown, Timestamp};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use prost::Message;
 use tokio::{runtime::Runtime, time::sleep};
 
 use crate::ledger::{Ledger, POISON, Source, rows, run, storage};
 
-async fn house() -> (Home, Source, Ledger, Shutdown) {
-    let home = Home::new().await;
+async fn pipeline() -> (TestDatabase, Source, Ledger, Shutdown) {
+    let home = TestDatabase::new().await;
     let (storage, shutdown) = (storage(&home), Shutdown::default());
     let source = Source::open(&storage).await;
     let ledger = Ledger::open(&storage, &shutdown).await;
@@ -25,7 +25,7 @@ fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_handled_once_and_those_of_a_key_in_their_order() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     local::connect(&source.outbox, &ledger.consumer, &shutdown);
     for number in 0..50 {
         let number = number.to_string();
@@ -45,7 +45,7 @@ async fn every_event_is_handled_once_and_those_of_a_key_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_handled_before_a_crash_is_not_handled_again() {
-    let (home, source, mut ledger, shutdown) = house().await;
+    let (home, source, mut ledger, shutdown) = pipeline().await;
     // A process of its own, that ends in the middle without a word.
     let process = Runtime::new().unwrap();
     let (of_process, unheard) = (storage(&home), Shutdown::default());
@@ -73,7 +73,7 @@ async fn what_was_handled_before_a_crash_is_not_handled_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_one_reads_and_the_other_takes_over() {
-    let (home, source, mut ledger, first) = house().await;
+    let (home, source, mut ledger, first) = pipeline().await;
     local::connect(&source.outbox, &ledger.consumer, &first);
     source.post("key", &["0"]).await;
     ledger.pages_of(1).await;
@@ -90,7 +90,7 @@ async fn of_two_processes_one_reads_and_the_other_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_handled_holds_up_its_own_key_alone() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     local::connect(&source.outbox, &ledger.consumer, &shutdown);
     source.post("ann", &["0", POISON, "1"]).await;
     source.post("bob", &["0", "1"]).await;
@@ -123,7 +123,7 @@ async fn an_event_that_cannot_be_handled_holds_up_its_own_key_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_because_something_is_away_waits_for_it() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     local::connect(&source.outbox, &ledger.consumer, &shutdown);
     ledger.away(true);
     source.post("ann", &["0", "1"]).await;
@@ -138,11 +138,11 @@ async fn what_fails_because_something_is_away_waits_for_it() {
 /// On SQLite one transaction writes at a time, and none can be overtaken.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_whose_transaction_ends_late_is_not_lost() {
-    let (home, source, mut ledger, shutdown) = house().await;
+    let (home, source, mut ledger, shutdown) = pipeline().await;
     local::connect(&source.outbox, &ledger.consumer, &shutdown);
     let late = source.begin().await;
     source.write(&late, "late", &["0"]).await;
-    let overtakes = matches!(home, Home::Postgres(_));
+    let overtakes = matches!(home, TestDatabase::Postgres(_));
     if overtakes {
         for number in numbers(0..20) {
             source.post("early", &[&number]).await;
@@ -177,7 +177,7 @@ async fn leased_until(source: &Source) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_forgets_what_is_old_once_everybody_has_it() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     let old = numbers(0..1200);
     let texts: Vec<_> = old.iter().map(String::as_str).collect();
     source.post("old", &texts).await;
@@ -198,7 +198,7 @@ async fn the_outbox_forgets_what_is_old_once_everybody_has_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_days_ahead_does_not_sweep_what_nobody_has_read() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     source.post("key", &["0", "1", "2"]).await;
     is_stuck(&source, &ledger, &shutdown).await;
     let mut sweeper = Sweeper::of(&source.database, Retention::default());
@@ -216,7 +216,7 @@ async fn a_clock_that_is_days_ahead_does_not_sweep_what_nobody_has_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_unread_when_all_was_switched_off_is_read_days_later() {
-    let (home, source, ledger, shutdown) = house().await;
+    let (home, source, ledger, shutdown) = pipeline().await;
     source.post("key", &["0", "1", "2"]).await;
     is_stuck(&source, &ledger, &shutdown).await;
     shutdown.start();
@@ -237,7 +237,7 @@ async fn what_was_unread_when_all_was_switched_off_is_read_days_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_never_comes_again_does_not_hold_up_the_sweeper() {
-    let (_home, source, ledger, shutdown) = house().await;
+    let (_home, source, ledger, shutdown) = pipeline().await;
     source.post("key", &["0", "1", "2"]).await;
     is_stuck(&source, &ledger, &shutdown).await;
     shutdown.start();
@@ -255,7 +255,7 @@ async fn a_reader_that_never_comes_again_does_not_hold_up_the_sweeper() {
 /// Its owner was killed, and then the database's clock was set back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_lies_in_the_future_is_none() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     is_stuck(&source, &ledger, &shutdown).await;
     shutdown.start();
     while leased_until(&source).await != 0 {
@@ -275,7 +275,7 @@ async fn a_lease_that_lies_in_the_future_is_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_comes_ten_times_is_handled_once() {
-    let (_home, source, mut ledger, shutdown) = house().await;
+    let (_home, source, mut ledger, shutdown) = pipeline().await;
     source.post("ann", &["0"]).await;
     let payload = rows(&source.database, "SELECT payload FROM outbox").await;
     let payload: Vec<u8> = payload[0].try_get_by_index(0).unwrap();

@@ -9,28 +9,28 @@ use guildhall_events::{
 };
 use guildhall_proto::events::v1::EventBatch;
 use guildhall_runtime::Shutdown;
-use guildhall_testkit::{Home, Nats};
+use guildhall_testkit::{Nats, TestDatabase};
 use prost::Message;
 use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Source, rows, storage};
 
-struct House {
-    _home: Home,
+struct Pipeline {
+    _home: TestDatabase,
     nats: Nats,
     source: Source,
     ledger: Ledger,
 }
 
-impl House {
+impl Pipeline {
     async fn new() -> Self {
-        let house = Self::quiet().await;
-        house.start(&Shutdown::default(), &Shutdown::default());
-        house
+        let pipeline = Self::quiet().await;
+        pipeline.start(&Shutdown::default(), &Shutdown::default());
+        pipeline
     }
 
     async fn quiet() -> Self {
-        let home = Home::new().await;
+        let home = TestDatabase::new().await;
         let storage = storage(&home);
         Self {
             source: Source::open(&storage).await,
@@ -88,19 +88,19 @@ impl House {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_cross_processes_once_and_in_order() {
-    let mut house = House::new().await;
-    house.post(0..100).await;
-    house.has_all(100).await;
+    let mut pipeline = Pipeline::new().await;
+    pipeline.post(0..100).await;
+    pipeline.has_all(100).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_travels_alone_has_its_own_id_on_the_way() {
-    let mut house = House::new().await;
-    house.source.post("ann", &["0"]).await;
-    house.ledger.pages_of(1).await;
-    let message = raw(&house.context().await, 1).await.unwrap();
+    let mut pipeline = Pipeline::new().await;
+    pipeline.source.post("ann", &["0"]).await;
+    pipeline.ledger.pages_of(1).await;
+    let message = raw(&pipeline.context().await, 1).await.unwrap();
     let first = rows(
-        &house.source.database,
+        &pipeline.source.database,
         "SELECT event_id FROM outbox ORDER BY position LIMIT 1",
     );
     let first: String = first.await[0].try_get_by_index(0).unwrap();
@@ -109,16 +109,16 @@ async fn an_event_that_travels_alone_has_its_own_id_on_the_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_lost_is_filled_again() {
-    let mut house = House::new().await;
-    house.post(0..20).await;
-    house.has_all(20).await;
-    let context = house.context().await;
+    let mut pipeline = Pipeline::new().await;
+    pipeline.post(0..20).await;
+    pipeline.has_all(20).await;
+    let context = pipeline.context().await;
     context
         .delete_stream("guildhall_events_source")
         .await
         .unwrap();
-    house.post(20..40).await;
-    house.has_all(40).await;
+    pipeline.post(20..40).await;
+    pipeline.has_all(40).await;
     while events_in(&context).await < 80 {
         sleep(Duration::from_millis(50)).await;
     }
@@ -143,38 +143,38 @@ async fn events_in(context: &jetstream::Context) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_the_broker_is_killed_again_and_again() {
-    let mut house = House::new().await;
+    let mut pipeline = Pipeline::new().await;
     for round in 0..5 {
-        house.post(round * 20..round * 20 + 10).await;
-        house.nats.kill9().await;
-        house.post(round * 20 + 10..(round + 1) * 20).await;
-        house.nats.start_again().await;
+        pipeline.post(round * 20..round * 20 + 10).await;
+        pipeline.nats.kill9().await;
+        pipeline.post(round * 20 + 10..(round + 1) * 20).await;
+        pipeline.nats.start_again().await;
     }
-    house.has_all(100).await;
+    pipeline.has_all(100).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stands_still_is_waited_for() {
-    let mut house = House::new().await;
-    house.post(0..10).await;
-    house.nats.pause().await;
-    house.post(10..30).await;
+    let mut pipeline = Pipeline::new().await;
+    pipeline.post(0..10).await;
+    pipeline.nats.pause().await;
+    pipeline.post(10..30).await;
     sleep(Duration::from_secs(6)).await;
-    house.nats.resume().await;
-    house.has_all(30).await;
+    pipeline.nats.resume().await;
+    pipeline.has_all(30).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_over_goes_on_where_the_other_ended() {
-    let mut house = House::quiet().await;
+    let mut pipeline = Pipeline::quiet().await;
     let (publisher, consumer) = (Shutdown::default(), Shutdown::default());
-    house.start(&publisher, &consumer);
-    house.post(0..10).await;
-    house.has_all(10).await;
+    pipeline.start(&publisher, &consumer);
+    pipeline.post(0..10).await;
+    pipeline.has_all(10).await;
     let next = (Shutdown::default(), Shutdown::default());
-    house.start(&next.0, &next.1);
+    pipeline.start(&next.0, &next.1);
     publisher.start();
     consumer.start();
-    house.post(10..20).await;
-    house.has_all(20).await;
+    pipeline.post(10..20).await;
+    pipeline.has_all(20).await;
 }

@@ -14,14 +14,14 @@ use guildhall_events::{
     local,
 };
 use guildhall_runtime::Shutdown;
-use guildhall_testkit::{Home, python_packages};
+use guildhall_testkit::{TestDatabase, python_packages};
 use tempfile::TempDir;
 
 use crate::{
-    again::{Again, until_left_alone},
-    house::{House, storage, streams},
     ledger::{Ledger, Pages, Source, end_leases, rows},
     load::{Load, expect_in_order, expect_same},
+    pipeline::{Pipeline, storage, streams},
+    subprocess::{Subprocess, until_parent_exits},
 };
 
 const FILES: &str = "GUILDHALL_TEST_FILES";
@@ -66,7 +66,7 @@ impl Clock {
     }
 
     /// Starts a part with this clock.
-    fn start(&self, part: &str, told: &[(&'static str, String)]) -> Again {
+    fn start(&self, part: &str, told: &[(&'static str, String)]) -> Subprocess {
         let path = |path: &Path| path.display().to_string();
         let mut variables = vec![
             ("LD_PRELOAD", path(&self.library)),
@@ -77,7 +77,7 @@ impl Clock {
             ("DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
         variables.extend_from_slice(told);
-        Again::start(module_path!(), part, &variables)
+        Subprocess::start(module_path!(), part, &variables)
     }
 }
 
@@ -90,7 +90,7 @@ async fn writes_and_relays_until_killed() {
     let source = Source::open(&storage(&database)).await;
     publish(&source.outbox, &streams(&broker), &Shutdown::default());
     let _load = Load::start(&source, PACE);
-    until_left_alone().await;
+    until_parent_exits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +104,7 @@ async fn handles_until_killed() {
     let (consumer, database) = (&ledger.consumer, &ledger.database);
     let streams = streams(&broker);
     consume(consumer, database, &["source"], &streams, &shutdown);
-    until_left_alone().await;
+    until_parent_exits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +118,7 @@ async fn does_all_of_it_until_killed() {
     let ledger = Ledger::open(&storage, &shutdown).await;
     local::connect(&source.outbox, &ledger.consumer, &shutdown);
     let _load = Load::start(&source, PACE);
-    until_left_alone().await;
+    until_parent_exits().await;
 }
 
 /// Waits until some more events are handled.
@@ -140,37 +140,37 @@ async fn expect_jumps(source: &Source) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clocks_of_publisher_and_consumer_jump() {
-    let mut house = House::new().await;
+    let mut pipeline = Pipeline::new().await;
     let (publishers, consumers) = (Clock::new().await, Clock::new().await);
     let told = [
-        (DATABASE, house.postgres.url("test")),
-        (BROKER, house.nats.url()),
+        (DATABASE, pipeline.postgres.url("test")),
+        (BROKER, pipeline.nats.url()),
     ];
     let publisher = publishers.start("writes_and_relays_until_killed", &told);
     let consumer = consumers.start("handles_until_killed", &told);
-    go_on(&mut house.ledger).await;
+    go_on(&mut pipeline.ledger).await;
     for clock in [&publishers, &consumers] {
         for jump in JUMPS {
             clock.set(jump);
-            go_on(&mut house.ledger).await;
+            go_on(&mut pipeline.ledger).await;
         }
     }
     publisher.kill9().await;
     consumer.kill9().await;
-    house.source.end_leases().await;
-    end_leases(&house.ledger.database).await;
-    expect_jumps(&house.source).await;
-    house.publish();
-    house.consume();
-    let kept = house.source.pages().await;
+    pipeline.source.end_leases().await;
+    end_leases(&pipeline.ledger.database).await;
+    expect_jumps(&pipeline.source).await;
+    pipeline.publish();
+    pipeline.consume();
+    let kept = pipeline.source.pages().await;
     expect_in_order(&kept);
-    expect_same(&house.ledger.pages_of(count(&kept)).await, &kept);
+    expect_same(&pipeline.ledger.pages_of(count(&kept)).await, &kept);
 }
 
 /// On a file the database's clock is that of the process: leases jump, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_of_one_process_jumps_and_is_set_back_before_its_next_start() {
-    let (clock, home) = (Clock::new().await, Home::files());
+    let (clock, home) = (Clock::new().await, TestDatabase::files());
     let storage = crate::ledger::storage(&home);
     let source = Source::open(&storage).await;
     let mut ledger = Ledger::open(&storage, &Shutdown::default()).await;

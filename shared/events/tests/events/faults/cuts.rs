@@ -6,18 +6,18 @@ use std::time::Duration;
 use guildhall_data::Database;
 use guildhall_events::{consumer::parked, jetstream::publish, local};
 use guildhall_runtime::Shutdown;
-use guildhall_testkit::{Chance, Home, Mode, Proxy, When};
+use guildhall_testkit::{Chance, Mode, Proxy, TestDatabase, When};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    house::{House, Tap, stream, streams},
     ledger::{Ledger, Source, rows, run, storage},
     load::{Load, expect_handled},
+    pipeline::{Pipeline, Tap, stream, streams},
 };
 
 /// How long each of the writers rests.
 const PACE: Duration = Duration::from_millis(50);
-/// How long it may take until somebody walks into a snare.
+/// How long it may take until somebody sends what a trigger waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const WHENEVER: [When; 3] = [
     When::BeforeForwarding,
@@ -29,8 +29,8 @@ const RESETS: usize = 20;
 /// A database that has no space left stays so, until so many events were refused.
 const REFUSED: usize = 200;
 
-impl House {
-    /// Somebody passes the events on who reaches his database over a line of his own.
+impl Pipeline {
+    /// Somebody passes the events on who reaches the database over a line of their own.
     async fn publish_over_a_line(&self) -> Proxy {
         let line = Proxy::start(self.postgres.address()).await;
         let source = self.source_through(line.address()).await;
@@ -48,18 +48,18 @@ async fn is_cut(line: &Proxy, pattern: &str, when: When) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_is_cut_off_in_mid_transaction() {
     let mut chance = Chance::seeded("cuts of the relay");
-    let mut house = House::new().await;
-    let mut tap = Tap::new(&house.nats).await;
-    let line = house.publish_over_a_line().await;
-    house.consume();
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    let mut tap = Tap::new(&pipeline.nats).await;
+    let line = pipeline.publish_over_a_line().await;
+    pipeline.consume();
+    let load = Load::start(&pipeline.source, PACE);
     for _ in 0..RESETS {
         tap.goes_on(20).await;
         sleep(chance.moment(Duration::from_millis(30))).await;
         line.reset_all();
     }
     // By its creation the stream is known in what is remembered.
-    let created = stream(&house.nats).await.cached_info().created;
+    let created = stream(&pipeline.nats).await.cached_info().created;
     let mark = created.unix_timestamp_nanos().to_string();
     for when in WHENEVER {
         for pattern in ["COMMIT", &mark] {
@@ -68,35 +68,35 @@ async fn a_relay_is_cut_off_in_mid_transaction() {
         }
     }
     let told = load.end().await;
-    house.expect_handled(&told).await;
+    pipeline.expect_handled(&told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_comes_back_after_another_has_taken_over() {
-    let mut house = House::new().await;
-    let mut tap = Tap::new(&house.nats).await;
-    let line = house.publish_over_a_line().await;
-    house.consume();
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    let mut tap = Tap::new(&pipeline.nats).await;
+    let line = pipeline.publish_over_a_line().await;
+    pipeline.consume();
+    let load = Load::start(&pipeline.source, PACE);
     tap.reaches(100).await;
     line.set(Mode::Blackhole);
-    house.publish();
+    pipeline.publish();
     // Once the lease has run out.
     tap.reaches(load.committed() + 500).await;
     line.set(Mode::Pass);
     load.goes_on(1000).await;
     let told = load.end().await;
-    house.expect_handled(&told).await;
+    pipeline.expect_handled(&told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
     const TIMES: usize = 5;
-    let mut house = House::new().await;
-    let line = Proxy::start(house.postgres.address()).await;
-    let ledger = house.ledger_through(line.address()).await;
-    house.publish();
-    house.consume_with(&ledger);
+    let mut pipeline = Pipeline::new().await;
+    let line = Proxy::start(pipeline.postgres.address()).await;
+    let ledger = pipeline.ledger_through(line.address()).await;
+    pipeline.publish();
+    pipeline.consume_with(&ledger);
     let mut posted = Vec::new();
     // The effect's own text travels with it.
     for pattern in ["TEXT", "COMMIT"] {
@@ -105,14 +105,14 @@ async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
                 let text = format!("number {}.", posted.len());
                 let pattern = pattern.replace("TEXT", &text);
                 let cut = line.reset_when(pattern.as_bytes(), when);
-                house.source.post("key", &[&text]).await;
+                pipeline.source.post("key", &[&text]).await;
                 timeout(PATIENCE, cut).await.expect("it is said");
                 posted.push(text);
-                house.ledger.pages_of(posted.len()).await;
+                pipeline.ledger.pages_of(posted.len()).await;
             }
         }
     }
-    assert_eq!(house.ledger.page("key").await, posted);
+    assert_eq!(pipeline.ledger.page("key").await, posted);
     // Some of the last 10 were committed, and the answer to that was lost; of others the line was cut
     // as a lease was renewed.
     assert!(ledger.times_told() < posted.len());
@@ -121,15 +121,15 @@ async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_is_cut_off_again_and_again_under_load() {
     let mut chance = Chance::seeded("cuts of the consumer");
-    let mut house = House::new().await;
-    let line = Proxy::start(house.postgres.address()).await;
-    let ledger = house.ledger_through(line.address()).await;
-    house.publish();
-    house.consume_with(&ledger);
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    let line = Proxy::start(pipeline.postgres.address()).await;
+    let ledger = pipeline.ledger_through(line.address()).await;
+    pipeline.publish();
+    pipeline.consume_with(&ledger);
+    let load = Load::start(&pipeline.source, PACE);
     let mut handled = 0;
     for round in 0..RESETS {
-        let pages = house.ledger.pages_of(handled + 20).await;
+        let pages = pipeline.ledger.pages_of(handled + 20).await;
         handled = pages.values().map(Vec::len).sum();
         if round % 2 == 0 {
             sleep(chance.moment(Duration::from_millis(30))).await;
@@ -141,27 +141,27 @@ async fn a_consumer_is_cut_off_again_and_again_under_load() {
         }
     }
     let told = load.end().await;
-    house.expect_handled(&told).await;
+    pipeline.expect_handled(&told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_is_killed_and_restarted_under_load() {
     let mut chance = Chance::seeded("kills of the database");
-    let mut house = House::new().await;
-    house.publish();
-    house.consume();
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    pipeline.publish();
+    pipeline.consume();
+    let load = Load::start(&pipeline.source, PACE);
     for _ in 0..5 {
         load.goes_on(200).await;
         sleep(chance.moment(Duration::from_millis(300))).await;
-        house.postgres.kill9().await;
+        pipeline.postgres.kill9().await;
         load.is_refused(1).await;
-        house.postgres.start_again().await;
+        pipeline.postgres.start_again().await;
     }
     load.goes_on(200).await;
     let told = load.end().await;
     assert!(!told.refused.is_empty(), "no kill was noticed");
-    house.expect_handled(&told).await;
+    pipeline.expect_handled(&told).await;
 }
 
 /// A server's file that may not grow stands for a disk without space. The files of PostgreSQL's own
@@ -169,27 +169,27 @@ async fn a_database_is_killed_and_restarted_under_load() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outbox_on_a_full_disk_refuses_and_goes_on_when_there_is_space() {
-    let mut house = House::new().await;
+    let mut pipeline = Pipeline::new().await;
     // Below the first position nobody looks for events.
     let fill = "INSERT INTO outbox \
          (position, event_id, community_id, partition, payload, created_at) \
          SELECT -n, '', '', 0, decode(repeat(md5(n::text), 110), 'hex'), 9e15 \
          FROM generate_series(1, 10000) AS n";
-    run(&house.source.database, fill).await;
-    house.publish();
-    house.consume();
-    let load = Load::start(&house.source, PACE);
+    run(&pipeline.source.database, fill).await;
+    pipeline.publish();
+    pipeline.consume();
+    let load = Load::start(&pipeline.source, PACE);
     load.goes_on(500).await;
     let size = "SELECT pg_relation_size('outbox')";
-    let size = &rows(&house.source.database, size).await[0];
+    let size = &rows(&pipeline.source.database, size).await[0];
     let size = u64::try_from(size.try_get_by_index::<i64>(0).unwrap()).unwrap();
     assert!(size > 17 << 20, "{size}");
-    house.postgres.limit_files(Some(size)).await;
+    pipeline.postgres.limit_files(Some(size)).await;
     load.is_refused(REFUSED).await;
-    house.postgres.limit_files(None).await;
+    pipeline.postgres.limit_files(None).await;
     load.goes_on(500).await;
     let told = load.end().await;
-    house.expect_handled(&told).await;
+    pipeline.expect_handled(&told).await;
 }
 
 /// Lets a SQLite file grow no more, or again.
@@ -204,8 +204,8 @@ async fn limit(database: &Database, is_full: bool) {
     run(database, &format!("PRAGMA max_page_count = {limit}")).await;
 }
 
-async fn on_files() -> (Home, Source, Ledger) {
-    let home = Home::files();
+async fn on_files() -> (TestDatabase, Source, Ledger) {
+    let home = TestDatabase::files();
     let storage = storage(&home);
     let source = Source::open(&storage).await;
     let ledger = Ledger::open(&storage, &Shutdown::default()).await;

@@ -8,10 +8,10 @@ use guildhall_runtime::Shutdown;
 use guildhall_testkit::{Chance, kills};
 
 use crate::{
-    again::{Again, until_left_alone},
-    house::{House, Tap, consumer, storage, streams},
     ledger::{Ledger, Source, end_leases, rows},
     load::Load,
+    pipeline::{Pipeline, Tap, consumer, storage, streams},
+    subprocess::{Subprocess, until_parent_exits},
 };
 
 const DATABASE: &str = "GUILDHALL_TEST_DATABASE";
@@ -28,13 +28,13 @@ const RELAYS: usize = 3;
 /// Every so many relays, one lives until it has remembered how far it came.
 const REMEMBERS: usize = 9;
 
-impl House {
-    fn start(&self, part: &str) -> Again {
+impl Pipeline {
+    fn start(&self, part: &str) -> Subprocess {
         let variables = [
             (DATABASE, self.postgres.url("test")),
             (BROKER, self.nats.url()),
         ];
-        Again::start(module_path!(), part, &variables)
+        Subprocess::start(module_path!(), part, &variables)
     }
 
     /// How far it is remembered that events were passed on.
@@ -64,7 +64,7 @@ async fn relays_until_killed() {
     };
     let source = Source::open(&storage(&database)).await;
     publish(&source.outbox, &streams(&broker), &Shutdown::default());
-    until_left_alone().await;
+    until_parent_exits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,36 +90,36 @@ async fn handles_until_killed() {
         &streams(&broker),
         &shutdown,
     );
-    until_left_alone().await;
+    until_parent_exits().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_is_killed_again_and_again_in_mid_batch() {
     let mut chance = Chance::seeded("kills of the relay");
-    let mut house = House::new().await;
-    let mut tap = Tap::new(&house.nats).await;
-    house.consume();
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    let mut tap = Tap::new(&pipeline.nats).await;
+    pipeline.consume();
+    let load = Load::start(&pipeline.source, PACE);
     let mut in_mid_batch = 0;
     let relays = RELAYS * kills();
     for relay in 1..=relays {
         load.reaches(tap.events() + BACKLOG).await;
-        let remembered = house.remembered().await;
+        let remembered = pipeline.remembered().await;
         let first = tap.events() + 1;
-        let process = house.start("relays_until_killed");
+        let process = pipeline.start("relays_until_killed");
         if relay % REMEMBERS == 0 {
-            house.remembers_more_than(remembered).await;
+            pipeline.remembers_more_than(remembered).await;
         } else {
             tap.reaches(first + chance.below(BACKLOG / 2)).await;
         }
         process.kill9().await;
         // It has passed events on, and did not come to remember it.
-        in_mid_batch += usize::from(house.remembered().await == remembered);
-        house.source.end_leases().await;
+        in_mid_batch += usize::from(pipeline.remembered().await == remembered);
+        pipeline.source.end_leases().await;
     }
     let told = load.end().await;
-    house.publish();
-    house.expect_handled(&told).await;
+    pipeline.publish();
+    pipeline.expect_handled(&told).await;
 
     let again = tap.again();
     println!(
@@ -134,25 +134,25 @@ async fn a_relay_is_killed_again_and_again_in_mid_batch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_is_killed_between_effect_and_acknowledgement() {
-    let mut house = House::new().await;
-    house.publish();
-    let load = Load::start(&house.source, PACE);
+    let mut pipeline = Pipeline::new().await;
+    pipeline.publish();
+    let load = Load::start(&pipeline.source, PACE);
     load.goes_on(1).await;
     for _ in 0..kills() {
-        let mut process = house.start("handles_until_killed");
+        let mut process = pipeline.start("handles_until_killed");
         process.says(COMMITTED).await;
-        let info = consumer(&house.nats).await.cached_info().clone();
-        let handled: usize = house.ledger.pages().await.values().map(Vec::len).sum();
+        let info = consumer(&pipeline.nats).await.cached_info().clone();
+        let handled: usize = pipeline.ledger.pages().await.values().map(Vec::len).sum();
         let acknowledged = usize::try_from(info.ack_floor.stream_sequence).unwrap();
         assert!(
             info.num_ack_pending > 0 && acknowledged < handled,
             "{info:?}"
         );
         process.kill9().await;
-        end_leases(&house.ledger.database).await;
+        end_leases(&pipeline.ledger.database).await;
         load.goes_on(BACKLOG).await;
     }
     let told = load.end().await;
-    house.consume();
-    house.expect_handled(&told).await;
+    pipeline.consume();
+    pipeline.expect_handled(&told).await;
 }

@@ -1,20 +1,20 @@
 //! The real platform, and what is in it before a case begins.
 
+pub mod community;
 pub mod ledger;
 pub mod lists;
-pub mod place;
 pub mod receiver;
-pub mod witness;
+pub mod recorder;
 
 use guildhall_testkit::{Cluster, Plan};
 
 use crate::{
     Result,
-    floor::pgbench::{Pgbench, Script},
-    ground::{
+    environment::{
+        community::{Community, TEXT},
         lists::Lists,
-        place::{Place, TEXT},
     },
+    floor::pgbench::{Pgbench, Script},
     process::{Cast, Member},
 };
 
@@ -24,11 +24,11 @@ const SETTINGS: [&str; 2] = ["max_connections=400", "track_activity_query_size=1
 
 /// The cluster that most cases share, and pgbench on the same server.
 #[derive(Debug)]
-pub struct Ground {
+pub struct Environment {
     /// The cluster.
     pub cluster: Cluster,
     /// What is called in it.
-    pub place: Place,
+    pub community: Community,
     /// Its floor.
     pub pgbench: Pgbench,
     lists: Option<Lists>,
@@ -75,18 +75,18 @@ impl Stored {
     }
 }
 
-impl Ground {
+impl Environment {
     /// Starts the cluster.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn start() -> Result<Self> {
         let cluster = cluster(Vec::new()).await?;
-        let place = Place::prepare(cluster.http(), cluster.demo()).await;
+        let community = Community::prepare(cluster.http(), cluster.demo()).await;
         let pgbench = Pgbench::beside(&cluster).await?;
         Ok(Self {
             cluster,
-            place,
+            community,
             pgbench,
             lists: None,
         })
@@ -106,7 +106,7 @@ impl Ground {
         if let Some(lists) = &self.lists {
             return Ok(lists.clone());
         }
-        let lists = Lists::fill(&self.cluster, &self.place, messages).await?;
+        let lists = Lists::fill(&self.cluster, &self.community, messages).await?;
         self.lists = Some(lists.clone());
         Ok(lists)
     }
@@ -116,7 +116,7 @@ impl Ground {
     /// # Errors
     /// When it cannot be written.
     pub async fn send_script(&self) -> Result<Script> {
-        self.place.send_to_all().await;
+        self.community.send_to_all().await;
         let length = "SELECT max(length(payload)) FROM outbox";
         let messaging = self.cluster.database("messaging");
         let event: i32 = sqlx::query_scalar(length).fetch_one(&messaging).await?;
@@ -181,7 +181,7 @@ pub fn cast(cluster: &Cluster) -> Cast {
     cast
 }
 
-/// See [`Ground::stored`].
+/// See [`Environment::stored`].
 ///
 /// # Errors
 /// When they cannot be counted.
@@ -198,7 +198,7 @@ pub async fn stored(cluster: &Cluster) -> Result<Stored> {
     })
 }
 
-/// See [`Ground::checkpoint`].
+/// See [`Environment::checkpoint`].
 ///
 /// # Errors
 /// When the server refuses.

@@ -1,7 +1,5 @@
 //! A source and a ledger on a PostgreSQL server, and a NATS server between them.
 
-#![allow(dead_code, reason = "each test file uses its part of the fixture")]
-
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
 use async_nats::jetstream::{
@@ -50,15 +48,15 @@ pub fn streams(url: &str) -> JetStream {
     })
 }
 
-/// Nobody passes events on in it, and nobody handles them, until he is told to.
-pub struct House {
+/// Nobody passes events on in it, and nobody handles them, until told to.
+pub struct Pipeline {
     pub postgres: Postgres,
     pub nats: Nats,
     pub source: Source,
     pub ledger: Ledger,
 }
 
-impl House {
+impl Pipeline {
     pub async fn new() -> Self {
         let (postgres, nats) = tokio::join!(Postgres::start(), Nats::start());
         let storage = storage(&postgres.url("test"));

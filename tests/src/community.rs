@@ -5,7 +5,7 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Community, Demo, Options, Rest, SharedPlatform, Stack,
+    Bootstrapped, Demo, Options, Rest, SharedPlatform, Stack,
     grpc::{Services, signed},
 };
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ pub const UNKNOWN: &str = "0123456789abcdef01234567";
 
 /// A running platform with its demo community.
 #[derive(Debug)]
-pub struct Town {
+pub struct Community {
     /// Its processes, in the shape that the tests run on.
     pub platform: Stack,
     /// The community's name.
@@ -37,16 +37,16 @@ pub struct Town {
 
 /// The records that an operation names.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Parameters {
     /// A channel by id.
     pub channel: String,
     /// A message in it by id.
     pub message: String,
     /// A member's username.
     pub sender: String,
-    /// His e-mail address.
+    /// Their e-mail address.
     pub email: String,
-    /// His password.
+    /// Their password.
     pub password: String,
     /// A channel by its Sendbird url.
     pub url: String,
@@ -66,7 +66,7 @@ pub struct Place {
     pub delivery: String,
 }
 
-impl Place {
+impl Parameters {
     /// `template` with its `{…}` replaced.
     #[must_use]
     pub fn fill(&self, template: &str) -> String {
@@ -85,7 +85,7 @@ impl Place {
     }
 }
 
-impl Town {
+impl Community {
     /// A community of this test's own on the platform that all tests share, or, when the test runs
     /// by itself, on a new one. It has no rate limit, and webhooks may call this machine.
     pub async fn start() -> Self {
@@ -107,11 +107,11 @@ impl Town {
     /// As [`start`](Self::start), with all the records that an operation of the contract can name,
     /// also those that the demo community lacks: an outgoing webhook and a delivery of it.
     pub async fn with_all_records() -> Self {
-        let mut town = Self::start().await;
-        let channel = town.demo.channel("announcements");
-        let outgoing = Outgoing::make(town.integrator(), channel, "johndoe").await;
-        town.outgoing = Some(outgoing);
-        town
+        let mut community = Self::start().await;
+        let channel = community.demo.channel("announcements");
+        let outgoing = Outgoing::make(community.integrator(), channel, "johndoe").await;
+        community.outgoing = Some(outgoing);
+        community
     }
 
     /// Waits until nothing goes on by itself of what was asked for: an attempt of a delivery.
@@ -132,7 +132,7 @@ impl Town {
         Self::around(Stack::start_with(options).await).await
     }
 
-    /// The town of a platform that runs already.
+    /// The community of a platform that runs already.
     pub async fn around(platform: impl Into<Stack>) -> Self {
         let platform = platform.into();
         Self {
@@ -153,10 +153,10 @@ impl Town {
 
     /// The records of the demo community.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn parameters(&self) -> Parameters {
         let owner = &self.demo.users[0];
         let outgoing = self.outgoing.as_ref();
-        Place {
+        Parameters {
             outgoing: outgoing.map_or(UNKNOWN, |made| &made.webhook).to_owned(),
             delivery: outgoing.map_or(UNKNOWN, |made| &made.delivery).to_owned(),
             channel: self.demo.channel("general").to_owned(),
@@ -267,11 +267,11 @@ impl Town {
     pub fn operations_with_body(
         &self,
     ) -> Vec<(&'static Operation, Credential, Map<String, Value>)> {
-        let place = self.place();
+        let parameters = self.parameters();
         let bodies = OPERATIONS
             .iter()
             .filter_map(|operation: &'static Operation| {
-                let body = operation.body?(&place);
+                let body = operation.body?(&parameters);
                 let credential = self.credential(operation.kinds[0]);
                 Some((operation, credential, body.as_object()?.clone()))
             });
@@ -299,16 +299,16 @@ impl Town {
 #[derive(Debug)]
 pub struct Neighbour {
     /// Its credentials.
-    pub community: Community,
+    pub community: Bootstrapped,
     /// Its records.
-    pub place: Place,
+    pub parameters: Parameters,
     /// A JWT of its owner.
     pub jwt: String,
     outgoing: Option<Outgoing>,
 }
 
 impl Neighbour {
-    async fn furnish(rest: &Rest, services: &Services, community: Community) -> Self {
+    async fn furnish(rest: &Rest, services: &Services, community: Bootstrapped) -> Self {
         let system_key = Credential::SystemKey(community.system_api_key.clone());
         let system = Caller::new(rest, system_key);
         let integrator = Caller::new(rest, Credential::Bearer(community.api_key.clone()));
@@ -326,7 +326,7 @@ impl Neighbour {
         let news = json!({ "name": "Theirs", "kind": "send_message", "settings": settings });
         let made = integrator.post("/v1/webhooks/incoming", &news).await;
         let incoming = id_of(&made.expect(201)["data"]["_id"]);
-        let place = Place {
+        let parameters = Parameters {
             outgoing: UNKNOWN.to_owned(),
             delivery: UNKNOWN.to_owned(),
             channel: channel.clone(),
@@ -343,7 +343,7 @@ impl Neighbour {
         };
         Self {
             community,
-            place,
+            parameters,
             jwt,
             outgoing: None,
         }
@@ -351,11 +351,16 @@ impl Neighbour {
 
     /// The same with all the records that an operation of the contract can name.
     #[must_use]
-    pub async fn with_all_records(mut self, town: &Town) -> Self {
-        let integrator = town.by(self.credential(Kind::CommunityKey));
-        let outgoing = Outgoing::make(integrator, &self.place.channel, &self.place.sender).await;
-        self.place.outgoing.clone_from(&outgoing.webhook);
-        self.place.delivery.clone_from(&outgoing.delivery);
+    pub async fn with_all_records(mut self, community: &Community) -> Self {
+        let integrator = community.by(self.credential(Kind::CommunityKey));
+        let outgoing = Outgoing::make(
+            integrator,
+            &self.parameters.channel,
+            &self.parameters.sender,
+        )
+        .await;
+        self.parameters.outgoing.clone_from(&outgoing.webhook);
+        self.parameters.delivery.clone_from(&outgoing.delivery);
         self.outgoing = Some(outgoing);
         self
     }

@@ -15,23 +15,23 @@ pub enum When {
     BeforeAnswering,
 }
 
-/// The snares that nobody has walked into yet.
+/// The triggers that nobody has walked into yet.
 #[derive(Debug, Default)]
-pub(super) struct Snares(Mutex<Vec<Snare>>);
+pub(super) struct Triggers(Mutex<Vec<Trigger>>);
 
-/// See [`Snares`].
+/// See [`Triggers`].
 #[derive(Debug)]
-pub(super) struct Snare {
+pub(super) struct Trigger {
     pattern: Vec<u8>,
     pub(super) when: When,
     pub(super) happened: oneshot::Sender<()>,
 }
 
-impl Snares {
-    pub(super) fn lay(&self, pattern: &[u8], when: When) -> oneshot::Receiver<()> {
+impl Triggers {
+    pub(super) fn set(&self, pattern: &[u8], when: When) -> oneshot::Receiver<()> {
         assert!(!pattern.is_empty(), "every byte would match");
         let (happened, wait) = oneshot::channel();
-        self.0.lock().expect("no panic").push(Snare {
+        self.0.lock().expect("no panic").push(Trigger {
             pattern: pattern.to_vec(),
             when,
             happened,
@@ -40,23 +40,23 @@ impl Snares {
     }
 
     /// Takes the first one whose pattern ends in the last `fresh` bytes of `sent`.
-    pub(super) fn spring(&self, sent: &[u8], fresh: usize) -> Option<Snare> {
-        let mut snares = self.0.lock().expect("no panic");
-        let caught = snares.iter().position(|snare| {
-            let width = snare.pattern.len();
+    pub(super) fn fire(&self, sent: &[u8], fresh: usize) -> Option<Trigger> {
+        let mut triggers = self.0.lock().expect("no panic");
+        let caught = triggers.iter().position(|trigger| {
+            let width = trigger.pattern.len();
             // It may have begun before; what ended before was another's.
             let from = sent.len().saturating_sub(fresh + width - 1);
             sent[from..]
                 .windows(width)
-                .any(|bytes| bytes == snare.pattern)
+                .any(|bytes| bytes == trigger.pattern)
         });
-        caught.map(|index| snares.remove(index))
+        caught.map(|index| triggers.remove(index))
     }
 
     /// How many bytes of the past a pattern may have begun in.
     pub(super) fn memory(&self) -> usize {
-        let snares = self.0.lock().expect("no panic");
-        let widths = snares.iter().map(|snare| snare.pattern.len() - 1);
+        let triggers = self.0.lock().expect("no panic");
+        let widths = triggers.iter().map(|trigger| trigger.pattern.len() - 1);
         widths.max().unwrap_or(0)
     }
 }

@@ -24,7 +24,7 @@ const SEND: &str = "/guildhall.messaging.v1.MessageService/SendMessage";
 
 /// A community with channels.
 #[derive(Debug)]
-pub struct Place {
+pub struct Community {
     /// Its members and credentials.
     pub demo: Demo,
     /// A client of its gateway.
@@ -33,21 +33,21 @@ pub struct Place {
     channels: Vec<String>,
 }
 
-impl Place {
+impl Community {
     /// Makes the channels, and sends a message to each.
     pub async fn prepare(http: &str, demo: Demo) -> Self {
-        let mut place = Self {
+        let mut community = Self {
             rest: Rest::new(http),
             http: http.to_owned(),
             demo,
             channels: Vec::new(),
         };
         for number in 0..CHANNELS {
-            let channel = place.make_channel(&format!("Bench {number}")).await;
-            place.channels.push(channel);
+            let channel = community.make_channel(&format!("Bench {number}")).await;
+            community.channels.push(channel);
         }
-        place.send_to_all().await;
-        place
+        community.send_to_all().await;
+        community
     }
 
     /// Makes a channel.

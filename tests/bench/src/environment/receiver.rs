@@ -12,7 +12,7 @@ use bytes::Bytes;
 use guildhall_runtime::Timestamp;
 use tokio::net::TcpListener;
 
-use super::witness::Witness;
+use super::recorder::Recorder;
 use crate::{Result, child};
 
 /// Where deliveries are answered and counted, by a name that follows.
@@ -27,13 +27,13 @@ pub const DEAD: &str = "/dead";
 /// # Errors
 /// When it cannot listen.
 pub async fn serve() -> Result<()> {
-    let witness = Witness::new()?;
+    let recorder = Recorder::new()?;
     let app = Router::new()
         .route(&format!("{QUICK}/{{name}}"), post(receive))
-        .with_state(witness.clone())
+        .with_state(recorder.clone())
         .route(UNSEEN, post(async |_: Bytes| ()))
         .route(DEAD, post(async || pending::<()>().await))
-        .merge(witness.router());
+        .merge(recorder.router());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     child::ready(&[("http", format!("http://{}", listener.local_addr()?))]);
     child::until_told(async { axum::serve(listener, app).await }).await?;
@@ -41,7 +41,7 @@ pub async fn serve() -> Result<()> {
 }
 
 async fn receive(
-    State(witness): State<Witness>,
+    State(recorder): State<Recorder>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -49,6 +49,6 @@ async fn receive(
     let header = |name| headers.get(name)?.to_str().ok();
     let happened = header("x-event-timestamp").and_then(Timestamp::parse_iso);
     if let Some((id, happened)) = header("webhook-id").zip(happened) {
-        witness.saw_one(&format!("{name} {id}"), happened, body.len());
+        recorder.saw_one(&format!("{name} {id}"), happened, body.len());
     }
 }

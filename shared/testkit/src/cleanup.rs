@@ -12,9 +12,9 @@ use tokio::{
 /// A shell waits at a pipe that only this process holds: the pipe's end is the signal. So nothing
 /// that a test has started can outlive it.
 #[derive(Debug)]
-pub(crate) struct LastWill(Child);
+pub(crate) struct Cleanup(Child);
 
-impl LastWill {
+impl Cleanup {
     /// Will run `script` with `args` as `$1`, `$2`, …
     pub(crate) fn new(script: &str, args: &[&OsStr]) -> Self {
         let script = format!("trap '' HUP INT TERM; read -r revoked && exit; {script}");
@@ -22,7 +22,7 @@ impl LastWill {
         shell
             .arg("-c")
             .arg(script)
-            .arg("guildhall-last-will")
+            .arg("guildhall-cleanup")
             .args(args)
             .current_dir("/")
             // Neither Ctrl-C nor a test runner that ends its group may end this one.

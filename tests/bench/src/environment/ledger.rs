@@ -16,7 +16,7 @@ use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, schema};
 use tokio::net::TcpListener;
 
-use super::witness::Witness;
+use super::recorder::Recorder;
 use crate::{Result, child};
 
 /// What it calls itself, and its database.
@@ -73,7 +73,7 @@ impl MigrationTrait for CreateEntries {
     }
 }
 
-struct Scribe(Witness);
+struct Scribe(Recorder);
 
 #[async_trait]
 impl Handler for Scribe {
@@ -117,10 +117,10 @@ impl Handler for Scribe {
 /// When it cannot listen or has no database.
 pub async fn serve(database: &str, broker: &str) -> Result<()> {
     let shutdown = Shutdown::default();
-    let witness = Witness::new()?;
+    let recorder = Recorder::new()?;
     let storage = Storage::Postgres(PostgresServer::parse(database)?);
     let database = Database::open::<Tables>(&storage, NAME).await?;
-    let scribe = Scribe(witness.clone());
+    let scribe = Scribe(recorder.clone());
     let consumer = Consumer::new(
         NAME,
         database.clone(),
@@ -139,6 +139,6 @@ pub async fn serve(database: &str, broker: &str) -> Result<()> {
     jetstream::consume(&consumer, &database, &["messaging"], &streams, &shutdown);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     child::ready(&[("http", format!("http://{}", listener.local_addr()?))]);
-    child::until_told(async { axum::serve(listener, witness.router()).await }).await?;
+    child::until_told(async { axum::serve(listener, recorder.router()).await }).await?;
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! A process of its own for a part of a test: the test's executable, started once more.
 
-#![allow(dead_code, reason = "each test file uses its part of the fixture")]
-
 use std::{env, io::Read, process::Stdio, time::Duration};
 
 use tokio::{
@@ -15,14 +13,14 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A part at work. It ends when it is dropped, and with its owner.
-pub struct Again {
+pub struct Subprocess {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     /// Open for as long as it shall be there.
     _stdin: ChildStdin,
 }
 
-impl Again {
+impl Subprocess {
     /// Starts the ignored test `part` of the module with this [`module_path!`], with what it has to
     /// know.
     pub fn start(module: &str, part: &str, variables: &[(&str, String)]) -> Self {
@@ -69,7 +67,7 @@ impl Again {
 }
 
 /// Waits, in a part, until whoever has started it is gone.
-pub async fn until_left_alone() {
+pub async fn until_parent_exits() {
     let stdin = spawn_blocking(|| std::io::stdin().read(&mut [0]));
     let _ = stdin.await.unwrap();
 }

@@ -8,14 +8,14 @@ use crate::{Postgres, stack::Shape};
 
 /// A database's home in the shape that tests run on; it goes with this value.
 #[derive(Debug)]
-pub enum Home {
+pub enum TestDatabase {
     /// A directory for SQLite files.
     Files(TempDir),
     /// A PostgreSQL server.
     Postgres(Box<Postgres>),
 }
 
-impl Home {
+impl TestDatabase {
     /// An empty one.
     pub async fn new() -> Self {
         match Shape::of_tests() {

@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Nothing is under way any more when nothing has come for so long.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What has come since the witness was last told to forget.
+/// What has come since the recorder was last told to forget.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Figures {
     /// How many, each counted once.
@@ -45,7 +45,7 @@ pub struct Figures {
 
 /// What a part of the bench has seen. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Witness(Arc<Mutex<Seen>>);
+pub struct Recorder(Arc<Mutex<Seen>>);
 
 #[derive(Debug)]
 struct Seen {
@@ -85,7 +85,7 @@ impl Seen {
     }
 }
 
-impl Witness {
+impl Recorder {
     /// One that has seen nothing.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Witness {
     }
 }
 
-/// A part of the bench that is a witness, as the bench sees it.
+/// A part of the bench that is a recorder, as the bench sees it.
 #[derive(Debug)]
 pub struct Asked {
     /// Held: its process ends with this.
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn what_comes_twice_counts_once_and_how_late_it_was_is_told() {
-        let witness = Witness::new().unwrap();
+        let recorder = Recorder::new().unwrap();
         let then = Timestamp::now().minus(Duration::from_millis(500));
         for id in ["a", "b", "a"] {
-            witness.saw_one(id, then, 7);
+            recorder.saw_one(id, then, 7);
         }
-        let figures = witness.0.lock().figures();
+        let figures = recorder.0.lock().figures();
         assert_eq!((figures.count, figures.repeats), (2, 1));
         assert_eq!(figures.bytes, 7);
         assert!((490.0..5_000.0).contains(&figures.p50), "{figures:?}");

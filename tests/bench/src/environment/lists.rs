@@ -3,7 +3,7 @@
 use guildhall_testkit::Cluster;
 use sqlx::PgPool;
 
-use super::{checkpoint, place::Place};
+use super::{checkpoint, community::Community};
 use crate::Result;
 
 /// Messages of the short channel.
@@ -52,14 +52,14 @@ impl Lists {
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn fill(cluster: &Cluster, place: &Place, messages: u32) -> Result<Self> {
+    pub async fn fill(cluster: &Cluster, community: &Community, messages: u32) -> Result<Self> {
         let pool = cluster.database("messaging");
-        let long = place.make_channel("A long one").await;
-        let short = place.make_channel("A short one").await;
+        let long = community.make_channel("A long one").await;
+        let short = community.make_channel("A short one").await;
         for (channel, count) in [(&long, messages), (&short, SHORT.min(messages))] {
             eprintln!("filling a channel with {count} messages …");
-            place.send_to(channel).await;
-            fill(&pool, place, channel, count).await?;
+            community.send_to(channel).await;
+            fill(&pool, community, channel, count).await?;
         }
         sqlx::raw_sql("VACUUM ANALYZE messages")
             .execute(&pool)
@@ -90,9 +90,9 @@ impl Lists {
 }
 
 /// Fills a channel that has one message up to `count`.
-async fn fill(pool: &PgPool, place: &Place, channel: &str, count: u32) -> Result<()> {
+async fn fill(pool: &PgPool, community: &Community, channel: &str, count: u32) -> Result<()> {
     let more = i64::from(count) - 1;
-    let members: Vec<_> = place
+    let members: Vec<_> = community
         .demo
         .users
         .iter()
