@@ -18,7 +18,7 @@ async fn sent(url: &str, authority: Option<&Path>) -> String {
     let mut process = Command::new(env::current_exe().unwrap());
     process.args([
         "--exact",
-        "tls::in_a_process_of_its_own",
+        "both::tls::in_a_process_of_its_own",
         "--ignored",
         "--nocapture",
     ]);
@@ -48,7 +48,7 @@ async fn in_a_process_of_its_own() {
     );
 }
 
-async fn letters_go_privately(security: Security) {
+async fn emails_go_privately(security: Security) {
     let mut server = Smtp::away(security).await;
     server.start_again().await;
     assert_eq!(sent(&server.url(), Some(server.ca())).await.trim(), "Sent");
@@ -72,13 +72,13 @@ async fn letters_go_privately(security: Security) {
 }
 
 #[tokio::test]
-async fn tls_from_the_start_keeps_letters_private() {
-    letters_go_privately(Security::Tls).await;
+async fn tls_from_the_start_keeps_emails_private() {
+    emails_go_privately(Security::Tls).await;
 }
 
 #[tokio::test]
-async fn starttls_keeps_letters_private() {
-    letters_go_privately(Security::StartTls).await;
+async fn starttls_keeps_emails_private() {
+    emails_go_privately(Security::StartTls).await;
 }
 
 #[tokio::test]
