@@ -1,5 +1,5 @@
 use guildhall_data::{PostgresServer, Storage};
-use guildhall_testkit::Home;
+use guildhall_testkit::TestDatabase;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::*;
@@ -17,8 +17,8 @@ impl MigratorTrait for Migrator {
 const LONG: Duration = Duration::from_secs(600);
 const NONE: Duration = Duration::ZERO;
 
-async fn database_with(emails: usize) -> (Home, Database, CommunityId) {
-    let home = Home::new().await;
+async fn database_with(emails: usize) -> (TestDatabase, Database, CommunityId) {
+    let home = TestDatabase::new().await;
     let storage = home.open(Storage::files, |url| {
         Storage::Postgres(PostgresServer::parse(url).unwrap())
     });
