@@ -4,15 +4,17 @@
 TOOLS := $(or $(GUILDHALL_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/tools)
 BUF_VERSION := 1.75.0
 DENY_VERSION := 0.20.2
+SCHEMATHESIS_VERSION := 4.32.5
 BUF := $(TOOLS)/buf-$(BUF_VERSION)/bin/buf
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+SCHEMATHESIS := $(TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
 
 # Each profile has a folder in which nothing is compiled twice: target/release for `run` and `cluster`,
 # target/debug for `test`, `lint` and `openapi`, target/dist for `bench`. All of them select the whole
 # workspace, so dependencies have the same features everywhere; .ci/features.sh makes sure of that.
 ARGS ?= --demo
 
-.PHONY: help run cluster dist test faults bench lint openapi proto-baseline
+.PHONY: help run cluster dist test faults bench lint openapi schemathesis proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +74,10 @@ openapi: ## Write gateway/openapi.json anew from the code
 	cargo run --locked -- openapi > gateway/openapi.json.new || { rm -f gateway/openapi.json.new; exit 1; }
 	mv gateway/openapi.json.new gateway/openapi.json
 
+schemathesis: $(SCHEMATHESIS) ## Try every operation of the API against its document (SCHEMATHESIS_ARGS="--max-time 180")
+	cargo build --locked --workspace --bins
+	gateway/tests/schemathesis/run $(SCHEMATHESIS) target/debug/guildhall $(SCHEMATHESIS_ARGS)
+
 proto-baseline: $(BUF) ## Make the protos of now the ones that later changes must not break (after a release)
 	$(BUF) build proto --exclude-source-info -o 'proto/baseline.json.new#format=json'
 	python3 -m json.tool --indent 1 proto/baseline.json.new > proto/baseline.json # a line a field, so that a diff can be read
@@ -81,6 +87,10 @@ proto-baseline: $(BUF) ## Make the protos of now the ones that later changes mus
 $(BUF):
 	python3 -m venv $(TOOLS)/buf-$(BUF_VERSION) && $(TOOLS)/buf-$(BUF_VERSION)/bin/python -m pip install --quiet buf-bin==$(BUF_VERSION) \
 		|| python3 -m pip install --quiet --upgrade --target $(TOOLS)/buf-$(BUF_VERSION) buf-bin==$(BUF_VERSION)
+
+$(SCHEMATHESIS):
+	python3 -m venv $(TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)
+	$(TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/python -m pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)
 
 # Its release profile asks for fat LTO, minutes of linking for a tool that runs for seconds.
 $(DENY):

@@ -15,7 +15,7 @@ use guildhall_runtime::{Error, Reason, metrics::Meter, trace::record_community};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
 
 use crate::{
-    body::{self, Room},
+    body::{self, BodyMemory},
     call::{Admitted, BUDGET, Call},
     client_address::{self, Cidr},
     credential,
@@ -30,16 +30,16 @@ const MAX_HEADERS: usize = 64 * 1024;
 
 /// What all endpoints check requests with.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Checks {
     pub guard: Guard,
     pub trusted_proxies: Arc<[Cidr]>,
-    pub room: Room,
+    pub memory: BodyMemory,
 }
 
 /// What one endpoint checks requests with.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    pub gate: Gate,
+    pub checks: Checks,
     pub declaration: Arc<Declaration>,
     pub meter: Arc<Meter>,
 }
@@ -53,7 +53,7 @@ pub async fn admit(State(admission): State<Admission>, request: Request, next: N
     let scheme = credential::announced(request.headers());
     let family = admission.declaration.family(scheme);
     let counted = admission.count(&credential);
-    let quota = admission.told(&counted);
+    let quota = admission.limit_headers(&counted);
 
     let mut response = match admission.check(credential, counted, family, request).await {
         Ok(request) => answer(next, request).await,
@@ -98,22 +98,22 @@ impl Admission {
         credential: &Result<Option<Credential>, Error>,
     ) -> Result<Option<Quota>, Error> {
         match credential {
-            Ok(credential) => self.gate.guard.count(credential.as_ref()),
+            Ok(credential) => self.checks.guard.count(credential.as_ref()),
             // Of two credentials neither is counted: the request goes nowhere.
             Err(_) => Ok(None),
         }
     }
 
-    /// What the answer tells of the limit.
-    fn told(&self, counted: &Result<Option<Quota>, Error>) -> Option<Told> {
+    /// What the answer says of the rate limit.
+    fn limit_headers(&self, counted: &Result<Option<Quota>, Error>) -> Option<LimitHeaders> {
         match counted {
-            Ok(quota) => quota.map(|quota| Told {
+            Ok(quota) => quota.map(|quota| LimitHeaders {
                 quota,
                 refused: None,
             }),
-            Err(error) => self.gate.guard.rate_limit().map(|limit| {
+            Err(error) => self.checks.guard.rate_limit().map(|limit| {
                 let wait = error.retry_delay().unwrap_or_default();
-                Told {
+                LimitHeaders {
                     quota: Quota {
                         limit,
                         remaining: 0,
@@ -136,7 +136,7 @@ impl Admission {
         counted?;
         let credential = credential?;
         let access = &self.declaration.access;
-        let caller = self.gate.guard.admit(credential.as_ref(), access).await?;
+        let caller = self.checks.guard.admit(credential.as_ref(), access).await?;
         if let Some(caller) = &caller {
             record_community(caller.community);
         }
@@ -145,12 +145,12 @@ impl Admission {
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {
             Body::empty()
         } else {
-            Body::from(body::read(&parts.method, &parts.headers, body, &self.gate.room).await?)
+            Body::from(body::read(&parts.method, &parts.headers, body, &self.checks.memory).await?)
         };
         let admitted = Admitted {
             credential,
             caller,
-            address: client_address::of(&parts, &self.gate.trusted_proxies),
+            address: client_address::of(&parts, &self.checks.trusted_proxies),
             family,
         };
         let call = Call::new(&parts, admitted)?;
@@ -172,12 +172,12 @@ fn check_size(headers: &HeaderMap) -> Result<()> {
 
 /// What the `X-RateLimit-*` headers say.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct LimitHeaders {
     quota: Quota,
     refused: Option<Duration>,
 }
 
-impl Told {
+impl LimitHeaders {
     fn write(self, family: Family, headers: &mut HeaderMap) {
         const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
         const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");

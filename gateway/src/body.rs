@@ -17,23 +17,23 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The largest JSON body, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
-/// Bodies up to this size are not counted among those under way, in bytes.
+/// Bodies up to this size are not counted among those being read, in bytes.
 const SMALL: usize = 16 * 1024;
-/// What all larger bodies under way may hold together, in KiB.
-const UNDER_WAY: usize = 64 * 1024;
+/// The memory that all larger bodies may hold while they are read, in KiB.
+const MAX_BUFFERED_KIB: usize = 64 * 1024;
 
 /// The memory for the bodies that are being read: half-sent ones of many clients must not add up.
 #[derive(Debug, Clone)]
-pub struct Room(Arc<Semaphore>);
+pub struct BodyMemory(Arc<Semaphore>);
 
-impl Default for Room {
+impl Default for BodyMemory {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(UNDER_WAY)))
+        Self(Arc::new(Semaphore::new(MAX_BUFFERED_KIB)))
     }
 }
 
-impl Room {
-    /// Room for a body of this size; of a body that does not tell its size, for the largest.
+impl BodyMemory {
+    /// Memory for a body of this size; for the largest where a body does not say its size.
     async fn take(&self, size: Option<u64>) -> Result<Option<SemaphorePermit<'_>>> {
         let size = size
             .and_then(|size| usize::try_from(size).ok())
@@ -42,7 +42,7 @@ impl Room {
             return Ok(None);
         }
         let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = tokio::time::timeout(PATIENCE, self.0.acquire_many(kib)).await;
+        let permit = tokio::time::timeout(READ_TIMEOUT, self.0.acquire_many(kib)).await;
         permit
             .ok()
             .and_then(|permit| permit.ok())
@@ -57,22 +57,22 @@ impl Room {
 }
 
 /// How long a client may take to send its body.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a refused body is read all the same, in bytes.
-const MAX_LEFTOVER: usize = 8 * 1024 * 1024;
+const MAX_DRAINED: usize = 8 * 1024 * 1024;
 /// For how long.
-const LEFTOVER_PATIENCE: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A body whose rest is read behind the answer when nobody wants it: a client that is still sending
 /// when its connection is closed would see a broken pipe instead of why it was refused.
-pub struct Courteous {
+pub struct Drained {
     body: Body,
     ended: bool,
 }
 
-impl Courteous {
-    /// The same body, with manners.
+impl Drained {
+    /// The same body, whose rest is read when it is dropped.
     pub fn wrap(body: Body) -> Body {
         if body.is_end_stream() {
             return body;
@@ -81,7 +81,7 @@ impl Courteous {
     }
 }
 
-impl HttpBody for Courteous {
+impl HttpBody for Drained {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -103,15 +103,15 @@ impl HttpBody for Courteous {
     }
 }
 
-impl Drop for Courteous {
+impl Drop for Drained {
     fn drop(&mut self) {
         if self.is_end_stream() {
             return;
         }
         let body = std::mem::take(&mut self.body);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let rest = discard(Limited::new(body, MAX_LEFTOVER));
-            runtime.spawn(tokio::time::timeout(LEFTOVER_PATIENCE, rest));
+            let rest = discard(Limited::new(body, MAX_DRAINED));
+            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, rest));
         }
     }
 }
@@ -126,7 +126,12 @@ async fn discard(mut body: Limited<Body>) {
 /// BODY_TOO_LARGE above 1 MiB, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON (a plain
 /// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends,
 /// OVERLOADED while too many large ones are being read.
-pub async fn read(method: &Method, headers: &HeaderMap, body: Body, room: &Room) -> Result<Bytes> {
+pub async fn read(
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+    memory: &BodyMemory,
+) -> Result<Bytes> {
     if body.size_hint().lower() > LIMIT as u64 {
         return Err(too_large());
     }
@@ -135,8 +140,8 @@ pub async fn read(method: &Method, headers: &HeaderMap, body: Body, room: &Room)
         let message = "Send the body as application/json";
         return Err(Error::new(Reason::UnsupportedMediaType, message));
     }
-    let _room = room.take(body.size_hint().exact()).await?;
-    let reading = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+    let _memory = memory.take(body.size_hint().exact()).await?;
+    let reading = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, LIMIT).collect());
     match reading.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
@@ -174,7 +179,13 @@ mod tests {
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
-        let read = read(&Method::POST, &headers, Body::from(body), &Room::default()).await;
+        let read = read(
+            &Method::POST,
+            &headers,
+            Body::from(body),
+            &BodyMemory::default(),
+        )
+        .await;
         read.err().map(|error| error.reason())
     }
 
@@ -213,9 +224,14 @@ mod tests {
         let body = Body::from_stream(futures::stream::repeat_with(|| {
             Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 4096]))
         }));
-        let error = read(&Method::POST, &HeaderMap::new(), body, &Room::default())
-            .await
-            .unwrap_err();
+        let error = read(
+            &Method::POST,
+            &HeaderMap::new(),
+            body,
+            &BodyMemory::default(),
+        )
+        .await
+        .unwrap_err();
         assert_eq!(error.reason(), Reason::BodyTooLarge);
     }
 
@@ -223,8 +239,8 @@ mod tests {
     async fn a_delete_may_come_without_body_and_then_without_a_fitting_type() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        let room = Room::default();
-        let read = read(&Method::DELETE, &headers, Body::empty(), &room);
+        let memory = BodyMemory::default();
+        let read = read(&Method::DELETE, &headers, Body::empty(), &memory);
         assert!(read.await.is_ok());
     }
 
@@ -240,7 +256,7 @@ mod tests {
                 let chunk = Ok::<_, std::io::Error>(Bytes::from_static(b"unwanted"));
                 Some((chunk, (left - 1, end)))
             });
-        drop(Courteous::wrap(Body::from_stream(chunks)));
+        drop(Drained::wrap(Body::from_stream(chunks)));
         told.await.unwrap();
     }
 }

@@ -31,7 +31,7 @@ impl FromStr for Cidr {
 }
 
 /// The address of the client: of the connection, or, behind trusted proxies, of the last hop
-/// that is none of them. Earlier hops are the client's own words.
+/// that is none of them. Earlier hops are whatever the client claims.
 pub fn of(request: &Parts, trusted: &[Cidr]) -> Option<IpAddr> {
     let ClientSocket(socket) = request.extensions.get::<ClientSocket>()?;
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn without_trusted_proxies_the_header_is_the_clients_own_words() {
+    fn without_trusted_proxies_the_header_is_what_the_client_claims() {
         assert_eq!(client("192.0.2.7:1", &["203.0.113.9"], &[]), "192.0.2.7");
         assert_eq!(
             client("192.0.2.7:1", &["203.0.113.9"], &["10.0.0.0/8"]),

@@ -1,21 +1,23 @@
-//! What a route declares before it exists.
+//! What an endpoint declares before it exists.
 //!
-//! The router is built from [`Endpoint`]s alone, so no route can be served without its row of the
-//! contract, its envelope and its access rule.
+//! The router and the documentation are built from [`Endpoint`]s alone. An endpoint names its row of
+//! the contract and its handler; everything else follows from them, or is a difference that is
+//! written down here.
 
-use std::sync::Arc;
-
-use axum::{Router, middleware::from_fn_with_state, routing::MethodRouter};
-use guildhall_auth::{AccessRule, CredentialKind, Permission, Role, credential::Scheme};
-use guildhall_runtime::Reason;
+use axum::{
+    handler::Handler,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use guildhall_auth::{AccessRule, CredentialKind, credential::Scheme};
+use guildhall_runtime::{Error, Reason, Result};
 use http::Method;
-use utoipa::openapi::{HttpMethod, PathItem, RefOr, Schema, path::Operation};
-use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    admission::{self, Admission, Gate},
+    contract::{Access, Contract, Envelope, Row},
+    document::{Body, Documentation, Media, Parameters},
     envelope::{Family, FieldNames},
-    metrics, prefix,
+    prefix,
+    signature::Signature,
     upstream::Services,
 };
 
@@ -29,9 +31,9 @@ pub struct EndpointInfo {
     /// Its method.
     pub method: Method,
     /// Its canonical path, with parameters in braces.
-    pub path: String,
+    pub path: &'static str,
     /// Paths that mean the same and differ in more than the prefix.
-    pub aliases: Vec<String>,
+    pub aliases: Vec<&'static str>,
     /// Who is let in.
     pub access: AccessRule,
     /// The family of its answers.
@@ -40,34 +42,15 @@ pub struct EndpointInfo {
     pub rpc: Option<&'static str>,
 }
 
-/// What an endpoint declares; shared by all its routes.
+/// How its requests are checked and answered; shared by all its routes.
 #[derive(Debug, Clone)]
 pub struct Declaration {
-    pub id: &'static str,
-    pub title: &'static str,
+    /// Who is let in.
     pub access: AccessRule,
-    pub rpc: Option<&'static str>,
-    /// Names of the RPC's fields in the callers' words.
+    /// Names of fields that do not follow from those of the RPC.
     pub names: FieldNames,
-    /// What it refuses beyond what every endpoint does; for the documentation.
-    pub reasons: &'static [Reason],
-    /// What its callers present to the RPC itself, one of them; for the documentation.
-    pub presents: &'static [OwnCredential],
-    /// Whether the contract's list of endpoints has a row for it.
-    pub listed: bool,
     family: Family,
     system_key_family: Option<Family>,
-}
-
-/// A credential that opens one record alone, so that only its service can check it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnCredential {
-    /// The key of a webhook or workflow.
-    WebhookKey,
-    /// The token of a session with a workflow.
-    SessionToken,
-    /// None is needed, where the record says so.
-    Nothing,
 }
 
 impl Declaration {
@@ -82,203 +65,259 @@ impl Declaration {
     }
 }
 
-/// One path of an endpoint.
-pub struct Route {
-    /// Without prefix, as it is routed.
-    pub path: String,
-    pub method: Method,
-    pub operation: Operation,
-    pub schemas: Vec<(String, RefOr<Schema>)>,
-    router: MethodRouter<Services>,
-}
-
-/// A row of the contract and what serves it.
+/// An endpoint as the code declares it.
 pub struct Endpoint {
-    pub declaration: Declaration,
-    /// The canonical route first, then its aliases.
-    pub routes: Vec<Route>,
+    id: &'static str,
+    serve: Box<dyn FnOnce(MethodFilter) -> MethodRouter<Services>>,
+    documentation: Documentation,
+    names: FieldNames,
+    without: &'static [CredentialKind],
+    system_key_family: Option<Family>,
+    beside: Option<Row>,
 }
 
 impl Endpoint {
-    /// An endpoint; `handler` comes from `routes!` and brings method, path and documentation.
-    pub fn new(
+    /// The endpoint of a row, served by a handler that reads no body. `answer` makes an example of
+    /// its success.
+    pub fn new<H, Marker, Arguments>(
         id: &'static str,
-        title: &'static str,
-        family: Family,
-        access: AccessRule,
-        handler: UtoipaMethodRouter<Services>,
-    ) -> Self {
+        handler: H,
+        answer: fn() -> H::Answer,
+    ) -> Self
+    where
+        H: Handler<Marker, Services> + Signature<Arguments, Body = ()>,
+        H::Answer: Body + 'static,
+        Marker: 'static,
+    {
+        Self::of(id, handler, None, answer)
+    }
+
+    /// The endpoint of a row, served by a handler that reads a body. `body` makes an example of it.
+    pub fn taking<H, Marker, Arguments>(
+        id: &'static str,
+        handler: H,
+        body: fn() -> H::Body,
+        answer: fn() -> H::Answer,
+    ) -> Self
+    where
+        H: Handler<Marker, Services> + Signature<Arguments>,
+        H::Body: Body + 'static,
+        H::Answer: Body + 'static,
+        Marker: 'static,
+    {
+        Self::of(id, handler, Some(Media::of_request(body)), answer)
+    }
+
+    fn of<H, Marker, Arguments>(
+        id: &'static str,
+        handler: H,
+        body: Option<Media>,
+        answer: fn() -> H::Answer,
+    ) -> Self
+    where
+        H: Handler<Marker, Services> + Signature<Arguments>,
+        H::Answer: Body + 'static,
+        Marker: 'static,
+    {
         Self {
-            declaration: Declaration {
-                id,
-                title,
-                access,
-                rpc: None,
-                names: &[],
-                reasons: &[],
-                presents: &[],
-                listed: true,
-                family,
-                system_key_family: None,
-            },
-            routes: routes(handler),
+            id,
+            serve: Box::new(|method| on(method, handler)),
+            documentation: Documentation::new(H::query, body, Media::of_answer(answer)),
+            names: &[],
+            without: &[],
+            system_key_family: None,
+            beside: None,
         }
+    }
+
+    /// What it does, for its callers.
+    pub fn about(mut self, text: &'static str) -> Self {
+        self.documentation.about = text;
+        self
     }
 
     /// The RPC that it is made of.
     pub fn calls(mut self, rpc: &'static str) -> Self {
-        self.declaration.rpc = Some(rpc);
+        self.documentation.rpc = Some(rpc);
         self
     }
 
-    /// The same handler at another path.
-    pub fn alias(mut self, path: &'static str) -> Self {
-        if let Some(twin) = self.routes.first().map(|route| route.at(path)) {
-            self.routes.push(twin);
-        }
+    /// Kinds of credentials of its row that it does not take.
+    pub fn without(mut self, kinds: &'static [CredentialKind]) -> Self {
+        self.without = kinds;
         self
     }
 
-    /// Another handler of the same row at another path.
-    pub fn alias_handled_by(mut self, handler: UtoipaMethodRouter<Services>) -> Self {
-        self.routes.extend(routes(handler));
-        self
-    }
-
-    /// Callers know the fields of the RPC under these names.
+    /// Fields that its callers know under other names than those that follow from the RPC's.
     pub fn naming(mut self, names: FieldNames) -> Self {
-        self.declaration.names = names;
+        self.names = names;
         self
     }
 
     /// What it refuses beyond what every endpoint does.
     pub fn refusing(mut self, reasons: &'static [Reason]) -> Self {
-        self.declaration.reasons = reasons;
+        self.documentation.reasons = reasons;
         self
     }
 
-    /// What its callers present to the RPC itself, one of them: the route is open to all.
-    pub fn presenting(mut self, credentials: &'static [OwnCredential]) -> Self {
-        self.declaration.presents = credentials;
+    /// Parameters that do not follow from their name in the path or from the query's type.
+    pub fn parameters(mut self, parameters: Parameters) -> Self {
+        self.documentation.parameters = parameters;
         self
     }
 
-    /// The contract speaks of it without giving it a row.
-    pub fn unlisted(mut self) -> Self {
-        self.declaration.listed = false;
+    /// Another form of its success, or its answer with another status.
+    pub fn answering(mut self, status: u16, name: &'static str, answer: Media) -> Self {
+        self.documentation.answers.push((status, name, answer));
         self
     }
 
     /// System keys are answered in another family.
     pub fn answering_system_keys_in(mut self, family: Family) -> Self {
-        self.declaration.system_key_family = Some(family);
+        self.system_key_family = Some(family);
         self
+    }
+
+    /// The contract speaks of it without giving it a row: this is what the row would say.
+    pub fn beside_the_list(mut self, row: Row) -> Self {
+        self.beside = Some(row);
+        self
+    }
+
+    /// The endpoint as its row says.
+    ///
+    /// # Errors
+    /// A broken build: no such row, or a difference from it that does not narrow it.
+    pub fn bind(self, contract: &Contract) -> Result<Bound> {
+        let id = self.id;
+        self.bound(contract)
+            .map_err(|why| Error::bug(format!("endpoint {id}: {why}")))
+    }
+
+    fn bound(self, contract: &Contract) -> Result<Bound, String> {
+        let row = match (self.beside, contract.row(self.id)) {
+            (None, Some(row)) => row.clone(),
+            (Some(row), None) => row,
+            (None, None) => return Err("the contract has no such row".to_owned()),
+            (Some(_), Some(_)) => return Err("the contract lists it meanwhile".to_owned()),
+        };
+        let Envelope::Json(family) = row.envelope else {
+            return Err("pages for browsers cannot be served yet".to_owned());
+        };
+        let access = row.access.clone().without(self.without)?;
+        let method = MethodFilter::try_from(row.method.clone()).map_err(|why| why.to_string())?;
+        let handler = (self.serve)(method);
+        let paths = std::iter::once(row.path).chain(row.aliases.iter().copied());
+        Ok(Bound {
+            declaration: Declaration {
+                access: access.rule()?,
+                names: self.names,
+                family,
+                system_key_family: self.system_key_family,
+            },
+            routes: paths
+                .map(|path| (prefix::routed(path).to_owned(), handler.clone()))
+                .collect(),
+            documentation: self.documentation,
+            is_listed: contract.row(self.id).is_some(),
+            access,
+            row,
+        })
+    }
+}
+
+/// An endpoint with its row.
+pub struct Bound {
+    pub row: Row,
+    pub declaration: Declaration,
+    /// Who may call it: its row, narrowed.
+    pub access: Access,
+    pub documentation: Documentation,
+    /// Whether the contract's list has a row for it.
+    pub is_listed: bool,
+    /// The path of each of its routes, the canonical one first.
+    pub routes: Vec<(String, MethodRouter<Services>)>,
+}
+
+impl Bound {
+    /// The canonical path and its aliases, as they are documented.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.row.path).chain(self.row.aliases.iter().copied())
     }
 
     /// What is public about it.
     pub fn info(&self) -> EndpointInfo {
-        let mut paths = self
-            .routes
-            .iter()
-            .map(|route| prefix::documented(&route.path));
-        let declaration = &self.declaration;
         EndpointInfo {
-            id: declaration.id,
-            title: declaration.title,
-            method: self
-                .routes
-                .first()
-                .map_or(Method::GET, |route| route.method.clone()),
-            path: paths.next().unwrap_or_default(),
-            aliases: paths.collect(),
-            access: declaration.access.clone(),
-            family: declaration.family,
-            rpc: declaration.rpc,
+            id: self.row.id,
+            title: self.row.title,
+            method: self.row.method.clone(),
+            path: self.row.path,
+            aliases: self.row.aliases.clone(),
+            access: self.declaration.access.clone(),
+            family: self.declaration.family,
+            rpc: self.documentation.rpc,
         }
     }
 }
 
-/// The router of all endpoints; each lets in whom it declares.
-pub fn router(endpoints: Vec<Endpoint>, gate: &Gate) -> Router<Services> {
-    let mut router = Router::new();
-    for endpoint in endpoints {
-        let declaration = Arc::new(endpoint.declaration);
-        for route in endpoint.routes {
-            let admission = Admission {
-                gate: gate.clone(),
-                declaration: Arc::clone(&declaration),
-                meter: metrics::of_route(&route.method, &prefix::documented(&route.path)),
-            };
-            let guarded = from_fn_with_state(admission, admission::admit);
-            router = router.route(&route.path, route.router.route_layer(guarded));
-        }
-    }
-    router
-}
+#[cfg(test)]
+mod tests {
+    use axum::Json;
 
-/// Callers with one of `kinds`, whose keys carry `permission`; JWTs are those of any member.
-pub fn callers(kinds: &[CredentialKind], permission: Option<Permission>) -> AccessRule {
-    let role = if kinds.contains(&CredentialKind::Jwt) {
-        Role::Member
-    } else {
-        Role::Unspecified
-    };
-    AccessRule::credential(kinds, permission, role)
-}
+    use super::*;
 
-/// Community keys and user keys with `permission`.
-pub fn bearer_keys(permission: Permission) -> AccessRule {
-    callers(guildhall_auth::guard::BEARER_KEYS, Some(permission))
-}
-
-fn routes((schemas, paths, router): UtoipaMethodRouter<Services>) -> Vec<Route> {
-    let mut routes = Vec::new();
-    for (path, item) in paths.paths {
-        for (method, operation) in operations(item) {
-            routes.push(Route {
-                path: path.clone(),
-                method,
-                operation,
-                schemas: schemas.clone(),
-                router: router.clone(),
-            });
-        }
-    }
-    routes
-}
-
-/// The operations of a path with their methods; `routes!` makes only these.
-fn operations(item: PathItem) -> impl Iterator<Item = (Method, Operation)> {
-    [
-        (Method::GET, item.get),
-        (Method::PUT, item.put),
-        (Method::POST, item.post),
-        (Method::PATCH, item.patch),
-        (Method::DELETE, item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
-}
-
-impl Route {
-    fn at(&self, path: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            method: self.method.clone(),
-            operation: self.operation.clone(),
-            schemas: Vec::new(),
-            router: self.router.clone(),
-        }
+    async fn handler() -> Json<String> {
+        Json(String::new())
     }
 
-    /// The method as OpenAPI knows it.
-    pub fn http_method(&self) -> HttpMethod {
-        match self.method {
-            Method::PUT => HttpMethod::Put,
-            Method::POST => HttpMethod::Post,
-            Method::PATCH => HttpMethod::Patch,
-            Method::DELETE => HttpMethod::Delete,
-            _ => HttpMethod::Get,
+    fn bound(id: &'static str, change: impl Fn(Endpoint) -> Endpoint) -> Result<Bound> {
+        let endpoint = Endpoint::new(id, handler, String::new);
+        change(endpoint).bind(&Contract::load().unwrap())
+    }
+
+    #[test]
+    fn an_endpoint_is_what_its_row_says() {
+        let endpoint = bound("webhooks-out-list", |endpoint| endpoint)
+            .unwrap()
+            .info();
+        assert_eq!(
+            (endpoint.method, endpoint.path),
+            (Method::GET, "/v1/webhooks/outgoing")
+        );
+        assert_eq!(endpoint.family, Family::Application);
+        let kinds = [CredentialKind::Jwt, CredentialKind::CommunityKey];
+        let permission = Some(guildhall_auth::Permission::Webhooks);
+        let rule = AccessRule::credential(&kinds, permission, guildhall_auth::Role::Admin);
+        assert_eq!(endpoint.access, rule);
+    }
+
+    #[test]
+    fn an_endpoint_without_a_row_does_not_start() {
+        assert!(bound("no-such-row", |endpoint| endpoint).is_err());
+    }
+
+    #[test]
+    fn an_endpoint_can_only_narrow_its_row() {
+        let without = |kinds| bound("webhooks-out-list", move |endpoint| endpoint.without(kinds));
+        let narrow = without(&[CredentialKind::Jwt]).unwrap();
+        assert_eq!(narrow.access.credentials, [CredentialKind::CommunityKey]);
+        assert!(
+            without(&[CredentialKind::SystemKey]).is_err(),
+            "what the row does not take"
+        );
+        assert!(without(&[CredentialKind::Jwt, CredentialKind::CommunityKey]).is_err());
+    }
+
+    #[test]
+    fn what_the_gateway_cannot_check_yet_does_not_start() {
+        for id in [
+            "bulk-import",
+            "messages-edit",
+            "roles-create",
+            "audit-list",
+            "auth-login-redeem",
+        ] {
+            assert!(bound(id, |endpoint| endpoint).is_err(), "{id}");
         }
     }
 }

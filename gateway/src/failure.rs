@@ -12,6 +12,17 @@ pub struct Failure {
     pub error: Error,
     /// What is wrong with the field in particular, where a facade tells it.
     pub fault: Option<Fault>,
+    /// Whose names of fields it uses.
+    pub names: Names,
+}
+
+/// Whose names of fields a failure uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Those of the callers: the gateway itself refused.
+    OfCallers,
+    /// Those of the service that refused.
+    OfService,
 }
 
 /// What is wrong with a field: finer than the reason INVALID_VALUE.
@@ -61,6 +72,7 @@ impl Failure {
         Self {
             error,
             fault: Some(Fault::Mistyped(expected)),
+            names: Names::OfCallers,
         }
     }
 
@@ -69,19 +81,27 @@ impl Failure {
         Self {
             error: Error::invalid(field, description),
             fault: Some(Fault::OutOfRange),
+            names: Names::OfCallers,
         }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, fault: None }
+        Self {
+            error,
+            fault: None,
+            names: Names::OfCallers,
+        }
     }
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Error::from(status).into()
+        Self {
+            names: Names::OfService,
+            ..Self::from(Error::from(status))
+        }
     }
 }
 

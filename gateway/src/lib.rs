@@ -4,22 +4,26 @@
 //!
 //! * `service`: its id, and whatever panics
 //! * `prefix`: the one rewrite rule, before routing
-//! * `endpoint`: the route and all that it declares; `surface` lists them all
+//! * `router`: the route; `endpoint` is all that it declares beside its row of the `contract`, and
+//!   `surface` lists them all
 //! * `admission`: rate limit, `credential`, permission, then `body` size and media type
 //! * `extract`: path, query and body, parsed into types
 //! * `rest` and `compat`: the handlers: validate, one `call` of a service, map
 //! * `listing`: lists of a wanted length; `public_url`: where clients reach us
 //! * `envelope`: the form of the answer, also when it is a `failure`
 //!
-//! `metrics` counts the requests and `trace` names them; `openapi` is made of the same endpoints; `docs` shows it.
+//! `metrics` counts the requests and `trace` names them. `openapi` is made of the same endpoints: of the
+//! `signature` of their handlers and the examples (`document`) that are made of a `sample`; `docs` shows it.
 
 mod admission;
 mod body;
 mod call;
 mod client_address;
 mod compat;
+mod contract;
 mod credential;
 mod docs;
+mod document;
 mod endpoint;
 mod envelope;
 mod extract;
@@ -30,7 +34,11 @@ mod openapi;
 mod prefix;
 mod public_url;
 mod rest;
+mod router;
+mod sample;
+mod schema;
 mod service;
+mod signature;
 mod surface;
 mod trace;
 mod upstream;
@@ -38,7 +46,6 @@ mod upstream;
 pub use client_address::Cidr;
 pub use endpoint::EndpointInfo;
 pub use envelope::Family;
-pub use openapi::{openapi, openapi_json};
 pub use public_url::PublicUrl;
 pub use service::{Gateway, Settings, service};
-pub use surface::infos as endpoints;
+pub use surface::{infos as endpoints, openapi_json};

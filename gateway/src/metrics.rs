@@ -20,16 +20,16 @@ static HTTP: LazyLock<Meters> = LazyLock::new(|| {
     )
 });
 
-static STRAYS: LazyLock<Arc<Meter>> = LazyLock::new(|| HTTP.meter(labels("other", "none")));
+static UNROUTED: LazyLock<Arc<Meter>> = LazyLock::new(|| HTTP.meter(labels("other", "none")));
 
 /// What is measured of a route; `path` is its template.
 pub fn of_route(method: &Method, path: &str) -> Arc<Meter> {
     HTTP.meter(labels(method.as_str(), path))
 }
 
-/// Counts the answer to a request that no route takes: its path and method are anybody's.
-pub fn count_stray(answer: Response) -> Response {
-    STRAYS.begin().answered(answer.status().as_u16());
+/// Counts the answer to a request that no route takes: its path and method may be anything.
+pub fn count_unrouted(answer: Response) -> Response {
+    UNROUTED.begin().answered(answer.status().as_u16());
     answer
 }
 

@@ -1,16 +1,13 @@
 //! Where clients reach the gateway, for answers that name an address.
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use axum::extract::FromRequestParts;
 use http::{
     Uri,
     header::HOST,
     request::Parts,
     uri::{Authority, Scheme},
 };
-
-use crate::upstream::Services;
 
 /// An address that begins with `http://` or `https://`, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,28 +33,18 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-impl FromRequestParts<Services> for PublicUrl {
-    type Rejection = Infallible;
-
-    /// The configured one, else the host that the request asked for.
-    async fn from_request_parts(
-        parts: &mut Parts,
-        services: &Services,
-    ) -> Result<Self, Infallible> {
-        Ok(match services.public_url() {
-            Some(configured) => configured.clone(),
-            None => asked(parts),
-        })
+impl PublicUrl {
+    /// Where a request was sent: HTTP/1.1 names the host in a header, HTTP/2 in the address.
+    pub fn asked_for(request: &Parts) -> Self {
+        let header = request
+            .headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
+        let header = header.and_then(|host| host.parse::<Authority>().ok());
+        let host = header.or_else(|| request.uri.authority().cloned());
+        let host = host.unwrap_or_else(|| Authority::from_static("localhost"));
+        Self(format!("http://{host}"))
     }
-}
-
-/// HTTP/1.1 names the host in a header, HTTP/2 in the address.
-fn asked(parts: &Parts) -> PublicUrl {
-    let header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let header = header.and_then(|host| host.parse::<Authority>().ok());
-    let host = header.or_else(|| parts.uri.authority().cloned());
-    let host = host.unwrap_or_else(|| Authority::from_static("localhost"));
-    PublicUrl(format!("http://{host}"))
 }
 
 #[cfg(test)]
@@ -71,8 +58,8 @@ mod tests {
         let read = |text: &str| text.parse::<PublicUrl>().map(|url| url.to_string());
         assert_eq!(read("https://a.example/").unwrap(), "https://a.example");
         assert_eq!(
-            read("http://a.example:8080/town").unwrap(),
-            "http://a.example:8080/town"
+            read("http://a.example:8080/guildhall").unwrap(),
+            "http://a.example:8080/guildhall"
         );
         for wrong in ["a.example", "ftp://a.example", "https://a.example/?q=1", ""] {
             assert!(read(wrong).is_err(), "{wrong}");
@@ -82,7 +69,7 @@ mod tests {
     #[test]
     fn else_it_is_the_host_that_was_asked() {
         let of = |request: http::request::Builder| {
-            asked(&request.body(()).unwrap().into_parts().0).to_string()
+            PublicUrl::asked_for(&request.body(()).unwrap().into_parts().0).to_string()
         };
         let one = Request::get("/v1").header("Host", "a.example:81");
         assert_eq!(of(one), "http://a.example:81");

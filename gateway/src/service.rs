@@ -18,8 +18,16 @@ use tower::{BoxError, Service, ServiceExt};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    admission::Gate, body::Courteous, body::Room, client_address::Cidr, docs, endpoint,
-    envelope::Family, failure::Failure, metrics, prefix, public_url::PublicUrl, surface, trace,
+    admission::Checks,
+    body::{BodyMemory, Drained},
+    client_address::Cidr,
+    docs,
+    envelope::Family,
+    failure::Failure,
+    metrics, prefix,
+    public_url::PublicUrl,
+    router::router,
+    surface, trace,
     upstream::Services,
 };
 
@@ -42,19 +50,20 @@ pub struct Gateway {
 /// `shutdown` it no longer says that it is ready.
 ///
 /// # Errors
-/// A broken build: when `services` lacks one of the catalogue.
+/// A broken build: `services` lacks one of the catalogue, or an endpoint does not keep to its row of
+/// the contract.
 pub fn service(
     services: &Peers,
     guard: Guard,
     settings: Settings,
     shutdown: Shutdown,
 ) -> guildhall_runtime::Result<Gateway> {
-    let gate = Gate {
+    let checks = Checks {
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
-        room: Room::default(),
+        memory: BodyMemory::default(),
     };
-    let router = endpoint::router(surface::endpoints(), &gate)
+    let router = router(surface::endpoints()?, &checks)
         .with_state(Services::new(services, settings.public_url, shutdown)?)
         .merge(docs::page())
         .fallback(no_route)
@@ -64,11 +73,11 @@ pub fn service(
 
 async fn no_route(Extension(family): Extension<Family>) -> Response {
     let failure = Error::new(Reason::RouteNotFound, "Route not found.").into();
-    metrics::count_stray(family.refuse(&failure, &[]))
+    metrics::count_unrouted(family.refuse(&failure, &[]))
 }
 
 async fn no_method(Extension(family): Extension<Family>) -> Response {
-    metrics::count_stray(family.refuse_method())
+    metrics::count_unrouted(family.refuse_method())
 }
 
 impl<B> Service<Request<B>> for Gateway
@@ -86,7 +95,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let router = self.router.clone();
-        let request = request.map(|body| Courteous::wrap(Body::new(body)));
+        let request = request.map(|body| Drained::wrap(Body::new(body)));
         Box::pin(answer(router, request).map(Ok))
     }
 }

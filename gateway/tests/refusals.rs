@@ -161,7 +161,7 @@ async fn another_method_is_told_with_those_that_there_are() {
 #[tokio::test]
 async fn every_endpoint_but_the_public_ones_asks_for_a_credential() {
     let gateway = gateway(0, Shutdown::default());
-    for endpoint in endpoints() {
+    for endpoint in endpoints().unwrap() {
         // Their own credentials are for their services to check.
         if ["webhooks-in-receive", "workflows-event"].contains(&endpoint.id) {
             assert_eq!(endpoint.access, AccessRule::Public);

@@ -1,4 +1,4 @@
-//! The rows of the contract: tests/contract/endpoints.tsv.
+//! The rows of the contract: the list that the gateway is built from, read anew.
 
 /// One endpoint as the contract lists it.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Row {
     pub success: u16,
 }
 
-const TABLE: &str = include_str!("../contract/endpoints.tsv");
+const TABLE: &str = include_str!("../../gateway/contract/endpoints.tsv");
 
 /// Every row.
 #[must_use]

@@ -2,17 +2,36 @@
 
 use http::StatusCode;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema, schema::ArrayBuilder},
+};
 
 use super::{FieldError, Refusal, page::Paging};
+use crate::{
+    document::{Body, Schemas, named, object},
+    schema::text,
+};
 
 /// A success.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Application<T> {
     meta: ApplicationMeta,
-    #[schema(value_type = String)]
     message: &'static str,
     data: T,
+}
+
+impl<T: Body> Body for Application<T> {
+    fn component() -> String {
+        format!("Application_{}", T::component())
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let data = T::describe(schemas);
+        let meta = ApplicationMeta::describe(schemas);
+        let schema = object([("meta", meta), ("message", text()), ("data", data)]);
+        named(schemas, Self::component(), schema)
+    }
 }
 
 /// How it went.
@@ -58,15 +77,28 @@ impl<T> Application<T> {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct ApplicationPage<T> {
     meta: PageMeta,
-    #[schema(value_type = String)]
     message: &'static str,
     data: Vec<T>,
 }
 
-/// How it went, and where the page stands.
+impl<T: Body> Body for ApplicationPage<T> {
+    fn component() -> String {
+        format!("ApplicationPage_{}", T::component())
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let data = T::describe(schemas);
+        let meta = PageMeta::describe(schemas);
+        let list = ArrayBuilder::new().items(data).into();
+        let schema = object([("meta", meta), ("message", text()), ("data", list)]);
+        named(schemas, Self::component(), schema)
+    }
+}
+
+/// How it went, and where the page is.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageMeta {

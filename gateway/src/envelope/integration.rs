@@ -1,18 +1,39 @@
 //! E1, "integration".
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::{FieldError, Refusal};
+use crate::{
+    document::{Body, Schemas, named, object},
+    schema::{one_of, text},
+};
 
 /// A success with data.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Integration<T> {
-    #[schema(value_type = String, example = "success")]
     status: &'static str,
-    #[schema(value_type = String)]
     message: &'static str,
     data: T,
+}
+
+impl<T: Body> Body for Integration<T> {
+    fn component() -> String {
+        format!("Integration_{}", T::component())
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let data = T::describe(schemas);
+        let schema = object([
+            ("status", one_of(&["success"])),
+            ("message", text()),
+            ("data", data),
+        ]);
+        named(schemas, Self::component(), schema)
+    }
 }
 
 impl<T> Integration<T> {

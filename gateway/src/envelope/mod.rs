@@ -7,6 +7,7 @@
 pub mod application;
 pub mod integration;
 pub mod mudbase;
+mod names;
 pub mod page;
 pub mod sendbird;
 pub mod system;
@@ -23,7 +24,13 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{failure::Failure, prefix};
+pub use names::FieldNames;
+
+use self::names::Naming;
+use crate::{
+    failure::{Failure, Names},
+    prefix,
+};
 
 /// A family of envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,9 +49,6 @@ pub enum Family {
     Bare,
 }
 
-/// Other names under which an endpoint's callers know the fields of its RPC: (ours, theirs).
-pub type FieldNames = &'static [(&'static str, &'static str)];
-
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -54,7 +58,7 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// A failure in the words of the endpoint's callers.
+/// A failure as the endpoint's callers are told of it.
 pub struct Refusal<'a> {
     pub failure: &'a Failure,
     pub message: String,
@@ -62,16 +66,20 @@ pub struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    fn new(failure: &'a Failure, names: FieldNames) -> Self {
+    fn new(failure: &'a Failure, family: Family, exceptions: FieldNames) -> Self {
         let error = &failure.error;
-        let fields = error.violations().iter().map(|violation| FieldError {
-            field: translated(&violation.field, names),
-            message: translated(&violation.description, names),
-        });
+        let naming = Naming { family, exceptions };
+        let (message, fields) = match failure.names {
+            Names::OfCallers => (error.message().to_owned(), own_fields(error)),
+            Names::OfService => (
+                naming.sentence(error.message(), error),
+                naming.fields(error),
+            ),
+        };
         Self {
             failure,
-            message: translated(error.message(), names),
-            fields: fields.collect(),
+            message,
+            fields,
         }
     }
 
@@ -84,17 +92,12 @@ impl<'a> Refusal<'a> {
     }
 }
 
-/// `text` with the field that it begins with in the callers' spelling.
-fn translated(text: &str, names: FieldNames) -> String {
-    let ends_here = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    for (ours, theirs) in names {
-        if let Some(rest) = text.strip_prefix(ours)
-            && ends_here(rest)
-        {
-            return format!("{theirs}{rest}");
-        }
-    }
-    text.to_owned()
+fn own_fields(error: &Error) -> Vec<FieldError> {
+    let errors = error.violations().iter().map(|violation| FieldError {
+        field: violation.field.clone(),
+        message: violation.description.clone(),
+    });
+    errors.collect()
 }
 
 impl Family {
@@ -163,7 +166,7 @@ impl Family {
     }
 
     fn body_with(self, status: StatusCode, failure: &Failure, names: FieldNames) -> Value {
-        let refusal = Refusal::new(failure, names);
+        let refusal = Refusal::new(failure, self, names);
         let body = match self {
             Self::Integration | Self::Bare => serde_json::to_value(integration::error(refusal)),
             Self::Application => serde_json::to_value(application::error(status, refusal)),
@@ -277,7 +280,7 @@ mod tests {
                 Family::Mudbase => {
                     prop_assert!(body["code"].as_str().is_some_and(|code| !code.is_empty()));
                     prop_assert!(body["error"].is_string());
-                    // The facade's own texts stand beside ours.
+                    // The facade has its own texts beside ours.
                     prop_assert!(body.get("details").is_none_or(|details| *details == message));
                     return Ok(());
                 }
@@ -307,7 +310,7 @@ mod tests {
     #[test]
     fn fields_are_named_as_the_caller_knows_them() {
         let names: FieldNames = &[("text", "message")];
-        let failure = Failure::from(Error::missing("text"));
+        let failure = Failure::from(tonic::Status::from(Error::missing("text")));
         assert_eq!(
             Family::Integration.body(&failure, names),
             serde_json::json!({
@@ -316,7 +319,11 @@ mod tests {
                 "errors": [{ "field": "message", "message": "message is required" }]
             })
         );
-        assert_eq!(translated("textual", names), "textual");
+        let own = Failure::from(Error::missing("text"));
+        assert_eq!(
+            Family::Integration.body(&own, names)["message"],
+            "text is required"
+        );
     }
 
     #[test]

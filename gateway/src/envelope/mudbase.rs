@@ -4,17 +4,32 @@ use std::collections::BTreeMap;
 
 use guildhall_runtime::ErrorKind;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::Refusal;
+use crate::document::{Body, Schemas, named, object};
 
 /// A success.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Mudbase<T> {
     /// Always true.
-    #[schema(example = true)]
     success: bool,
     data: T,
+}
+
+impl<T: Body> Body for Mudbase<T> {
+    fn component() -> String {
+        format!("Mudbase_{}", T::component())
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let data = T::describe(schemas);
+        let schema = object([("success", bool::schema()), ("data", data)]);
+        named(schemas, Self::component(), schema)
+    }
 }
 
 impl<T> Mudbase<T> {

@@ -18,7 +18,7 @@ const MAX_PAGE: u32 = 1_000_000;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// 1 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
     /// At most so many; 20 when left out.
     #[param(minimum = 1, maximum = 100)]
@@ -30,6 +30,16 @@ pub struct PageQuery {
 pub struct Page {
     number: u32,
     limit: u32,
+}
+
+impl Default for Page {
+    /// The first page, of the usual length.
+    fn default() -> Self {
+        Self {
+            number: 1,
+            limit: LIMIT,
+        }
+    }
 }
 
 impl PageQuery {
@@ -59,7 +69,7 @@ impl Page {
         i32::try_from(self.limit).unwrap_or(i32::MAX)
     }
 
-    /// How many records stand before it.
+    /// How many records come before it.
     pub fn skip(self) -> i32 {
         i32::try_from((self.number - 1) * self.limit).unwrap_or(i32::MAX)
     }
@@ -83,7 +93,7 @@ fn within(field: &str, value: u32, max: u32) -> Result<u32> {
     Ok(value)
 }
 
-/// Where a page stands in its list.
+/// Where a page is in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Paging {

@@ -1,15 +1,31 @@
 //! E3, "system".
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::Refusal;
+use crate::document::{Body, Schemas, named, object};
 
 /// A success.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct System<T> {
     meta: SystemMeta,
     body: T,
+}
+
+impl<T: Body> Body for System<T> {
+    fn component() -> String {
+        format!("System_{}", T::component())
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let data = T::describe(schemas);
+        let schema = object([("meta", SystemMeta::describe(schemas)), ("body", data)]);
+        named(schemas, Self::component(), schema)
+    }
 }
 
 /// How it went.

@@ -1,5 +1,6 @@
 //! What handlers take from a request, parsed at the edge.
 
+mod base_url;
 mod input;
 mod query;
 mod raw;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 use guildhall_runtime::{Error, Reason};
 use http::HeaderMap;
 
+pub use base_url::BaseUrl;
 pub use input::Input;
 pub use query::Query;
 pub use raw::Raw;
@@ -42,7 +44,7 @@ pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
 
 /// The failure of a field, from what serde says about it.
 ///
-/// serde tells apart what is wrong by its words alone; they have been the same for years, and the
+/// serde tells apart what is wrong by its texts alone; they have been the same for years, and the
 /// tests beside the extractors hold them.
 fn refused(path: &str, complaint: &str) -> Failure {
     if let Some(field) = quoted_after(complaint, "missing field") {

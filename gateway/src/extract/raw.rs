@@ -1,5 +1,7 @@
 //! Bodies that are passed on as they came.
 
+use std::marker::PhantomData;
+
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, Request},
@@ -12,16 +14,16 @@ use crate::{
     failure::{Failure, Result},
 };
 
-/// The body, unread.
+/// The body, unread: the service behind the endpoint reads it into a `T`.
 #[derive(Debug)]
-pub struct Raw(pub Bytes);
+pub struct Raw<T>(pub Bytes, pub PhantomData<T>);
 
-impl<S: Sync> FromRequest<S> for Raw {
+impl<S: Sync, T> FromRequest<S> for Raw<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self> {
         // The endpoint has read and measured the body before it called us.
         let body = to_bytes(request.into_body(), LIMIT).await;
-        Ok(Self(body.map_err(Error::internal)?))
+        Ok(Self(body.map_err(Error::internal)?, PhantomData))
     }
 }

@@ -1,35 +1,38 @@
 //! Logins, and the keys that tokens are checked with (contract: identity, "auth-login").
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{Json, extract::State};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use guildhall_auth::{AccessRule, CredentialKind};
 use guildhall_proto::identity::v1::{
     ListSigningKeysRequest, LoginRequest, SigningKey, User, login_request::Account,
 };
 use guildhall_runtime::{Error, Reason};
-use http::header::CACHE_CONTROL;
+use http::{HeaderName, Method, StatusCode, header::CACHE_CONTROL};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, callers},
+    contract::{Access, Envelope, Row},
+    endpoint::Endpoint,
     envelope::{Family, system::System},
     extract::Input,
     failure::{Result, sent},
+    sample,
+    schema::ObjectId,
     upstream::Services,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let login_access = callers(&[CredentialKind::SystemKey], None);
     vec![
-        Endpoint::new(
-            "auth-login",
-            "Log in user with password",
-            Family::System,
-            login_access,
-            routes!(login),
+        Endpoint::taking("auth-login", login, Login::example, || {
+            logged_in(
+                "eyJhbGciOiJFZERTQSJ9.eyJfaWQiOiJhMDAwIn0.c2lnbmF0dXJl".into(),
+                sample::user(),
+            )
+        })
+        .about(
+            "Checks a password and issues a token. Unknown accounts and wrong passwords are told \
+             alike; 20 attempts per 15 minutes, account and address.",
         )
         .calls("/guildhall.identity.v1.AuthenticationService/Login")
         .refusing(&[
@@ -37,25 +40,50 @@ pub fn endpoints() -> Vec<Endpoint> {
             Reason::AccountUnavailable,
             Reason::LoginAttempts,
         ]),
-        Endpoint::new(
-            "gateway-jwks",
-            "Keys that tokens are checked with",
-            Family::Bare,
-            AccessRule::Public,
-            routes!(jwks),
+        Endpoint::new("gateway-jwks", jwks, || {
+            key_set(vec![sample::signing_key()])
+        })
+        .beside_the_list(jwks_row())
+        .about(
+            "The public keys that users' tokens are checked with, newest first. May be kept for 5 \
+                 minutes; ask again for an unknown `kid`.",
         )
-        .calls("/guildhall.identity.v1.AuthenticationService/ListSigningKeys")
-        .unlisted(),
+        .calls("/guildhall.identity.v1.AuthenticationService/ListSigningKeys"),
     ]
 }
 
+/// The contract speaks of these keys where it describes tokens (identity, "Credentials").
+fn jwks_row() -> Row {
+    Row {
+        id: "gateway-jwks",
+        area: "Authentication",
+        title: "Keys that tokens are checked with",
+        method: Method::GET,
+        path: "/.well-known/jwks.json",
+        aliases: Vec::new(),
+        access: Access::default(),
+        envelope: Envelope::Json(Family::Bare),
+        success: StatusCode::OK,
+    }
+}
+
 /// Who logs in.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Login {
     /// Either this or `username`; this wins.
     email: Option<String>,
     username: Option<String>,
     password: String,
+}
+
+impl Login {
+    fn example() -> Self {
+        Self {
+            email: Some("ann@example.com".into()),
+            username: None,
+            password: "correct horse battery staple".into(),
+        }
+    }
 }
 
 /// A login.
@@ -71,6 +99,7 @@ struct LoggedIn {
 #[serde(rename_all = "camelCase")]
 struct LoggedInUser {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     object_id: String,
     /// The small numeric id, as text.
     id: String,
@@ -94,26 +123,6 @@ impl From<User> for LoggedInUser {
     }
 }
 
-/// Checks a password and issues a token. Unknown accounts and wrong passwords are told alike; 20
-/// attempts per 15 minutes, account and address.
-#[utoipa::path(
-    post,
-    path = "/auth/login",
-    tag = "Authentication",
-    request_body(content = Login, example = json!({
-        "email": "johndoe@example.com", "password": "correct horse battery staple"
-    })),
-    responses((status = 200, description = "Logged in", body = System<LoggedIn>, example = json!({
-        "meta": { "success": true, "message": "Login successful", "devMessage": "Login successful" },
-        "body": {
-            "token": "eyJhbGciOiJFZERTQSJ9.eyJfaWQiOiJhMDAwIn0.c2lnbmF0dXJl",
-            "user": {
-                "_id": "a00000000000000000001102", "id": "1102", "username": "johndoe",
-                "displayName": "John", "email": "johndoe@example.com", "avatar": ""
-            }
-        }
-    })))
-)]
 async fn login(
     State(services): State<Services>,
     call: Call,
@@ -131,11 +140,16 @@ async fn login(
     let answer = services.authentication().login(request).await?;
     let replayed = Replayed::of(&answer);
     let answer = answer.into_inner();
+    let user = sent(answer.user, "the user of a login")?;
+    Ok((replayed, Json(logged_in(answer.token, user))))
+}
+
+fn logged_in(token: String, user: User) -> System<LoggedIn> {
     let body = LoggedIn {
-        token: answer.token,
-        user: sent(answer.user, "the user of a login")?.into(),
+        token,
+        user: user.into(),
     };
-    Ok((replayed, Json(System::new("Login successful", body))))
+    System::new("Login successful", body)
 }
 
 /// A set of public keys (RFC 7517).
@@ -175,26 +189,18 @@ impl From<SigningKey> for Jwk {
     }
 }
 
-/// The public keys that users' tokens are checked with, newest first. May be kept for 5 minutes;
-/// ask again for an unknown `kid`.
-#[utoipa::path(
-    get,
-    path = "/.well-known/jwks.json",
-    tag = "Authentication",
-    responses((status = 200, description = "The keys", body = Jwks, example = json!({
-        "keys": [{
-            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
-            "kid": "c0ffee", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-        }]
-    })))
-)]
-async fn jwks(State(services): State<Services>, call: Call) -> Result<impl IntoResponse> {
+async fn jwks(
+    State(services): State<Services>,
+    call: Call,
+) -> Result<([(HeaderName, &'static str); 1], Json<Jwks>)> {
     let request = call.request(ListSigningKeysRequest {});
     let answer = services.authentication().list_signing_keys(request).await?;
-    let keys = answer.into_inner().keys;
-    let keys = keys.into_iter().map(Jwk::from).collect();
-    Ok((
-        [(CACHE_CONTROL, "public, max-age=300")],
-        Json(Jwks { keys }),
-    ))
+    let keys = key_set(answer.into_inner().keys);
+    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(keys)))
+}
+
+fn key_set(keys: Vec<SigningKey>) -> Jwks {
+    Jwks {
+        keys: keys.into_iter().map(Jwk::from).collect(),
+    }
 }

@@ -1,22 +1,26 @@
 //! Channels (contract: messaging, "1. Channels").
 
 use axum::{Json, extract::State};
-use guildhall_auth::{CredentialKind, Permission};
+use guildhall_auth::CredentialKind;
 use guildhall_proto::messaging::v1::{
     Channel, ChannelType, CreateChannelRequest, ListChannelsRequest,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
-use guildhall_types::CommunityId;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{RefOr, Schema, schema::OneOfBuilder},
+};
 
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, callers},
+    document::{Body, Media, Schemas, named},
+    endpoint::Endpoint,
     envelope::{Family, integration::Integration, system::System},
     extract::{Input, Query},
     failure::{Result, sent},
+    sample,
+    schema::{Moment, ObjectId},
     upstream::Services,
 };
 
@@ -24,40 +28,36 @@ use crate::{
 const PAGE: i32 = 500;
 /// The most channels that a list holds: the contract gives it no paging.
 const MAX_LISTED: usize = 10_000;
+/// Members come by JWT once the services know what to show whom (contract: settlements, parts 6 and 7).
+const MEMBERS: &[CredentialKind] = &[CredentialKind::Jwt];
 /// What the contract knows and the platform does not have yet.
 const NOT_BUILT: &str = "Channels of type whisper, iframe, audio and video, categories and \
                          freezing are not available yet";
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let list_access = callers(
-        &[
-            CredentialKind::CommunityKey,
-            CredentialKind::UserKey,
-            CredentialKind::SystemKey,
-        ],
-        Some(Permission::GetChannels),
-    );
-    let create_access = callers(
-        &[CredentialKind::SystemKey, CredentialKind::CommunityKey],
-        Some(Permission::ManageChannels),
-    );
     vec![
-        Endpoint::new(
-            "channels-list",
-            "Get Channels List",
-            Family::Integration,
-            list_access,
-            routes!(list),
+        Endpoint::new("channels-list", list, || for_keys(vec![sample::channel()]))
+            .about(
+                "The channels that the caller may use, the 10,000 oldest at most. A system key is \
+                 answered in envelope E3, with whole records.",
+            )
+            .without(MEMBERS)
+            .answering(
+                200,
+                "for system keys",
+                Media::of_answer(|| for_system_keys(vec![sample::channel()], sample::COMMUNITY_ID)),
+            )
+            .answering_system_keys_in(Family::System)
+            .calls("/guildhall.messaging.v1.ChannelService/ListChannels"),
+        Endpoint::taking("channels-create", create, NewChannel::example, || {
+            created(sample::channel(), sample::COMMUNITY_ID)
+        })
+        .about(
+            "Makes a channel in the key's community. The types `whisper`, `iframe`, `audio` and \
+             `video`, and the fields `categoryId`, `whisperers`, `iframe` and `frozen`, are not \
+             available yet: 501.",
         )
-        .answering_system_keys_in(Family::System)
-        .calls("/guildhall.messaging.v1.ChannelService/ListChannels"),
-        Endpoint::new(
-            "channels-create",
-            "Create channel",
-            Family::System,
-            create_access,
-            routes!(create),
-        )
+        .without(MEMBERS)
         .calls("/guildhall.messaging.v1.ChannelService/CreateChannel")
         .naming(&[("type", "channelType")])
         .refusing(&[
@@ -114,6 +114,7 @@ impl From<ChannelType> for ChannelKind {
 #[serde(rename_all = "camelCase")]
 struct ListedChannel {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     topic: String,
     channel_type: ChannelKind,
@@ -135,15 +136,20 @@ impl From<Channel> for ListedChannel {
 struct ChannelRecord {
     topic: String,
     /// Roles that may enter; empty for every member.
+    #[schema(value_type = Vec<ObjectId>)]
     permissions: Vec<String>,
     /// The small numeric id of the creator, as text.
     user_id: String,
     /// The community.
+    #[schema(value_type = ObjectId)]
     server_id: String,
     channel_type: ChannelKind,
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
+    #[schema(value_type = Moment)]
     created_at: String,
+    #[schema(value_type = Moment)]
     updated_at: String,
     /// Always 0.
     #[serde(rename = "__v")]
@@ -152,10 +158,10 @@ struct ChannelRecord {
     #[schema(required = false)]
     description: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, value_type = Vec<ObjectId>)]
     participants: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, value_type = Vec<ObjectId>)]
     announcers: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
@@ -163,7 +169,7 @@ struct ChannelRecord {
 }
 
 impl ChannelRecord {
-    fn new(channel: Channel, community: CommunityId) -> Self {
+    fn new(channel: Channel, community: &str) -> Self {
         let iso = |at: Option<prost_types::Timestamp>| {
             at.map(|at| Timestamp::from(at).to_iso())
                 .unwrap_or_default()
@@ -173,7 +179,7 @@ impl ChannelRecord {
             topic: channel.topic,
             permissions: channel.role_ids,
             user_id: channel.creator_number.to_string(),
-            server_id: community.to_string(),
+            server_id: community.to_owned(),
             id: channel.id,
             created_at: iso(channel.create_time),
             updated_at: iso(channel.update_time),
@@ -187,13 +193,30 @@ impl ChannelRecord {
 }
 
 /// The list, in the envelope of the credential.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ChannelList {
     /// For Bearer keys.
     Keys(Integration<Vec<ListedChannel>>),
     /// For system keys.
     SystemKey(System<Vec<ChannelRecord>>),
+}
+
+impl Body for ChannelList {
+    fn component() -> String {
+        "ChannelList".to_owned()
+    }
+
+    fn describe(schemas: &mut Schemas) -> RefOr<Schema> {
+        let forms = [
+            Integration::<Vec<ListedChannel>>::describe(schemas),
+            System::<Vec<ChannelRecord>>::describe(schemas),
+        ];
+        let one_of = forms
+            .into_iter()
+            .fold(OneOfBuilder::new(), OneOfBuilder::item);
+        named(schemas, Self::component(), one_of.into())
+    }
 }
 
 /// What to list.
@@ -207,34 +230,6 @@ struct ListQuery {
     channel_type: Option<ChannelKind>,
 }
 
-/// The channels that the caller may use, the 10,000 oldest at most. A system key is answered in
-/// envelope E3 with whole records.
-#[utoipa::path(
-    get,
-    path = "/channels",
-    tag = "Channels",
-    params(ListQuery),
-    responses((status = 200, description = "The channels", body = ChannelList, examples(
-        ("bearer" = (summary = "For Bearer keys", value = json!({
-            "status": "success",
-            "message": "Channels fetched successfully",
-            "data": [{ "_id": "ca0000000000000000000001", "topic": "General", "channelType": "open" }]
-        }))),
-        ("system key" = (summary = "For system keys", value = json!({
-            "meta": {
-                "success": true,
-                "message": "Channels have been fetched successfully",
-                "devMessage": "Channels have been fetched successfully"
-            },
-            "body": [{
-                "topic": "General", "permissions": [], "userId": "1",
-                "serverId": "c00000000000000000000001", "channelType": "open",
-                "_id": "ca0000000000000000000001", "createdAt": "2026-01-02T03:04:05.678Z",
-                "updatedAt": "2026-01-02T03:04:05.678Z", "__v": 0
-            }]
-        })))
-    )))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
@@ -247,16 +242,23 @@ async fn list(
         None => all_channels(&services, &call, ChannelType::Unspecified).await?,
     };
     if call.family() == Family::System {
-        let community = call.community()?;
-        let records = channels
-            .into_iter()
-            .map(|channel| ChannelRecord::new(channel, community));
-        let list = System::new("Channels have been fetched successfully", records.collect());
-        return Ok(Json(ChannelList::SystemKey(list)));
+        let community = call.community()?.to_string();
+        return Ok(Json(for_system_keys(channels, &community)));
     }
+    Ok(Json(for_keys(channels)))
+}
+
+fn for_keys(channels: Vec<Channel>) -> ChannelList {
     let listed = channels.into_iter().map(ListedChannel::from).collect();
-    let list = Integration::new("Channels fetched successfully", listed);
-    Ok(Json(ChannelList::Keys(list)))
+    ChannelList::Keys(Integration::new("Channels fetched successfully", listed))
+}
+
+fn for_system_keys(channels: Vec<Channel>, community: &str) -> ChannelList {
+    let records = channels
+        .into_iter()
+        .map(|channel| ChannelRecord::new(channel, community));
+    let message = "Channels have been fetched successfully";
+    ChannelList::SystemKey(System::new(message, records.collect()))
 }
 
 async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Result<Vec<Channel>> {
@@ -282,16 +284,18 @@ async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Re
 }
 
 /// A channel to make.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewChannel {
     /// The name shown, 1 to 100 characters; `title` means the same.
     #[serde(alias = "title")]
+    #[schema(min_length = 1, max_length = 100)]
     topic: String,
     /// `text`, `direct` and `stage` mean `open`, `dm` and `video`.
     #[serde(alias = "channel_type")]
     channel_type: ChannelKind,
     /// At most 1,000 characters.
+    #[schema(max_length = 1_000)]
     description: Option<String>,
     /// At least two users (id, number, e-mail or username), in a `dm`.
     participants: Option<Vec<String>>,
@@ -308,6 +312,20 @@ struct NewChannel {
 }
 
 impl NewChannel {
+    fn example() -> Self {
+        Self {
+            topic: "Lounge".into(),
+            channel_type: ChannelKind::Open,
+            description: None,
+            participants: None,
+            announcers: None,
+            category_id: None,
+            whisperers: None,
+            iframe: None,
+            frozen: None,
+        }
+    }
+
     /// Whether it asks for what the contract knows and the platform does not have yet.
     fn is_ahead_of_us(&self) -> bool {
         self.category_id.is_some()
@@ -317,27 +335,6 @@ impl NewChannel {
     }
 }
 
-/// Makes a channel in the key's community. The kinds `whisper`, `iframe`, `audio` and `video`, and
-/// the fields `categoryId`, `whisperers`, `iframe` and `frozen`, are not available yet: 501.
-#[utoipa::path(
-    post,
-    path = "/channels",
-    tag = "Channels",
-    request_body(content = NewChannel, example = json!({ "topic": "Lounge", "channelType": "open" })),
-    responses((status = 200, description = "Made", body = System<ChannelRecord>, example = json!({
-        "meta": {
-            "success": true,
-            "message": "Channel has been created successfully",
-            "devMessage": "Channel has been created successfully"
-        },
-        "body": {
-            "topic": "Lounge", "permissions": [], "userId": "7",
-            "serverId": "c00000000000000000000001", "channelType": "open",
-            "_id": "ca0000000000000000000002", "createdAt": "2026-02-03T04:05:06.789Z",
-            "updatedAt": "2026-02-03T04:05:06.789Z", "__v": 0
-        }
-    })))
-)]
 async fn create(
     State(services): State<Services>,
     call: Call,
@@ -356,7 +353,11 @@ async fn create(
     let answer = services.channels().create_channel(request).await?;
     let replayed = Replayed::of(&answer);
     let channel = sent(answer.into_inner().channel, "the new channel")?;
-    let record = ChannelRecord::new(channel, call.community()?);
-    let message = "Channel has been created successfully";
-    Ok((replayed, Json(System::new(message, record))))
+    let community = call.community()?.to_string();
+    Ok((replayed, Json(created(channel, &community))))
+}
+
+fn created(channel: Channel, community: &str) -> System<ChannelRecord> {
+    let record = ChannelRecord::new(channel, community);
+    System::new("Channel has been created successfully", record)
 }

@@ -7,24 +7,31 @@ use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::schema::{Moment, ObjectId};
+
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MessageItem {
+    #[schema(value_type = ObjectId)]
     id: String,
     /// The text.
     message: String,
     user: MessageUser,
     channel: MessageChannel,
+    #[schema(value_type = Moment)]
     timestamp: String,
     /// The message that it replies to.
+    #[schema(value_type = Option<ObjectId>)]
     parent_id: Option<String>,
     /// The topic, in forum channels.
+    #[schema(value_type = Option<ObjectId>)]
     forum_topic_id: Option<String>,
     /// Always empty: files cannot be attached yet.
     #[schema(value_type = Vec<Object>)]
     attachments: [(); 0],
     reactions: Vec<EmojiCount>,
     /// Null when it was never edited.
+    #[schema(value_type = Option<Moment>)]
     edited_at: Option<String>,
 }
 
@@ -36,9 +43,10 @@ pub struct MessageUser {
     pub email: String,
 }
 
-/// Where it stands.
+/// The channel that it is in.
 #[derive(Debug, Serialize, ToSchema)]
 struct MessageChannel {
+    #[schema(value_type = ObjectId)]
     channel_id: String,
     name: String,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::message_item::{MessageItem, by_id};
-use crate::{extract::id, failure::Result, listing::Listed};
+use crate::{extract::id, failure::Result, listing::Listed, schema::ObjectId};
 
 /// Messages per page when nothing is said.
 const COUNT: u8 = 10;
@@ -22,26 +22,32 @@ const MAX_COUNT: u8 = 100;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Only messages of this author: his numeric id.
+    /// Only messages of this author: their numeric id.
     #[serde(alias = "userId")]
     user_id: Option<String>,
     /// Only messages of the author with this e-mail address, instead of `user_id`.
+    #[param(pattern = "@")]
     email: Option<String>,
     /// Only this channel. Left out: all channels that the key may read, direct messages not.
     #[serde(alias = "channelId")]
+    #[param(value_type = Option<ObjectId>, inline)]
     channel_id: Option<String>,
     /// At most so many; 10 when left out.
     #[param(minimum = 1, maximum = 100)]
     count: Option<u8>,
     /// Only what is older than this message id or ISO-8601 time.
+    #[param(pattern = "^([0-9a-fA-F]{24}|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$")]
     before: Option<String>,
     /// Only what is newer than this message id or ISO-8601 time, the oldest of it.
+    #[param(pattern = "^([0-9a-fA-F]{24}|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$")]
     after: Option<String>,
     /// Only replies to this message.
     #[serde(alias = "parentId")]
+    #[param(value_type = Option<ObjectId>, inline)]
     parent_id: Option<String>,
     /// Only this topic of a forum channel.
     #[serde(alias = "forumTopicId")]
+    #[param(value_type = Option<ObjectId>, inline)]
     forum_topic_id: Option<String>,
 }
 
@@ -118,8 +124,10 @@ pub struct MessagePage {
     /// Whether there are more in the direction of the listing.
     has_more: bool,
     /// `before` of the next older page; null at the beginning.
+    #[schema(value_type = Option<ObjectId>)]
     next_before: Option<String>,
     /// `after` of the next newer page; null on an empty page: keep the one you have.
+    #[schema(value_type = Option<ObjectId>)]
     next_after: Option<String>,
 }
 

@@ -1,13 +1,14 @@
 //! Messages (contract: messaging, "2. Messaging").
 
 use axum::{Json, extract::State};
-use guildhall_auth::Permission;
-use guildhall_proto::messaging::v1::{GetMessageRequest, ReplyMessageRequest, SendMessageRequest};
+use guildhall_auth::CredentialKind;
+use guildhall_proto::messaging::v1::{
+    GetMessageRequest, Message, ReplyMessageRequest, SendMessageRequest,
+};
 use guildhall_runtime::{Error, Reason};
 use guildhall_types::{ChannelId, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use super::{
     message_item::{MessageItem, by_id},
@@ -15,11 +16,13 @@ use super::{
 };
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, bearer_keys},
-    envelope::{Family, FieldNames, integration::Integration},
+    endpoint::Endpoint,
+    envelope::{FieldNames, integration::Integration},
     extract::{Input, Query, Segments, id},
     failure::{Result, sent},
-    listing,
+    listing::{self, Listed},
+    sample,
+    schema::ObjectId,
     upstream::Services,
 };
 
@@ -38,114 +41,70 @@ const ASKED: FieldNames = &[
     ("topic_id", "forum_topic_id"),
 ];
 
+/// Members come by JWT once the services hide the e-mail addresses of others from them (contract:
+/// settlements, parts 6 and 7).
+pub const MEMBERS: &[CredentialKind] = &[CredentialKind::Jwt];
+
 pub fn endpoints() -> Vec<Endpoint> {
-    use Family::Integration;
     const WRITE: &[Reason] = &[
         Reason::ChannelNotFound,
         Reason::UserNotFound,
         Reason::SenderNotAllowed,
         Reason::ChannelNotAllowed,
-        Reason::IdempotencyMismatch,
     ];
     vec![
-        Endpoint::new(
-            "messages-list",
-            "Get Messages",
-            Integration,
-            bearer_keys(Permission::GetMessages),
-            routes!(list),
-        )
-        .calls("/guildhall.messaging.v1.MessageService/ListMessages")
-        .naming(ASKED)
-        .refusing(&[Reason::ChannelNotFound, Reason::ChannelNotAllowed]),
-        Endpoint::new(
-            "messages-send",
-            "Send Message",
-            Integration,
-            bearer_keys(Permission::SendMessage),
-            routes!(send),
-        )
-        .alias("/messages")
+        Endpoint::new("messages-list", list, example_page)
+            .about("Messages, newest first.")
+            .without(MEMBERS)
+            .calls("/guildhall.messaging.v1.MessageService/ListMessages")
+            .naming(ASKED)
+            .refusing(&[Reason::ChannelNotFound, Reason::ChannelNotAllowed]),
+        Endpoint::taking("messages-send", send, NewMessage::example, || {
+            sent_message(sample::MESSAGE_ID.into())
+        })
+        .about("Sends a message as a member. It is on disk when the answer comes.")
+        .without(MEMBERS)
         .calls("/guildhall.messaging.v1.MessageService/SendMessage")
         .naming(WRITTEN)
         .refusing(WRITE),
-        Endpoint::new(
-            "messages-reply",
-            "Reply Message",
-            Integration,
-            bearer_keys(Permission::ReplyMessage),
-            routes!(reply),
+        Endpoint::taking("messages-reply", reply, NewReply::example, || {
+            sent_reply(sample::MESSAGE_ID.into())
+        })
+        .about(
+            "Replies to a message, in its channel and topic. A reply to a reply gets the same parent.",
         )
+        .without(MEMBERS)
         .calls("/guildhall.messaging.v1.MessageService/ReplyMessage")
         .naming(WRITTEN)
         .refusing(WRITE),
-        Endpoint::new(
-            "messages-get",
-            "Get one message",
-            Integration,
-            bearer_keys(Permission::GetMessages),
-            routes!(get),
-        )
-        .calls("/guildhall.messaging.v1.MessageService/GetMessage")
-        .refusing(&[Reason::MessageNotFound, Reason::ChannelNotAllowed]),
+        Endpoint::new("messages-get", get, || one(sample::message()))
+            .about("One message.")
+            .without(MEMBERS)
+            .calls("/guildhall.messaging.v1.MessageService/GetMessage")
+            .refusing(&[Reason::MessageNotFound, Reason::ChannelNotAllowed]),
     ]
 }
 
-/// Messages, newest first.
-#[utoipa::path(
-    get,
-    path = "/messages",
-    tag = "Messaging",
-    params(ListQuery),
-    responses((status = 200, description = "A page", body = Integration<MessagePage>, example = json!({
-        "status": "success",
-        "message": "messages fetched successfully",
-        "data": {
-            "total": 1,
-            "messages": [{
-                "id": "e50000000000000000000001", "message": "Hi",
-                "user": { "user_id": "1201", "email": "ann@example.com" },
-                "channel": { "channel_id": "ca000000000000000000000a", "name": "Rules" },
-                "timestamp": "2026-01-02T01:39:43.561Z",
-                "parent_id": null, "forum_topic_id": null, "attachments": [],
-                "reactions": [{ "emoji": "🎉", "count": 2 }], "edited_at": null
-            }],
-            "has_more": false, "next_before": null, "next_after": "e50000000000000000000001"
-        }
-    })))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Integration<MessagePage>>> {
     let listed = listing::messages(&services, &call, query.filters()?, query.count()?).await?;
-    let page = MessagePage::new(listed, query.towards_newer());
-    Ok(Json(Integration::new(
-        "messages fetched successfully",
-        page,
-    )))
+    Ok(Json(page(listed, query.towards_newer())))
 }
 
-/// One message.
-#[utoipa::path(
-    get,
-    path = "/messages/{messageId}",
-    tag = "Messaging",
-    params(("messageId" = String, Path, description = "24 hexadecimal characters")),
-    responses((status = 200, description = "The message", body = Integration<MessageItem>, example = json!({
-        "status": "success",
-        "message": "message fetched successfully",
-        "data": {
-            "id": "e50000000000000000000001", "message": "Hi",
-            "user": { "user_id": "1201", "email": "ann@example.com" },
-            "channel": { "channel_id": "ca000000000000000000000a", "name": "Rules" },
-            "timestamp": "2026-01-02T01:39:43.561Z",
-            "parent_id": null, "forum_topic_id": null, "attachments": [],
-            "reactions": [], "edited_at": null
-        }
-    })))
-)]
+fn page(listed: Listed, towards_newer: bool) -> Integration<MessagePage> {
+    let page = MessagePage::new(listed, towards_newer);
+    Integration::new("messages fetched successfully", page)
+}
+
+fn example_page() -> Integration<MessagePage> {
+    let messages = vec![sample::message()];
+    let has_more = false;
+    page(Listed { messages, has_more }, false)
+}
+
 async fn get(
     State(services): State<Services>,
     call: Call,
@@ -155,51 +114,54 @@ async fn get(
     let request = call.request(GetMessageRequest { message });
     let answer = services.messages().get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
-    let item = message.into();
-    Ok(Json(Integration::new("message fetched successfully", item)))
+    Ok(Json(one(message)))
+}
+
+fn one(message: Message) -> Integration<MessageItem> {
+    Integration::new("message fetched successfully", message.into())
 }
 
 /// A message to send.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewMessage {
     /// From the list of channels.
     #[serde(alias = "channel_id")]
+    #[schema(value_type = ObjectId)]
     channel_id: String,
     /// 1 to 10,000 characters.
+    #[schema(min_length = 1, max_length = 10_000)]
     message: String,
     /// Username, e-mail address, id or number of the author. User keys write as their owner.
     sender: Option<String>,
     /// The topic; required in forum channels.
     #[serde(alias = "forum_topic_id")]
+    #[schema(value_type = Option<ObjectId>)]
     forum_topic_id: Option<String>,
     #[schema(ignore)]
     attachments: Option<Vec<serde_json::Value>>,
+}
+
+impl NewMessage {
+    fn example() -> Self {
+        Self {
+            channel_id: sample::CHANNEL_ID.into(),
+            message: "Hello! How is everyone doing?".into(),
+            sender: Some("ann@example.com".into()),
+            forum_topic_id: None,
+            attachments: None,
+        }
+    }
 }
 
 /// What was stored.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Receipt {
+    #[schema(value_type = ObjectId)]
     message_id: String,
 }
 
-/// Sends a message as a member. It is on disk when the answer comes.
-#[utoipa::path(
-    post,
-    path = "/messages/send",
-    tag = "Messaging",
-    request_body(content = NewMessage, example = json!({
-        "channelId": "ca0000000000000000000001",
-        "message": "Hello! How is everyone doing?",
-        "sender": "johndoe@gmail.com"
-    })),
-    responses((status = 200, description = "Stored", body = Integration<Receipt>, example = json!({
-        "status": "success",
-        "message": "Message send successfully",
-        "data": { "messageId": "e50000000000000000000002" }
-    })))
-)]
 async fn send(
     State(services): State<Services>,
     call: Call,
@@ -219,37 +181,38 @@ async fn send(
     let answer = services.messages().send_message(request).await?;
     let replayed = Replayed::of(&answer);
     let message_id = sent(answer.into_inner().message, "the stored message")?.id;
-    let receipt = Integration::new("Message send successfully", Receipt { message_id });
-    Ok((replayed, Json(receipt)))
+    Ok((replayed, Json(sent_message(message_id))))
+}
+
+fn sent_message(message_id: String) -> Integration<Receipt> {
+    Integration::new("Message send successfully", Receipt { message_id })
 }
 
 /// A reply to send.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewReply {
     /// The message to reply to.
     #[serde(alias = "message_id")]
+    #[schema(value_type = ObjectId)]
     message_id: String,
     /// 1 to 10,000 characters.
+    #[schema(min_length = 1, max_length = 10_000)]
     message: String,
     /// As in Send Message.
     sender: Option<String>,
 }
 
-/// Replies to a message, in its channel and topic. A reply to a reply hangs on the same parent.
-#[utoipa::path(
-    post,
-    path = "/messages/reply",
-    tag = "Messaging",
-    request_body(content = NewReply, example = json!({
-        "messageId": "e50000000000000000000002", "message": "Very well!", "sender": "johndoe"
-    })),
-    responses((status = 200, description = "Stored", body = Integration<Receipt>, example = json!({
-        "status": "success",
-        "message": "Message reply successfully",
-        "data": { "messageId": "e50000000000000000000003" }
-    })))
-)]
+impl NewReply {
+    fn example() -> Self {
+        Self {
+            message_id: sample::MESSAGE_ID.into(),
+            message: "Very well!".into(),
+            sender: Some("ann".into()),
+        }
+    }
+}
+
 async fn reply(
     State(services): State<Services>,
     call: Call,
@@ -264,6 +227,9 @@ async fn reply(
     let answer = services.messages().reply_message(request).await?;
     let replayed = Replayed::of(&answer);
     let message_id = sent(answer.into_inner().message, "the stored reply")?.id;
-    let receipt = Integration::new("Message reply successfully", Receipt { message_id });
-    Ok((replayed, Json(receipt)))
+    Ok((replayed, Json(sent_reply(message_id))))
+}
+
+fn sent_reply(message_id: String) -> Integration<Receipt> {
+    Integration::new("Message reply successfully", Receipt { message_id })
 }

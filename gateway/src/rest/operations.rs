@@ -1,6 +1,10 @@
 //! What operators and tools ask of the gateway itself (contract: identity, "gateway-…").
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -9,39 +13,56 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::future::join_all;
-use guildhall_auth::AccessRule;
 use guildhall_catalog::Service;
-use guildhall_runtime::Peer;
+use guildhall_runtime::{Peer, Result as Outcome};
 use http::{
     StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde::Serialize;
+use serde_json::json;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
-use crate::{
-    endpoint::Endpoint, envelope::Family, failure::Result, openapi::openapi_json,
-    upstream::Services,
-};
+use crate::{document::Media, endpoint::Endpoint, failure::Result, upstream::Services};
 
 /// How long a service may take to say that it is well.
-const PATIENCE: Duration = Duration::from_secs(2);
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a service is asked that says it does not serve.
 const TRIES: usize = 4;
 
-pub fn endpoints() -> Vec<Endpoint> {
-    let public =
-        |id, title, handler| Endpoint::new(id, title, Family::Bare, AccessRule::Public, handler);
+/// `openapi` makes the document of all endpoints.
+pub fn endpoints(openapi: fn() -> Outcome<String>) -> Vec<Endpoint> {
+    let made = Arc::<OnceLock<Bytes>>::default();
+    let document = move || future::ready(document(openapi, &made));
     vec![
-        public("gateway-health", "Liveness", routes!(health)),
-        public("gateway-ready", "Readiness", routes!(ready)),
-        public("gateway-openapi", "OpenAPI document", routes!(document)),
+        Endpoint::new("gateway-health", health, || Health { status: "ok" })
+            .about("Whether the gateway lives. Says nothing about the services behind it."),
+        Endpoint::new("gateway-ready", ready, || readiness("ready", &[]))
+            .about(
+                "Whether requests should be sent here: identity and messaging serve, and the process is \
+                 not stopping.",
+            )
+            .answering(
+                503,
+                "Not ready",
+                Media::of_answer(|| readiness("unavailable", &["messaging"])),
+            ),
+        Endpoint::new("gateway-openapi", document, || {
+            json!({ "openapi": "3.1.0", "info": { "title": "Guildhall" }, "paths": {} })
+        })
+        .about("This document. Readable without credential; `/docs` shows it."),
     ]
+}
+
+fn readiness(status: &'static str, down: &[&'static str]) -> Readiness {
+    Readiness {
+        status,
+        down: down.to_vec(),
+    }
 }
 
 /// That the gateway lives.
@@ -52,13 +73,6 @@ struct Health {
     status: &'static str,
 }
 
-/// Whether the gateway lives. Says nothing about the services behind it.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    tag = "Operations",
-    responses((status = 200, description = "It lives", body = Health, example = json!({ "status": "ok" })))
-)]
 async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -74,24 +88,9 @@ struct Readiness {
     down: Vec<&'static str>,
 }
 
-/// Whether requests should be sent here: identity and messaging serve, and the process is not
-/// stopping.
-#[utoipa::path(
-    get,
-    path = "/readyz",
-    tag = "Operations",
-    responses(
-        (status = 200, description = "Ready", body = Readiness, example = json!({
-            "status": "ready", "down": []
-        })),
-        (status = 503, description = "Not ready", body = Readiness, example = json!({
-            "status": "unavailable", "down": ["messaging"]
-        })),
-    )
-)]
 async fn ready(State(services): State<Services>) -> (StatusCode, Json<Readiness>) {
     let checks = services.health().map(|(service, client)| async move {
-        let serving = tokio::time::timeout(PATIENCE, is_serving(client)).await;
+        let serving = tokio::time::timeout(HEALTH_TIMEOUT, is_serving(client)).await;
         (!serving.unwrap_or(false)).then_some(service)
     });
     let down: Vec<&Service> = join_all(checks).await.into_iter().flatten().collect();
@@ -119,22 +118,13 @@ async fn is_serving(mut client: HealthClient<Peer>) -> bool {
     false
 }
 
-/// This document. Readable without credential; `/docs` shows it.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    tag = "Operations",
-    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, example = json!({
-        "openapi": "3.1.0", "info": { "title": "Guildhall", "version": "0.1.0" }, "paths": {}
-    })))
-)]
-async fn document() -> Result<Response> {
-    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    let document = match DOCUMENT.get() {
+/// The document is made when it is asked for the first time.
+fn document(make: fn() -> Outcome<String>, made: &OnceLock<Bytes>) -> Result<Response> {
+    let document = match made.get() {
         Some(document) => document.clone(),
         None => {
-            let document = Bytes::from(openapi_json()?);
-            DOCUMENT.get_or_init(|| document).clone()
+            let document = Bytes::from(make()?);
+            made.get_or_init(|| document).clone()
         }
     };
     let headers = [

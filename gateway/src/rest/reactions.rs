@@ -1,7 +1,6 @@
 //! Reactions (contract: messaging, "messages-react", "reactions-…").
 
 use axum::{Json, extract::State};
-use guildhall_auth::Permission;
 use guildhall_proto::messaging::v1::{
     AddReactionRequest, ListReactionsRequest, Reaction, RemoveReactionRequest,
 };
@@ -9,18 +8,19 @@ use guildhall_runtime::{Error, Reason};
 use guildhall_types::MessageId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
 
-use super::message_item::{MessageUser, by_id};
+use super::{
+    message_item::{MessageUser, by_id},
+    messages::MEMBERS,
+};
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, bearer_keys},
-    envelope::{
-        Family,
-        integration::{Acknowledgement, Integration},
-    },
+    endpoint::Endpoint,
+    envelope::integration::{Acknowledgement, Integration},
     extract::{Input, Query, Segments, id},
     failure::Result,
+    sample,
+    schema::ObjectId,
     upstream::Services,
 };
 
@@ -28,7 +28,6 @@ use crate::{
 const MAX_EMOJI: usize = 64;
 
 pub fn endpoints() -> Vec<Endpoint> {
-    use Family::Integration;
     const WRITE: &[Reason] = &[
         Reason::MessageNotFound,
         Reason::UserNotFound,
@@ -36,61 +35,78 @@ pub fn endpoints() -> Vec<Endpoint> {
         Reason::ChannelNotAllowed,
     ];
     vec![
-        Endpoint::new(
-            "messages-react",
-            "React Message",
-            Integration,
-            bearer_keys(Permission::ReplyMessage),
-            routes!(react),
-        )
-        .calls("/guildhall.messaging.v1.ReactionService/AddReaction")
-        .refusing(WRITE),
-        Endpoint::new(
-            "reactions-list",
-            "List reactions of a message",
-            Integration,
-            bearer_keys(Permission::GetMessages),
-            routes!(list),
-        )
+        Endpoint::taking("messages-react", react, NewReaction::example, reacted)
+            .about("Adds a reaction as a member. The same again changes nothing.")
+            .without(MEMBERS)
+            .calls("/guildhall.messaging.v1.ReactionService/AddReaction")
+            .refusing(WRITE),
+        Endpoint::new("reactions-list", list, || {
+            listed(vec![sample::reaction()], true)
+        })
+        .about("The reactions of a message, in the order of their first use.")
+        .without(MEMBERS)
         .calls("/guildhall.messaging.v1.ReactionService/ListReactions")
         .refusing(&[Reason::MessageNotFound, Reason::ChannelNotAllowed]),
-        Endpoint::new(
+        Endpoint::taking(
             "reactions-remove",
-            "Remove reaction",
-            Integration,
-            bearer_keys(Permission::ReplyMessage),
-            routes!(remove),
+            remove,
+            ReactionRemoval::example,
+            removed,
         )
-        .alias_handled_by(routes!(unreact))
+        .about(
+            "Removes a reaction: at the path of a message, or as the mirror of React Message. Each \
+                 field may be in the query or in the body. What is not there is not found.",
+        )
+        .without(MEMBERS)
         .calls("/guildhall.messaging.v1.ReactionService/RemoveReaction")
         .refusing(WRITE),
     ]
 }
 
+fn reacted() -> Acknowledgement {
+    Acknowledgement::new("Message reacted successfully")
+}
+
+fn removed() -> Acknowledgement {
+    Acknowledgement::new("Reaction removed successfully")
+}
+
+fn listed(reactions: Vec<Reaction>, with_users: bool) -> Integration<ReactionList> {
+    let reactions = reactions.into_iter();
+    let reactions: Vec<_> = reactions
+        .map(|reaction| ReactionItem::new(reaction, with_users))
+        .collect();
+    let list = ReactionList {
+        total: reactions.len(),
+        reactions,
+    };
+    Integration::new("reactions fetched successfully", list)
+}
+
 /// A reaction to add.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewReaction {
     #[serde(alias = "message_id")]
+    #[schema(value_type = ObjectId)]
     message_id: String,
     /// A shortcode such as `:sparkling_heart:`, or the character; 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64)]
     emoji: String,
     /// Username, e-mail address, id or number of who reacts. User keys react as their owner.
     sender: Option<String>,
 }
 
-/// Adds a reaction as a member. The same again changes nothing.
-#[utoipa::path(
-    post,
-    path = "/messages/react",
-    tag = "Messaging",
-    request_body(content = NewReaction, example = json!({
-        "messageId": "e50000000000000000000002", "emoji": ":sparkling_heart:", "sender": "johndoe"
-    })),
-    responses((status = 200, description = "Added", body = Acknowledgement, example = json!({
-        "status": "success", "message": "Message reacted successfully"
-    })))
-)]
+impl NewReaction {
+    fn example() -> Self {
+        Self {
+            message_id: sample::MESSAGE_ID.into(),
+            emoji: ":sparkling_heart:".into(),
+            sender: Some("ann".into()),
+        }
+    }
+}
+
 async fn react(
     State(services): State<Services>,
     call: Call,
@@ -102,8 +118,7 @@ async fn react(
         sender: new.sender.unwrap_or_default(),
     });
     let answer = services.reactions().add_reaction(request).await?;
-    let done = Acknowledgement::new("Message reacted successfully");
-    Ok((Replayed::of(&answer), Json(done)))
+    Ok((Replayed::of(&answer), Json(reacted())))
 }
 
 fn within_limit(emoji: String) -> Result<String> {
@@ -158,27 +173,6 @@ impl ReactionItem {
     }
 }
 
-/// The reactions of a message, in the order of their first use.
-#[utoipa::path(
-    get,
-    path = "/messages/{messageId}/reactions",
-    tag = "Messaging",
-    params(
-        ("messageId" = String, Path, description = "24 hexadecimal characters"),
-        ListQuery,
-    ),
-    responses((status = 200, description = "The reactions", body = Integration<ReactionList>, example = json!({
-        "status": "success",
-        "message": "reactions fetched successfully",
-        "data": {
-            "total": 1,
-            "reactions": [{
-                "emoji": "🎉", "shortcode": "tada", "count": 1,
-                "users": [{ "user_id": "1201", "email": "ann@example.com" }]
-            }]
-        }
-    })))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
@@ -191,53 +185,42 @@ async fn list(
         include_users,
     });
     let answer = services.reactions().list_reactions(request).await?;
-    let reactions = answer.into_inner().reactions.into_iter();
-    let reactions: Vec<_> = reactions
-        .map(|reaction| ReactionItem::new(reaction, include_users))
-        .collect();
-    let list = ReactionList {
-        total: reactions.len(),
-        reactions,
-    };
-    Ok(Json(Integration::new(
-        "reactions fetched successfully",
-        list,
-    )))
+    Ok(Json(listed(answer.into_inner().reactions, include_users)))
 }
 
-/// Which reaction to remove; each field in the query or in the JSON body.
-#[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
+/// Which reaction to remove.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 struct ReactionRemoval {
-    /// As in React Message.
-    emoji: Option<String>,
-    /// As in React Message.
-    sender: Option<String>,
-}
-
-/// The same, with the message.
-#[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-struct MessageReactionRemoval {
+    /// The message, where the path does not name it.
     #[serde(alias = "message_id")]
+    #[schema(value_type = Option<ObjectId>)]
+    #[param(value_type = Option<ObjectId>, inline)]
     message_id: Option<String>,
     /// As in React Message.
+    #[schema(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64)]
     emoji: Option<String>,
     /// As in React Message.
     sender: Option<String>,
 }
 
-impl MessageReactionRemoval {
-    /// What the query leaves out stands in the body.
+impl ReactionRemoval {
+    fn example() -> Self {
+        Self {
+            message_id: Some(sample::MESSAGE_ID.into()),
+            emoji: Some("🎉".into()),
+            sender: Some("ann".into()),
+        }
+    }
+
+    /// What the query leaves out is in the body.
     fn or(self, body: Self) -> Result<RemoveReactionRequest> {
         let message_id = self.message_id.or(body.message_id);
         let message_id = message_id.ok_or_else(|| Error::missing("messageId"))?;
-        let emoji = self
-            .emoji
-            .or(body.emoji)
-            .ok_or_else(|| Error::missing("emoji"))?;
+        let emoji = self.emoji.or(body.emoji);
+        let emoji = emoji.ok_or_else(|| Error::missing("emoji"))?;
         Ok(RemoveReactionRequest {
             message: by_id(id::<MessageId>("messageId", &message_id)?),
             emoji: within_limit(emoji)?,
@@ -246,74 +229,28 @@ impl MessageReactionRemoval {
     }
 }
 
-impl ReactionRemoval {
-    fn of(self, message_id: Option<String>) -> MessageReactionRemoval {
-        MessageReactionRemoval {
-            message_id,
-            emoji: self.emoji,
-            sender: self.sender,
-        }
-    }
+/// The message, at the one of the two paths that names it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RemovalPath {
+    message_id: Option<String>,
 }
 
-/// Removes a reaction. What is not there is not found.
-#[utoipa::path(
-    delete,
-    path = "/messages/{messageId}/reactions",
-    tag = "Messaging",
-    params(
-        ("messageId" = String, Path, description = "24 hexadecimal characters"),
-        ReactionRemoval,
-    ),
-    request_body(content = ReactionRemoval, example = json!({ "emoji": "🎉", "sender": "johndoe" })),
-    responses((status = 200, description = "Removed", body = Acknowledgement, example = json!({
-        "status": "success", "message": "Reaction removed successfully"
-    })))
-)]
 async fn remove(
     State(services): State<Services>,
     call: Call,
-    Segments(message_id): Segments<String>,
+    Segments(path): Segments<RemovalPath>,
     Query(query): Query<ReactionRemoval>,
     Input(body): Input<ReactionRemoval>,
 ) -> Result<Json<Acknowledgement>> {
-    let request = query.of(Some(message_id)).or(body.of(None))?;
-    take_away(&services, &call, request).await
-}
-
-/// Removes a reaction: the mirror of React Message.
-#[utoipa::path(
-    delete,
-    path = "/messages/react",
-    tag = "Messaging",
-    params(MessageReactionRemoval),
-    request_body(content = MessageReactionRemoval, example = json!({
-        "messageId": "e50000000000000000000002", "emoji": "🎉", "sender": "johndoe"
-    })),
-    responses((status = 200, description = "Removed", body = Acknowledgement, example = json!({
-        "status": "success", "message": "Reaction removed successfully"
-    })))
-)]
-async fn unreact(
-    State(services): State<Services>,
-    call: Call,
-    Query(query): Query<MessageReactionRemoval>,
-    Input(body): Input<MessageReactionRemoval>,
-) -> Result<Json<Acknowledgement>> {
-    take_away(&services, &call, query.or(body)?).await
-}
-
-async fn take_away(
-    services: &Services,
-    call: &Call,
-    request: RemoveReactionRequest,
-) -> Result<Json<Acknowledgement>> {
-    let answer = services
-        .reactions()
-        .remove_reaction(call.request(request))
-        .await?;
+    let asked = ReactionRemoval {
+        message_id: path.message_id.or(query.message_id),
+        ..query
+    };
+    let request = call.request(asked.or(body)?);
+    let answer = services.reactions().remove_reaction(request).await?;
     if !answer.into_inner().removed {
         return Err(Error::new(Reason::MessageNotFound, "Reaction not found").into());
     }
-    Ok(Json(Acknowledgement::new("Reaction removed successfully")))
+    Ok(Json(removed()))
 }

@@ -10,19 +10,19 @@ use guildhall_types::{ChannelId, MessageId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
 
 use super::{
-    ChatPath, FIELDS, access, message_in,
+    ChatPath, FIELDS, message_in, parameters,
     resource::{ChatMessage, Content, NewChatMessage, SentMessage},
 };
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
-    envelope::{Family, mudbase::Mudbase},
+    envelope::mudbase::Mudbase,
     extract::{Input, Query, Segments, id},
     failure::{Result, sent},
-    listing,
+    listing, sample,
+    schema::Moment,
     upstream::Services,
 };
 
@@ -34,17 +34,30 @@ const MAX_LIMIT: usize = 100;
 const MAX_DEPTH: usize = 1_000;
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let endpoint = |id, title, handler| {
-        Endpoint::new(id, title, Family::Mudbase, access(), handler)
-            .naming(FIELDS)
-            .refusing(&[Reason::ChannelNotFound])
-    };
-    vec![
-        endpoint("mb-messages-list", "Get chat messages", routes!(list))
+    let endpoints = vec![
+        Endpoint::new("mb-messages-list", list, || page(vec![sample::message()], 1))
+            .about("The messages of a chat, newest first.")
             .calls("/guildhall.messaging.v1.MessageService/ListMessages"),
-        endpoint("mb-messages-send", "Send message", routes!(send))
+        Endpoint::taking("mb-messages-send", send, NewChatMessage::example, || stored(sample::message()))
+            .about("Sends a message as the caller, or replies to one. It is on disk when the answer comes.")
             .calls("/guildhall.messaging.v1.MessageService/SendMessage"),
-    ]
+    ];
+    let refusing = |endpoint: Endpoint| {
+        endpoint
+            .naming(FIELDS)
+            .parameters(parameters)
+            .refusing(&[Reason::CommunityNotFound, Reason::ChannelNotFound])
+    };
+    endpoints.into_iter().map(refusing).collect()
+}
+
+fn page(messages: Vec<Message>, total: i64) -> Mudbase<ChatMessages> {
+    let messages = messages.into_iter().map(Into::into).collect();
+    Mudbase::new(ChatMessages { messages, total })
+}
+
+fn stored(message: Message) -> Mudbase<SentMessage> {
+    Mudbase::new(message.into())
 }
 
 /// What to list.
@@ -52,14 +65,16 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// 1 when left out; pages reach 1,000 messages deep, `before` goes on from there.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 1_000)]
     page: Option<usize>,
     /// 50 when left out.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
     /// Only what is older than this ISO-8601 time.
+    #[param(value_type = Option<Moment>, inline)]
     before: Option<String>,
     /// Only what is newer than this ISO-8601 time.
+    #[param(value_type = Option<Moment>, inline)]
     after: Option<String>,
 }
 
@@ -110,28 +125,6 @@ struct ChatMessages {
     total: i64,
 }
 
-/// The messages of a chat, newest first.
-#[utoipa::path(
-    get,
-    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages",
-    tag = "Mudbase: chat",
-    params(
-        ("projectId" = String, Path, description = "The community's id or slug"),
-        ("chatId" = String, Path, description = "The channel's id"),
-        ListQuery,
-    ),
-    responses((status = 200, description = "A page", body = Mudbase<ChatMessages>, example = json!({
-        "success": true,
-        "data": {
-            "messages": [{
-                "_id": "e50000000000000000000001", "content": "Hello everyone",
-                "sender": { "_id": "a00000000000000000000001", "firstName": "Ada" },
-                "createdAt": "2026-01-02T01:39:43.561Z", "type": "text"
-            }],
-            "total": 1
-        }
-    })))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
@@ -154,8 +147,7 @@ async fn list(
         fetch(&services, &call, wanted, after, slice),
         messages_ever_sent(&services, &call, chat),
     )?;
-    let messages = messages.into_iter().map(Into::into).collect();
-    Ok(Json(Mudbase::new(ChatMessages { messages, total })))
+    Ok(Json(page(messages, total)))
 }
 
 /// The messages of a slice of those after a time, newest first. Pages by number are walked, which
@@ -188,24 +180,6 @@ async fn messages_ever_sent(services: &Services, call: &Call, chat: ChannelId) -
     Ok(sent(answer.into_inner().channel, "a channel")?.last_seq)
 }
 
-/// Sends a message as the caller, or replies to one. It is on disk when the answer comes.
-#[utoipa::path(
-    post,
-    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages",
-    tag = "Mudbase: chat",
-    params(
-        ("projectId" = String, Path, description = "The community's id or slug"),
-        ("chatId" = String, Path, description = "The channel's id"),
-    ),
-    request_body(content = NewChatMessage, example = json!({ "type": "text", "content": "Hello everyone" })),
-    responses((status = 201, description = "Stored", body = Mudbase<SentMessage>, example = json!({
-        "success": true,
-        "data": {
-            "_id": "e50000000000000000000001", "content": "Hello everyone",
-            "sender": "a00000000000000000000001", "createdAt": "2026-01-02T01:39:43.561Z"
-        }
-    })))
-)]
 async fn send(
     State(services): State<Services>,
     call: Call,
@@ -219,8 +193,8 @@ async fn send(
     let content = new.content()?;
     let chat = path.chat(&services, &call).await?;
     let (replayed, message) = store(&services, &call, chat, parent, content).await?;
-    let stored = Mudbase::new(sent(message, "the stored message")?.into());
-    Ok((StatusCode::CREATED, replayed, Json(stored)))
+    let message = sent(message, "the stored message")?;
+    Ok((StatusCode::CREATED, replayed, Json(stored(message))))
 }
 
 async fn store(

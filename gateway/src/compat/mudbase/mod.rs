@@ -4,7 +4,6 @@ pub mod messages;
 pub mod reactions;
 mod resource;
 
-use guildhall_auth::{AccessRule, CredentialKind};
 use guildhall_proto::{
     identity::v1::GetCommunityRequest,
     messaging::v1::{MessageReference, message_reference::Reference},
@@ -12,9 +11,14 @@ use guildhall_proto::{
 use guildhall_runtime::{Error, ErrorKind, Reason};
 use guildhall_types::{ChannelId, CommunityId, MessageId};
 use serde::Deserialize;
+use utoipa::openapi::path::Parameter;
 
 use crate::{
-    call::Call, endpoint::callers, envelope::FieldNames, extract::id, failure::Result,
+    call::Call,
+    envelope::FieldNames,
+    extract::id,
+    failure::Result,
+    schema::{id_in_path, in_path, text},
     upstream::Services,
 };
 
@@ -26,9 +30,13 @@ const FIELDS: FieldNames = &[
     ("channelId", "chatId"),
 ];
 
-/// Any member.
-fn access() -> AccessRule {
-    callers(&[CredentialKind::Jwt], None)
+/// The parameters of the facade's paths.
+fn parameters() -> Vec<Parameter> {
+    vec![
+        in_path("projectId", "The community's id or slug", text()),
+        id_in_path("chatId"),
+        id_in_path("messageId"),
+    ]
 }
 
 /// `{projectId}/chats/{chatId}` of a path.

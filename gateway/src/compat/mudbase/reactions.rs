@@ -5,41 +5,56 @@ use guildhall_proto::messaging::v1::{AddReactionRequest, Reaction, RemoveReactio
 use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
-use super::{FIELDS, MessagePath, access};
+use super::{FIELDS, MessagePath, parameters};
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
-    envelope::{Family, mudbase::Mudbase},
+    envelope::mudbase::Mudbase,
     extract::{Input, Segments},
     failure::Result,
+    sample,
+    schema::ObjectId,
     upstream::Services,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let endpoint = |id, title, handler| {
-        Endpoint::new(id, title, Family::Mudbase, access(), handler)
-            .naming(FIELDS)
-            .refusing(&[Reason::MessageNotFound])
-    };
-    vec![
-        endpoint("mb-reactions-add", "Add reaction to message", routes!(add))
+    let endpoints = vec![
+        Endpoint::taking("mb-reactions-add", add, EmojiBody::example, || all(vec![sample::reaction()]))
+            .about(
+                "Adds a reaction of the caller and answers all reactions of the message. The same again \
+                 changes nothing.",
+            )
             .calls("/guildhall.messaging.v1.ReactionService/AddReaction"),
-        endpoint(
-            "mb-reactions-remove",
-            "Remove reaction from message",
-            routes!(remove),
-        )
+        Endpoint::taking("mb-reactions-remove", remove, EmojiBody::example, || {
+            all(vec![sample::reaction()])
+        })
+        .about("Removes a reaction that the caller added and answers those that stay.")
         .calls("/guildhall.messaging.v1.ReactionService/RemoveReaction"),
-    ]
+    ];
+    let refusing = |endpoint: Endpoint| {
+        endpoint
+            .naming(FIELDS)
+            .parameters(parameters)
+            .refusing(&[Reason::CommunityNotFound, Reason::MessageNotFound])
+    };
+    endpoints.into_iter().map(refusing).collect()
 }
 
 /// Which reaction.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = MudbaseEmoji)]
 struct EmojiBody {
+    #[schema(min_length = 1)]
     emoji: String,
+}
+
+impl EmojiBody {
+    fn example() -> Self {
+        Self {
+            emoji: "👍".into()
+        }
+    }
 }
 
 /// The reactions with one emoji.
@@ -49,6 +64,7 @@ struct ReactionEntry {
     emoji: String,
     count: i64,
     /// Ids of the members, at most 100, first come first.
+    #[schema(value_type = Vec<ObjectId>)]
     users: Vec<String>,
 }
 
@@ -66,29 +82,10 @@ impl From<Reaction> for ReactionEntry {
     }
 }
 
-fn all(reactions: Vec<Reaction>) -> Json<Mudbase<Vec<ReactionEntry>>> {
-    Json(Mudbase::new(
-        reactions.into_iter().map(Into::into).collect(),
-    ))
+fn all(reactions: Vec<Reaction>) -> Mudbase<Vec<ReactionEntry>> {
+    Mudbase::new(reactions.into_iter().map(Into::into).collect())
 }
 
-/// Adds a reaction of the caller and answers all reactions of the message. The same again changes
-/// nothing.
-#[utoipa::path(
-    post,
-    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages/{messageId}/reactions",
-    tag = "Mudbase: chat",
-    params(
-        ("projectId" = String, Path, description = "The community's id or slug"),
-        ("chatId" = String, Path, description = "The channel's id"),
-        ("messageId" = String, Path, description = "24 hexadecimal characters"),
-    ),
-    request_body(content = EmojiBody, example = json!({ "emoji": "👍" })),
-    responses((status = 200, description = "All reactions", body = Mudbase<Vec<ReactionEntry>>, example = json!({
-        "success": true,
-        "data": [{ "emoji": "👍", "count": 1, "users": ["a00000000000000000000001"] }]
-    })))
-)]
 async fn add(
     State(services): State<Services>,
     call: Call,
@@ -101,25 +98,10 @@ async fn add(
         sender: String::new(),
     });
     let answer = services.reactions().add_reaction(request).await?;
-    Ok((Replayed::of(&answer), all(answer.into_inner().reactions)))
+    let replayed = Replayed::of(&answer);
+    Ok((replayed, Json(all(answer.into_inner().reactions))))
 }
 
-/// Removes a reaction that the caller added and answers those that stay.
-#[utoipa::path(
-    delete,
-    path = "/api/chat/projects/{projectId}/chats/{chatId}/messages/{messageId}/reactions",
-    tag = "Mudbase: chat",
-    params(
-        ("projectId" = String, Path, description = "The community's id or slug"),
-        ("chatId" = String, Path, description = "The channel's id"),
-        ("messageId" = String, Path, description = "24 hexadecimal characters"),
-    ),
-    request_body(content = EmojiBody, example = json!({ "emoji": "👍" })),
-    responses((status = 200, description = "The other reactions", body = Mudbase<Vec<ReactionEntry>>, example = json!({
-        "success": true,
-        "data": [{ "emoji": "👍", "count": 2, "users": ["a00000000000000000000001", "a00000000000000000000002"] }]
-    })))
-)]
 async fn remove(
     State(services): State<Services>,
     call: Call,
@@ -139,5 +121,5 @@ async fn remove(
     if !answer.removed {
         return Err(Error::invalid("emoji", "You have not added this reaction").into());
     }
-    Ok(all(answer.reactions))
+    Ok(Json(all(answer.reactions)))
 }

@@ -6,7 +6,11 @@ use guildhall_types::UserId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{extract::id, failure::Result};
+use crate::{
+    extract::id,
+    failure::Result,
+    schema::{Moment, ObjectId},
+};
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -101,18 +105,21 @@ impl From<EncryptedPayload> for EndToEndEncrypted {
 }
 
 /// A message to send: with exactly one of `content` and `e2ee`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = MudbaseNewMessage)]
 pub struct NewChatMessage {
     #[serde(rename = "type")]
     kind: ChatMessageType,
     /// 1 to 10,000 characters.
+    #[schema(min_length = 1, max_length = 10_000)]
     content: Option<String>,
     /// The message to reply to.
     #[serde(alias = "reply_to")]
+    #[schema(value_type = Option<ObjectId>)]
     pub reply_to: Option<String>,
     /// Ids of users.
+    #[schema(value_type = Option<Vec<ObjectId>>)]
     mentions: Option<Vec<String>>,
     /// Of texts only.
     e2ee: Option<EndToEndEncrypted>,
@@ -127,6 +134,17 @@ pub struct Content {
 }
 
 impl NewChatMessage {
+    /// A text.
+    pub fn example() -> Self {
+        Self {
+            kind: ChatMessageType::Text,
+            content: Some("Hello everyone".into()),
+            reply_to: None,
+            mentions: None,
+            e2ee: None,
+        }
+    }
+
     /// Checks that it is either open or encrypted.
     pub fn content(self) -> Result<Content> {
         match (&self.content, &self.e2ee) {
@@ -162,12 +180,14 @@ impl NewChatMessage {
 #[schema(as = MudbaseMessage)]
 pub struct ChatMessage {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     /// Left out of encrypted messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
     /// Null for messages of the administration.
     sender: Option<Sender>,
+    #[schema(value_type = Moment)]
     created_at: String,
     #[serde(rename = "type")]
     kind: ChatMessageType,
@@ -191,6 +211,7 @@ pub struct ChatMessage {
 #[schema(as = MudbaseSender)]
 struct Sender {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     first_name: String,
 }
@@ -214,7 +235,7 @@ impl From<Message> for ChatMessage {
             content: details.encrypted.is_none().then_some(message.text),
             sender: author.map(|author| Sender {
                 id: author.user_id,
-                // A member without given name is called what he is shown as.
+                // A member without given name is called by their display name.
                 first_name: if author.first_name.is_empty() {
                     author.display_name
                 } else {
@@ -243,12 +264,15 @@ impl From<Message> for ChatMessage {
 #[schema(as = MudbaseSentMessage)]
 pub struct SentMessage {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     /// Left out of encrypted messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
     /// The author's id.
+    #[schema(value_type = ObjectId)]
     sender: String,
+    #[schema(value_type = Moment)]
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     e2ee: Option<EndToEndEncrypted>,

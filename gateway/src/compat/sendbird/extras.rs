@@ -8,8 +8,8 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Error, ErrorKind};
 
 use super::{
-    Place,
-    resource::{MessageResource, ReactionResource, ThreadInfo},
+    ChannelRef,
+    resource::{Extras, MessageResource, ReactionResource, ThreadInfo},
 };
 use crate::{call::Call, failure::Result, upstream::Services};
 
@@ -27,26 +27,17 @@ pub struct Wanted {
     pub metaarray: bool,
 }
 
-/// The extras of one message.
-#[derive(Debug, Default)]
-pub struct Extras {
-    pub reactions: Option<Vec<ReactionResource>>,
-    pub thread: Option<ThreadInfo>,
-    pub parent: Option<Message>,
-    pub with_metaarray: bool,
-}
-
 /// The resources of messages, in their order, with what is wanted. A message costs a call for
 /// each extra that it really has.
 pub async fn resources(
     services: &Services,
     call: &Call,
-    place: &Place,
+    channel_ref: &ChannelRef,
     messages: Vec<Message>,
     wanted: Wanted,
 ) -> Result<Vec<MessageResource>> {
     stream::iter(messages)
-        .map(|message| resource(services, call, place, message, wanted))
+        .map(|message| resource(services, call, channel_ref, message, wanted))
         .buffered(AT_ONCE)
         .try_collect()
         .await
@@ -56,7 +47,7 @@ pub async fn resources(
 pub async fn resource(
     services: &Services,
     call: &Call,
-    place: &Place,
+    channel_ref: &ChannelRef,
     message: Message,
     wanted: Wanted,
 ) -> Result<MessageResource> {
@@ -86,7 +77,7 @@ pub async fn resource(
         parent,
         with_metaarray: wanted.metaarray,
     };
-    Ok(MessageResource::new(message, place, extras))
+    Ok(MessageResource::new(message, channel_ref, extras))
 }
 
 async fn reactions(

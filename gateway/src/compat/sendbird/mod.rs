@@ -7,19 +7,21 @@ pub mod reactions;
 mod resource;
 mod window;
 
-use guildhall_auth::{AccessRule, CredentialKind};
 use guildhall_proto::messaging::v1::{
     ChannelType as Kind, GetChannelRequest, MessageReference, message_reference::Reference,
 };
 use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema, path::Parameter},
+};
 
 use crate::{
     call::Call,
-    endpoint::callers,
     envelope::FieldNames,
     failure::{Failure, JsonType, Result},
+    schema::{in_path, one_of, positive_integer, text},
     upstream::Services,
 };
 
@@ -35,17 +37,34 @@ const FIELDS: FieldNames = &[
     ("parent", "parent_message_id"),
 ];
 
-/// The reference of a member: a `user_id` is his username, also when it is made of digits.
+/// The parameters of paths to the messages of a channel.
+fn channel_parameters() -> Vec<Parameter> {
+    let types = one_of(&["group_channels", "open_channels"]);
+    parameters("Either kind reaches every channel of the community.", types)
+}
+
+/// The parameters of paths to the reactions of a message.
+fn reaction_parameters() -> Vec<Parameter> {
+    parameters(
+        "Reactions are for group channels alone.",
+        one_of(&["group_channels"]),
+    )
+}
+
+fn parameters(about: &str, channel_types: RefOr<Schema>) -> Vec<Parameter> {
+    vec![
+        in_path("channel_type", about, channel_types),
+        in_path("channel_url", "The channel's url or id", text()),
+        in_path("message_id", "The message's integer id", positive_integer()),
+    ]
+}
+
+/// The reference of a member: a `user_id` is their username, also when it is made of digits.
 fn member(user_id: &str) -> String {
     if user_id.is_empty() {
         return String::new();
     }
     format!("username:{user_id}")
-}
-
-/// Whoever has a token of the facade.
-fn access() -> AccessRule {
-    callers(&[CredentialKind::SendbirdToken], None)
 }
 
 /// The two kinds of channels of the facade. Either reaches every channel of the community.
@@ -83,13 +102,13 @@ struct MessagePath {
 
 /// A channel as the caller names it.
 #[derive(Debug, Clone)]
-struct Place {
+struct ChannelRef {
     channel_type: ChannelType,
     /// Its url or id.
     channel: String,
 }
 
-impl TryFrom<ChannelPath> for Place {
+impl TryFrom<ChannelPath> for ChannelRef {
     type Error = Failure;
 
     fn try_from(path: ChannelPath) -> Result<Self> {
@@ -108,7 +127,7 @@ impl TryFrom<ChannelPath> for Place {
     }
 }
 
-impl Place {
+impl ChannelRef {
     /// Refuses a channel of another kind: a private one is no open channel.
     async fn require(&self, services: &Services, call: &Call) -> Result<()> {
         match self.channel_type {
@@ -126,7 +145,7 @@ impl Place {
         }
     }
 
-    /// The message with this integer id, when it stands here.
+    /// The message with this integer id, when it is in this channel.
     fn message(&self, number: i64) -> Option<MessageReference> {
         Some(MessageReference {
             reference: Some(Reference::Number(number)),
@@ -138,7 +157,7 @@ impl Place {
 
 impl MessagePath {
     /// The channel and the message's integer id.
-    fn parse(self) -> Result<(Place, i64)> {
+    fn parse(self) -> Result<(ChannelRef, i64)> {
         let number = self
             .message_id
             .parse()

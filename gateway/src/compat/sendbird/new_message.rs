@@ -4,28 +4,31 @@ use guildhall_proto::messaging::v1::{
     FileReference, MessageDetails, MessageKind, MetaArray, ReplyMessageRequest, SendMessageRequest,
 };
 use guildhall_runtime::{Error, Reason};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Place, member, positive};
+use super::{ChannelRef, member, positive};
 use crate::failure::Result;
 
 /// The longest text, in characters.
 const MAX_TEXT: usize = 5_000;
 
 /// A message to send. Fields about push notifications are accepted and ignored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = SendbirdNewMessage)]
 pub struct NewMessage {
     message_type: MessageType,
     /// The author's username; not needed for `ADMM`.
     user_id: Option<String>,
     /// At most 5,000 characters; not needed for `FILE`.
+    #[schema(max_length = 5_000)]
     message: Option<String>,
     /// At most 128 characters.
+    #[schema(max_length = 128)]
     custom_type: Option<String>,
     data: Option<String>,
-    /// The same again within 10 minutes answers the first message.
+    /// The same again within 10 minutes answers the first message; at most 128 characters.
+    #[schema(max_length = 128)]
     dedup_id: Option<String>,
     is_silent: Option<bool>,
     mention_type: Option<MentionType>,
@@ -39,6 +42,7 @@ pub struct NewMessage {
     file_type: Option<String>,
     file_size: Option<i64>,
     /// The message to reply to.
+    #[schema(minimum = 1)]
     parent_message_id: Option<i64>,
     is_reply_to_channel: Option<bool>,
     #[schema(ignore)]
@@ -48,7 +52,7 @@ pub struct NewMessage {
 }
 
 /// What it is.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = SendbirdMessageType)]
 enum MessageType {
@@ -58,7 +62,7 @@ enum MessageType {
 }
 
 /// Who is notified.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = SendbirdMentionType)]
 enum MentionType {
@@ -67,7 +71,7 @@ enum MentionType {
 }
 
 /// Values under a key.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = SendbirdNewMetaArray)]
 struct NewMetaArray {
     key: String,
@@ -75,7 +79,7 @@ struct NewMetaArray {
 }
 
 /// A file that lies elsewhere.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = SendbirdNewFile)]
 struct NewFile {
     #[serde(alias = "file_url")]
@@ -101,7 +105,7 @@ impl From<NewFile> for FileReference {
 
 /// A message that may be sent.
 #[derive(Debug)]
-pub struct Written {
+pub struct CheckedMessage {
     /// The message that it replies to.
     pub parent: Option<i64>,
     sender: String,
@@ -112,8 +116,33 @@ pub struct Written {
 }
 
 impl NewMessage {
+    /// A text of a member.
+    pub fn example() -> Self {
+        Self {
+            message_type: MessageType::Mesg,
+            user_id: Some("ann".into()),
+            message: Some("Hello everyone".into()),
+            custom_type: None,
+            data: None,
+            dedup_id: None,
+            is_silent: None,
+            mention_type: None,
+            mentioned_user_ids: None,
+            sorted_metaarray: None,
+            files: None,
+            url: None,
+            file_name: None,
+            file_type: None,
+            file_size: None,
+            parent_message_id: None,
+            is_reply_to_channel: None,
+            poll_id: None,
+            created_at: None,
+        }
+    }
+
     /// Checks what only the facade asks.
-    pub fn written(mut self) -> Result<Written> {
+    pub fn checked(mut self) -> Result<CheckedMessage> {
         self.refuse_unknown()?;
         let parent = self.parent_message_id;
         let (kind, needs_user, needs_text) = match self.message_type {
@@ -128,7 +157,7 @@ impl NewMessage {
             let message = format!("message must be at most {MAX_TEXT} characters");
             return Err(Error::violation(Reason::ValueTooLong, "message", message).into());
         }
-        Ok(Written {
+        Ok(CheckedMessage {
             parent: parent
                 .map(|number| positive("parent_message_id", number))
                 .transpose()?,
@@ -198,11 +227,11 @@ fn required(field: &str, value: Option<String>, needed: bool) -> Result<String> 
     }
 }
 
-impl Written {
+impl CheckedMessage {
     /// The request that sends it to a channel.
-    pub fn to(self, place: &Place) -> SendMessageRequest {
+    pub fn to(self, channel_ref: &ChannelRef) -> SendMessageRequest {
         SendMessageRequest {
-            channel: place.channel.clone(),
+            channel: channel_ref.channel.clone(),
             sender: self.sender,
             text: self.text,
             topic_id: String::new(),
@@ -212,10 +241,10 @@ impl Written {
         }
     }
 
-    /// The request that hangs it on a message of a channel.
-    pub fn replying(self, place: &Place, parent: i64) -> ReplyMessageRequest {
+    /// The request that sends it as a reply to a message of the channel.
+    pub fn replying(self, channel_ref: &ChannelRef, parent: i64) -> ReplyMessageRequest {
         ReplyMessageRequest {
-            message: place.message(parent),
+            message: channel_ref.message(parent),
             sender: self.sender,
             text: self.text,
             kind: self.kind.into(),
@@ -231,14 +260,14 @@ mod tests {
 
     use super::*;
 
-    fn written(body: Value) -> Result<Written> {
+    fn checked(body: Value) -> Result<CheckedMessage> {
         serde_json::from_value::<NewMessage>(body)
             .unwrap()
-            .written()
+            .checked()
     }
 
     fn refused(body: Value) -> (Reason, String) {
-        let error = written(body).unwrap_err().error;
+        let error = checked(body).unwrap_err().error;
         (error.reason(), error.violations()[0].field.clone())
     }
 
@@ -262,7 +291,7 @@ mod tests {
             missing(json!({"message_type": "FILE", "user_id": "u"})),
             "files"
         );
-        let admin = written(json!({"message_type": "ADMM", "message": "m"})).unwrap();
+        let admin = checked(json!({"message_type": "ADMM", "message": "m"})).unwrap();
         assert_eq!(admin.kind, MessageKind::Admin);
     }
 
@@ -272,7 +301,7 @@ mod tests {
             json!({"message_type": "FILE", "user_id": "u", "url": "https://x/a.png", "file_name": "a.png"}),
             json!({"message_type": "FILE", "user_id": "u", "files": [{"file_url": "https://x/a.png", "name": "a.png"}]}),
         ] {
-            let files = written(body).unwrap().details.files;
+            let files = checked(body).unwrap().details.files;
             assert_eq!(
                 (files[0].url.as_str(), files[0].name.as_str()),
                 ("https://x/a.png", "a.png")

@@ -1,51 +1,79 @@
 //! Reactions of the Sendbird facade (contract: sendbird, "1. Reactions").
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use guildhall_proto::messaging::v1::{
     AddReactionRequest, ListReactionsRequest, Reaction, RemoveReactionRequest,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
 
-use super::{ChannelType, FIELDS, MessagePath, Place, access, member, resource::reaction_key};
+use super::{
+    ChannelRef, ChannelType, FIELDS, MessagePath, member, reaction_parameters,
+    resource::reaction_key,
+};
 use crate::{
     call::{Call, Replayed},
+    document::Media,
     endpoint::Endpoint,
-    envelope::Family,
     extract::{Input, Query, Segments},
     failure::Result,
+    sample,
     upstream::Services,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let endpoint = |id, title, handler| {
-        Endpoint::new(id, title, Family::Sendbird, access(), handler).naming(FIELDS)
-    };
-    vec![
-        endpoint("sb-reactions-add", "Add a reaction", routes!(add))
-            .calls("/guildhall.messaging.v1.ReactionService/AddReaction")
-            .refusing(&[
-                Reason::MessageNotFound,
-                Reason::UserNotFound,
-                Reason::TooManyReactions,
-            ]),
-        endpoint("sb-reactions-remove", "Remove a reaction", routes!(remove))
+    let endpoints = vec![
+        Endpoint::taking("sb-reactions-add", add, ReactionBody::example, || {
+            event("ADD")
+        })
+        .about("Adds a reaction of a member to a message.")
+        .calls("/guildhall.messaging.v1.ReactionService/AddReaction")
+        .refusing(&[
+            Reason::MessageNotFound,
+            Reason::UserNotFound,
+            Reason::TooManyReactions,
+        ]),
+        Endpoint::new("sb-reactions-remove", remove, || event("DELETE"))
+            .about("Removes a reaction of a member from a message.")
             .calls("/guildhall.messaging.v1.ReactionService/RemoveReaction")
             .refusing(&[Reason::MessageNotFound, Reason::UserNotFound]),
-        endpoint("sb-reactions-list", "List reactions", routes!(list))
-            .calls("/guildhall.messaging.v1.ReactionService/ListReactions")
-            .refusing(&[Reason::MessageNotFound]),
-    ]
+        Endpoint::new("sb-reactions-list", list, || {
+            by_key(vec![sample::reaction()], false)
+        })
+        .about("The reactions of a message: by key, how many members reacted, or who.")
+        .answering(
+            200,
+            "list_users=true",
+            Media::of_answer(|| by_key(vec![sample::reaction()], true)),
+        )
+        .calls("/guildhall.messaging.v1.ReactionService/ListReactions")
+        .refusing(&[Reason::MessageNotFound]),
+    ];
+    let named = endpoints
+        .into_iter()
+        .map(|endpoint| endpoint.naming(FIELDS).parameters(reaction_parameters));
+    named.collect()
 }
 
-/// The channel and the message, which must stand in a group channel.
-fn target(path: MessagePath) -> Result<(Place, i64)> {
-    let (place, number) = path.parse()?;
-    match place.channel_type {
-        ChannelType::GroupChannels => Ok((place, number)),
+fn event(operation: &'static str) -> ReactionEvent {
+    ReactionEvent {
+        user_id: "ann".into(),
+        operation,
+        success: true,
+        reaction: "tada".into(),
+        msg_id: 711,
+        updated_at: Some(1_767_323_045_678),
+    }
+}
+
+/// The channel and the message, which must be in a group channel.
+fn target(path: MessagePath) -> Result<(ChannelRef, i64)> {
+    let (channel_ref, number) = path.parse()?;
+    match channel_ref.channel_type {
+        ChannelType::GroupChannels => Ok((channel_ref, number)),
         ChannelType::OpenChannels => {
             let message = "channel_type must be group_channels for reactions";
             Err(Error::invalid("channel_type", message).into())
@@ -54,14 +82,25 @@ fn target(path: MessagePath) -> Result<(Place, i64)> {
 }
 
 /// Whose reaction, and which.
-#[derive(Debug, Deserialize, ToSchema, IntoParams)]
+#[derive(Debug, Serialize, Deserialize, ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[schema(as = SendbirdNewReaction)]
 struct ReactionBody {
     /// The member's username.
     user_id: String,
     /// The reaction's key, at most 192 characters: a shortcode or an emoji.
+    #[schema(min_length = 1, max_length = 192)]
+    #[param(min_length = 1, max_length = 192)]
     reaction: String,
+}
+
+impl ReactionBody {
+    fn example() -> Self {
+        Self {
+            user_id: "ann".into(),
+            reaction: "tada".into(),
+        }
+    }
 }
 
 /// What became of it.
@@ -87,31 +126,15 @@ fn changed_at(changed: bool, at: Option<prost_types::Timestamp>) -> Option<i64> 
         .map(|at| Timestamp::from(at).as_millis())
 }
 
-/// Adds a reaction of a member to a message.
-#[utoipa::path(
-    post,
-    path = "/v3/{channel_type}/{channel_url}/messages/{message_id}/reactions",
-    tag = "Sendbird: reactions",
-    params(
-        ("channel_type" = String, Path, description = "`group_channels`"),
-        ("channel_url" = String, Path, description = "The channel's url or id"),
-        ("message_id" = i64, Path),
-    ),
-    request_body(content = ReactionBody, example = json!({ "user_id": "Jessie", "reaction": "celebrate" })),
-    responses((status = 200, description = "What became of it", body = ReactionEvent, example = json!({
-        "user_id": "Jessie", "operation": "ADD", "success": true, "reaction": "celebrate",
-        "msg_id": 711_389_299, "updated_at": 1_577_327_594_231_i64
-    })))
-)]
 async fn add(
     State(services): State<Services>,
     call: Call,
     Segments(path): Segments<MessagePath>,
     Input(body): Input<ReactionBody>,
 ) -> Result<(Replayed, Json<ReactionEvent>)> {
-    let (place, msg_id) = target(path)?;
+    let (channel_ref, msg_id) = target(path)?;
     let request = call.request(AddReactionRequest {
-        message: place.message(msg_id),
+        message: channel_ref.message(msg_id),
         emoji: body.reaction.clone(),
         sender: member(&body.user_id),
     });
@@ -129,31 +152,15 @@ async fn add(
     Ok((replayed, Json(event)))
 }
 
-/// Removes a reaction of a member from a message.
-#[utoipa::path(
-    delete,
-    path = "/v3/{channel_type}/{channel_url}/messages/{message_id}/reactions",
-    tag = "Sendbird: reactions",
-    params(
-        ("channel_type" = String, Path, description = "`group_channels`"),
-        ("channel_url" = String, Path, description = "The channel's url or id"),
-        ("message_id" = i64, Path),
-        ReactionBody,
-    ),
-    responses((status = 200, description = "What became of it", body = ReactionEvent, example = json!({
-        "user_id": "Jessie", "operation": "DELETE", "success": true, "reaction": "celebrate",
-        "msg_id": 711_389_299, "updated_at": 1_577_327_594_231_i64
-    })))
-)]
 async fn remove(
     State(services): State<Services>,
     call: Call,
     Segments(path): Segments<MessagePath>,
     Query(asked): Query<ReactionBody>,
 ) -> Result<Json<ReactionEvent>> {
-    let (place, msg_id) = target(path)?;
+    let (channel_ref, msg_id) = target(path)?;
     let request = call.request(RemoveReactionRequest {
-        message: place.message(msg_id),
+        message: channel_ref.message(msg_id),
         emoji: asked.reaction.clone(),
         sender: member(&asked.user_id),
     });
@@ -180,51 +187,46 @@ struct ListQuery {
     list_users: Option<bool>,
 }
 
-/// The reactions of a message: by key, how many members reacted, or who.
-#[utoipa::path(
-    get,
-    path = "/v3/{channel_type}/{channel_url}/messages/{message_id}/reactions",
-    tag = "Sendbird: reactions",
-    params(
-        ("channel_type" = String, Path, description = "`group_channels`"),
-        ("channel_url" = String, Path, description = "The channel's url or id"),
-        ("message_id" = i64, Path),
-        ListQuery,
-    ),
-    responses((status = 200, description = "The reactions", body = Object, examples(
-        ("counted" = (summary = "list_users=false", value = json!({ "smile": 2, "party": 1 }))),
-        ("named" = (summary = "list_users=true", value = json!({
-            "smile": ["ann", "bob"], "party": ["cy"]
-        })))
-    )))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
     Segments(path): Segments<MessagePath>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Map<String, Value>>> {
-    let (place, msg_id) = target(path)?;
+) -> Result<Json<ReactionsByKey>> {
+    let (channel_ref, msg_id) = target(path)?;
     let include_users = query.list_users.unwrap_or(false);
     let request = call.request(ListReactionsRequest {
-        message: place.message(msg_id),
+        message: channel_ref.message(msg_id),
         include_users,
     });
     let answer = services.reactions().list_reactions(request).await?;
-    let reactions = answer.into_inner().reactions.into_iter();
-    let entries =
-        reactions.map(|reaction| (reaction_key(&reaction), shown(reaction, include_users)));
-    Ok(Json(entries.collect()))
+    Ok(Json(by_key(answer.into_inner().reactions, include_users)))
 }
 
-fn shown(reaction: Reaction, with_users: bool) -> Value {
-    if with_users {
-        reaction
-            .users
-            .into_iter()
-            .map(|user| user.username)
-            .collect()
-    } else {
-        reaction.count.into()
-    }
+/// Reactions by their key.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SendbirdReactions)]
+struct ReactionsByKey(BTreeMap<String, CountOrUsers>);
+
+/// How many members reacted, or who.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = SendbirdCountOrUsers)]
+enum CountOrUsers {
+    Count(i64),
+    Users(Vec<String>),
+}
+
+fn by_key(reactions: Vec<Reaction>, with_users: bool) -> ReactionsByKey {
+    let shown = |reaction: Reaction| {
+        if with_users {
+            let users = reaction.users.into_iter();
+            CountOrUsers::Users(users.map(|user| user.username).collect())
+        } else {
+            CountOrUsers::Count(reaction.count)
+        }
+    };
+    let reactions = reactions.into_iter();
+    let entries = reactions.map(|reaction| (reaction_key(&reaction), shown(reaction)));
+    ReactionsByKey(entries.collect())
 }

@@ -8,7 +8,7 @@ use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Place, extras::Extras};
+use super::ChannelRef;
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,17 +61,26 @@ pub struct MessageResource {
     req_id: String,
 }
 
+/// What a message shows only when it is asked for.
+#[derive(Debug, Default)]
+pub struct Extras {
+    pub reactions: Option<Vec<ReactionResource>>,
+    pub thread: Option<ThreadInfo>,
+    pub parent: Option<Message>,
+    pub with_metaarray: bool,
+}
+
 impl MessageResource {
     /// The resource of a message, with what was asked for beside it.
-    pub fn new(message: Message, place: &Place, extras: Extras) -> Self {
+    pub fn new(message: Message, channel_ref: &ChannelRef, extras: Extras) -> Self {
         let kind = kind_of(&message);
         let details = message.details.unwrap_or_default();
         let parent_message_id = message.parent.map(|parent| parent.number);
         Self {
             message_id: message.number,
             kind,
-            channel_url: place.channel.clone(),
-            channel_type: place.channel_type.name(),
+            channel_url: channel_ref.channel.clone(),
+            channel_type: channel_ref.channel_type.name(),
             user: message.author.and_then(UserResource::of),
             mention_type: named_or(details.mention_type, "users"),
             mentioned_users: mentioned(details.mentioned_user_ids),
@@ -137,7 +146,7 @@ fn named_or(name: String, otherwise: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = SendbirdUser)]
 pub struct UserResource {
-    /// His username.
+    /// Their username.
     pub user_id: String,
     nickname: String,
     profile_url: String,
@@ -294,7 +303,7 @@ pub fn reaction_key(reaction: &Reaction) -> String {
     }
 }
 
-/// The message that a reply hangs on.
+/// The message that a reply belongs to.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SendbirdParentInfo)]
 struct ParentInfo {

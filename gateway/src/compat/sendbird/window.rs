@@ -8,7 +8,7 @@ use guildhall_runtime::{Error, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Place, extras::Wanted, member, positive};
+use super::{ChannelRef, extras::Wanted, member, positive};
 use crate::{
     call::Call,
     failure::{Failure, Result},
@@ -26,22 +26,28 @@ const SIDE: usize = 15;
 #[into_params(parameter_in = Query)]
 pub struct WindowQuery {
     /// The point, in Unix milliseconds. This or `message_id`.
+    #[param(minimum = 0)]
     message_ts: Option<i64>,
     /// The point, as a message. This or `message_ts`.
+    #[param(minimum = 1)]
     message_id: Option<i64>,
     /// How many before the point, 0 to 200; 15 when left out.
+    #[param(minimum = 0, maximum = 200)]
     prev_limit: Option<i64>,
     /// How many after the point, 0 to 200; 15 when left out.
+    #[param(minimum = 0, maximum = 200)]
     next_limit: Option<i64>,
-    /// Whether to list what stands at the point; true when left out.
+    /// Whether to list what is at the point; true when left out.
     include: Option<bool>,
     /// Newest first; false when left out.
     reverse: Option<bool>,
     /// Only messages of this member.
     sender_id: Option<String>,
     /// The same; one member.
+    #[param(pattern = "^[^,]*$")]
     sender_ids: Option<String>,
     /// Only replies to this message.
+    #[param(minimum = 1)]
     parent_message_id: Option<i64>,
     /// `NONE` (when left out): no replies. `ALL`: replies, too.
     #[param(inline)]
@@ -51,8 +57,10 @@ pub struct WindowQuery {
     include_parent_message_info: Option<bool>,
     with_sorted_meta_array: Option<bool>,
     /// `all`
+    #[param(pattern = "^all$")]
     operator_filter: Option<String>,
     /// `*`
+    #[param(pattern = r"^\*$")]
     custom_types: Option<String>,
     #[param(ignore)]
     message_type: Option<String>,
@@ -62,7 +70,7 @@ pub struct WindowQuery {
     show_subchannel_messages_only: Option<bool>,
 }
 
-/// Which replies stand in a list.
+/// Which replies a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ReplyType {
@@ -85,8 +93,8 @@ pub struct Window {
 }
 
 impl WindowQuery {
-    /// What is asked for in `place`.
-    pub fn window(&self, place: &Place) -> Result<Window> {
+    /// What is asked for in `channel_ref`.
+    pub fn window(&self, channel_ref: &ChannelRef) -> Result<Window> {
         self.refuse_unsupported()?;
         let parent = self.parent_message_id;
         let parent = parent
@@ -96,9 +104,9 @@ impl WindowQuery {
             && self.include_reply_type.unwrap_or(ReplyType::None) == ReplyType::None;
         Ok(Window {
             base: ListMessagesRequest {
-                channel: place.channel.clone(),
+                channel: channel_ref.channel.clone(),
                 user: self.sender()?.map(member).unwrap_or_default(),
-                parent: parent.and_then(|number| place.message(number)),
+                parent: parent.and_then(|number| channel_ref.message(number)),
                 top_level_only,
                 ..ListMessagesRequest::default()
             },

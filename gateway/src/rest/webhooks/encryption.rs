@@ -45,13 +45,14 @@ impl From<Encryption> for WebhookEncryption {
 }
 
 /// How bodies shall be encrypted.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewWebhookEncryption {
     is_enabled: Option<bool>,
     /// `gcm` when left out.
     mode: Option<Mode>,
     /// Exactly 32 printable ASCII characters; never shown again.
+    #[schema(pattern = "^[ -~]{32}$")]
     key: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! Incoming webhooks as callers see them and ask for them.
 
+use std::fmt::Display;
+
 use guildhall_proto::webhooks::v1::{
     IncomingKind, IncomingSettings, IncomingWebhook, IncomingWebhookSpec,
     UpdateIncomingWebhookRequest,
@@ -13,7 +15,10 @@ use super::{
     iso, iso_null,
     mask::Mask,
 };
-use crate::public_url::PublicUrl;
+use crate::{
+    sample,
+    schema::{Moment, ObjectId},
+};
 
 /// What an incoming webhook does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,7 +53,9 @@ impl From<IncomingKind> for Kind {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallSettings {
+    #[schema(value_type = Option<ObjectId>)]
     channel_id: Option<String>,
+    #[schema(value_type = Vec<ObjectId>)]
     allowed_channel_ids: Vec<String>,
     sender: Option<String>,
     allowed_fields: Vec<String>,
@@ -72,8 +79,10 @@ impl From<IncomingSettings> for CallSettings {
 #[serde(rename_all = "camelCase")]
 pub struct IncomingRecord {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     #[serde(rename = "communityID")]
+    #[schema(value_type = ObjectId)]
     community_id: String,
     name: String,
     kind: Kind,
@@ -83,9 +92,12 @@ pub struct IncomingRecord {
     api_key_enabled: bool,
     encryption: WebhookEncryption,
     is_enabled: bool,
+    #[schema(value_type = Moment)]
     created_at: String,
+    #[schema(value_type = Moment)]
     updated_at: String,
     /// To the minute; null when never.
+    #[schema(value_type = Option<Moment>)]
     last_used_at: Option<String>,
     /// Its API key, in the one answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +106,7 @@ pub struct IncomingRecord {
 }
 
 impl IncomingRecord {
-    pub fn new(webhook: IncomingWebhook, at: &PublicUrl) -> Self {
+    pub fn new(webhook: IncomingWebhook, at: &impl Display) -> Self {
         Self {
             kind: webhook.kind().into(),
             url: format!("{at}/v1/webhooks/incoming/{}", webhook.address),
@@ -120,17 +132,20 @@ impl IncomingRecord {
 }
 
 /// What callers of a webhook shall be able to do.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewCallSettings {
     /// Where messages go; required for `send_message`.
+    #[schema(value_type = Option<ObjectId>)]
     channel_id: Option<String>,
     /// The channels that a call may name instead, at most 100.
+    #[schema(value_type = Option<Vec<ObjectId>>, max_items = 100)]
     allowed_channel_ids: Option<Vec<String>>,
     /// The author of messages, unless a call names one: username, e-mail address, id or number;
     /// required for `send_message`.
     sender: Option<String>,
     /// The user fields that calls may set, at most 100.
+    #[schema(max_items = 100)]
     allowed_fields: Option<Vec<String>>,
     /// `coins`, `xp`, `premium`
     allowed_currencies: Option<Vec<String>>,
@@ -150,10 +165,11 @@ impl NewCallSettings {
 }
 
 /// An incoming webhook to make.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewIncoming {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     kind: Kind,
     settings: Option<NewCallSettings>,
@@ -163,6 +179,24 @@ pub struct NewIncoming {
     encryption: Option<NewWebhookEncryption>,
     /// True when left out.
     is_enabled: Option<bool>,
+}
+
+impl NewIncoming {
+    pub fn example() -> Self {
+        let settings = NewCallSettings {
+            channel_id: Some(sample::CHANNEL_ID.into()),
+            sender: Some("newsbot".into()),
+            ..NewCallSettings::default()
+        };
+        Self {
+            name: "News".into(),
+            kind: Kind::SendMessage,
+            settings: Some(settings),
+            api_key_enabled: None,
+            encryption: None,
+            is_enabled: None,
+        }
+    }
 }
 
 impl From<NewIncoming> for IncomingWebhookSpec {
@@ -182,10 +216,11 @@ impl From<NewIncoming> for IncomingWebhookSpec {
 }
 
 /// What shall change of an incoming webhook; what is left out stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IncomingChange {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// It cannot be another one.
     kind: Option<Kind>,
@@ -198,6 +233,13 @@ pub struct IncomingChange {
 }
 
 impl IncomingChange {
+    pub fn example() -> Self {
+        Self {
+            is_enabled: Some(false),
+            ..Self::default()
+        }
+    }
+
     /// As the RPC knows it.
     pub fn into_request(self, id: WebhookId) -> UpdateIncomingWebhookRequest {
         let mut mask = Mask::default();

@@ -11,12 +11,11 @@ mod outgoing_record;
 mod receive;
 mod workflows;
 
-use guildhall_auth::{AccessRule, CredentialKind, Permission, Role};
 use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, schema::ObjectId};
 
 pub fn endpoints() -> Vec<Endpoint> {
     [
@@ -31,19 +30,11 @@ pub fn endpoints() -> Vec<Endpoint> {
     .collect()
 }
 
-/// Admins, and community keys with `webhooks`.
-fn admins() -> AccessRule {
-    AccessRule::credential(
-        &[CredentialKind::CommunityKey, CredentialKind::Jwt],
-        Some(Permission::Webhooks),
-        Role::Admin,
-    )
-}
-
 /// What was deleted.
 #[derive(Debug, Serialize, ToSchema)]
 struct DeletedWebhook {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
 }
 

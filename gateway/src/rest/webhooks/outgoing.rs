@@ -8,99 +8,87 @@ use guildhall_proto::webhooks::v1::{
 use guildhall_runtime::Reason;
 use guildhall_types::WebhookId;
 use http::StatusCode;
-use utoipa_axum::routes;
 
 use super::{
-    DeletedWebhook, admins,
+    DeletedWebhook,
     outgoing_record::{NewOutgoing, OutgoingChange, OutgoingRecord},
 };
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::{
-        Family, FieldNames,
+        FieldNames,
         application::{Application, ApplicationPage},
-        page::PageQuery,
+        page::{Page, PageQuery, Paging},
     },
     extract::{Input, Query, Segments, id},
     failure::{Result, sent},
+    sample,
     upstream::Services,
 };
 
 /// What callers call the fields of a webhook.
 const NAMES: FieldNames = &[
-    ("channel_ids", "channelIds"),
     ("ignored_incoming_ids", "ignoreIncomingIds"),
-    ("api_key", "apiKey"),
     ("enabled", "isEnabled"),
     ("encryption.enabled", "encryption.isEnabled"),
     ("joins_on_bulk_import", "joinOnBulkImport"),
 ];
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let endpoint = |id, title, handler, rpc| {
-        Endpoint::new(id, title, Family::Application, admins(), handler)
-            .calls(rpc)
-            .naming(NAMES)
-    };
     vec![
-        endpoint(
-            "webhooks-out-list",
-            "List outgoing webhooks",
-            routes!(list),
-            "/guildhall.webhooks.v1.OutgoingWebhookService/ListOutgoingWebhooks",
-        ),
-        endpoint(
-            "webhooks-out-create",
-            "Create outgoing webhook",
-            routes!(create),
-            "/guildhall.webhooks.v1.OutgoingWebhookService/CreateOutgoingWebhook",
-        )
-        .refusing(&[Reason::InvalidValue, Reason::AlreadyExists]),
-        endpoint(
-            "webhooks-out-get",
-            "Get outgoing webhook",
-            routes!(get),
-            "/guildhall.webhooks.v1.OutgoingWebhookService/GetOutgoingWebhook",
-        )
-        .refusing(&[Reason::WebhookNotFound]),
-        endpoint(
-            "webhooks-out-update",
-            "Update outgoing webhook",
-            routes!(update),
-            "/guildhall.webhooks.v1.OutgoingWebhookService/UpdateOutgoingWebhook",
-        )
+        Endpoint::new("webhooks-out-list", list, || {
+            page(Page::default().of(1), vec![sample::outgoing_webhook().into()])
+        })
+        .about("The community's outgoing webhooks, oldest first.")
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/ListOutgoingWebhooks")
+        .naming(&[("skip", "page")]),
+        Endpoint::taking("webhooks-out-create", create, NewOutgoing::example, || {
+            let record = OutgoingRecord::from(sample::outgoing_webhook());
+            created(record.with_secret("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into()))
+        })
+        .about("Makes an outgoing webhook, at most 50 in a community. Its secret is in this answer alone.")
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/CreateOutgoingWebhook")
+        .naming(NAMES)
+        .refusing(&[Reason::AlreadyExists]),
+        Endpoint::new("webhooks-out-get", get, || shown(sample::outgoing_webhook().into()))
+            .about("One outgoing webhook.")
+            .calls("/guildhall.webhooks.v1.OutgoingWebhookService/GetOutgoingWebhook")
+            .refusing(&[Reason::WebhookNotFound]),
+        Endpoint::taking("webhooks-out-update", update, OutgoingChange::example, || {
+            changed(sample::outgoing_webhook().into())
+        })
+        .about("Changes an outgoing webhook. A new secret is in this answer alone.")
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/UpdateOutgoingWebhook")
+        .naming(NAMES)
         .refusing(&[Reason::WebhookNotFound, Reason::AlreadyExists]),
-        endpoint(
-            "webhooks-out-delete",
-            "Delete outgoing webhook",
-            routes!(delete),
-            "/guildhall.webhooks.v1.OutgoingWebhookService/DeleteOutgoingWebhook",
-        )
-        .refusing(&[Reason::WebhookNotFound]),
+        Endpoint::new("webhooks-out-delete", delete, || deleted(sample::WEBHOOK_ID.into()))
+            .about("Deletes an outgoing webhook; what still waits to be delivered to it is dropped.")
+            .calls("/guildhall.webhooks.v1.OutgoingWebhookService/DeleteOutgoingWebhook")
+            .refusing(&[Reason::WebhookNotFound]),
     ]
 }
 
-/// The community's outgoing webhooks, oldest first.
-#[utoipa::path(
-    get,
-    path = "/webhooks/outgoing",
-    tag = "Webhooks",
-    params(PageQuery),
-    responses((status = 200, description = "The webhooks", body = ApplicationPage<OutgoingRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 200, "page": 1, "limit": 20, "total": 1, "totalPages": 1 },
-        "message": "Read outgoing webhooks success.",
-        "data": [{
-            "_id": "f00000000000000000000001", "communityID": "c00000000000000000000001",
-            "name": "CRM", "url": "https://crm.example.com/guildhall",
-            "events": ["user_joined_community"], "channelIds": [], "ignoreIncomingIds": [],
-            "isEnabled": true, "encryption": { "isEnabled": false, "mode": "gcm" },
-            "hasSecret": true, "consecutiveFailures": 0, "disabledReason": null,
-            "joinOnBulkImport": false, "createdAt": "2026-01-02T03:04:05.678Z",
-            "updatedAt": "2026-01-02T03:04:05.678Z"
-        }]
-    })))
-)]
+fn page(paging: Paging, records: Vec<OutgoingRecord>) -> ApplicationPage<OutgoingRecord> {
+    ApplicationPage::new("Read outgoing webhooks success.", paging, records)
+}
+
+fn created(record: OutgoingRecord) -> Application<OutgoingRecord> {
+    Application::created("Create outgoing webhook success.", record)
+}
+
+fn shown(record: OutgoingRecord) -> Application<OutgoingRecord> {
+    Application::new("Read outgoing webhook success.", record)
+}
+
+fn changed(record: OutgoingRecord) -> Application<OutgoingRecord> {
+    Application::new("Update outgoing webhook success.", record)
+}
+
+fn deleted(id: String) -> Application<DeletedWebhook> {
+    Application::new("Delete outgoing webhook success.", DeletedWebhook { id })
+}
+
 async fn list(
     State(services): State<Services>,
     call: Call,
@@ -117,41 +105,13 @@ async fn list(
         .list_outgoing_webhooks(request)
         .await?;
     let answer = answer.into_inner();
-    Ok(Json(ApplicationPage::new(
-        "Read outgoing webhooks success.",
+    let records = answer.webhooks.into_iter().map(OutgoingRecord::from);
+    Ok(Json(self::page(
         page.of(answer.total_size),
-        answer
-            .webhooks
-            .into_iter()
-            .map(OutgoingRecord::from)
-            .collect(),
+        records.collect(),
     )))
 }
 
-/// Makes an outgoing webhook, at most 50 in a community. Its secret is in this answer alone.
-#[utoipa::path(
-    post,
-    path = "/webhooks/outgoing",
-    tag = "Webhooks",
-    request_body(content = NewOutgoing, example = json!({
-        "name": "CRM", "url": "https://crm.example.com/guildhall",
-        "events": ["user_joined_community"]
-    })),
-    responses((status = 201, description = "Made", body = Application<OutgoingRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 201 },
-        "message": "Create outgoing webhook success.",
-        "data": {
-            "_id": "f00000000000000000000001", "communityID": "c00000000000000000000001",
-            "name": "CRM", "url": "https://crm.example.com/guildhall",
-            "events": ["user_joined_community"], "channelIds": [], "ignoreIncomingIds": [],
-            "isEnabled": true, "encryption": { "isEnabled": false, "mode": "gcm" },
-            "hasSecret": true, "consecutiveFailures": 0, "disabledReason": null,
-            "joinOnBulkImport": false, "createdAt": "2026-01-02T03:04:05.678Z",
-            "updatedAt": "2026-01-02T03:04:05.678Z",
-            "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-        }
-    })))
-)]
 async fn create(
     State(services): State<Services>,
     call: Call,
@@ -168,30 +128,9 @@ async fn create(
     let answer = answer.into_inner();
     let webhook = sent(answer.webhook, "the new webhook")?;
     let record = OutgoingRecord::from(webhook).with_secret(answer.secret);
-    let body = Application::created("Create outgoing webhook success.", record);
-    Ok((StatusCode::CREATED, replayed, Json(body)))
+    Ok((StatusCode::CREATED, replayed, Json(created(record))))
 }
 
-/// One outgoing webhook.
-#[utoipa::path(
-    get,
-    path = "/webhooks/outgoing/{webhookId}",
-    tag = "Webhooks",
-    params(("webhookId" = String, Path, description = "24 hexadecimal characters")),
-    responses((status = 200, description = "The webhook", body = Application<OutgoingRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 200 },
-        "message": "Read outgoing webhook success.",
-        "data": {
-            "_id": "f00000000000000000000001", "communityID": "c00000000000000000000001",
-            "name": "CRM", "url": "https://crm.example.com/guildhall",
-            "events": ["user_joined_community"], "channelIds": [], "ignoreIncomingIds": [],
-            "isEnabled": false, "encryption": { "isEnabled": true, "mode": "cbc" },
-            "hasSecret": true, "consecutiveFailures": 41, "disabledReason": "failing",
-            "joinOnBulkImport": false, "createdAt": "2026-01-02T03:04:05.678Z",
-            "updatedAt": "2026-01-07T03:04:05.678Z"
-        }
-    })))
-)]
 async fn get(
     State(services): State<Services>,
     call: Call,
@@ -204,33 +143,9 @@ async fn get(
         .get_outgoing_webhook(request)
         .await?;
     let record = sent(answer.into_inner().webhook, "a webhook")?.into();
-    Ok(Json(Application::new(
-        "Read outgoing webhook success.",
-        record,
-    )))
+    Ok(Json(shown(record)))
 }
 
-/// Changes an outgoing webhook. A new secret is in this answer alone.
-#[utoipa::path(
-    patch,
-    path = "/webhooks/outgoing/{webhookId}",
-    tag = "Webhooks",
-    params(("webhookId" = String, Path, description = "24 hexadecimal characters")),
-    request_body(content = OutgoingChange, example = json!({ "isEnabled": true })),
-    responses((status = 200, description = "Changed", body = Application<OutgoingRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 200 },
-        "message": "Update outgoing webhook success.",
-        "data": {
-            "_id": "f00000000000000000000001", "communityID": "c00000000000000000000001",
-            "name": "CRM", "url": "https://crm.example.com/guildhall",
-            "events": ["user_joined_community"], "channelIds": [], "ignoreIncomingIds": [],
-            "isEnabled": true, "encryption": { "isEnabled": false, "mode": "gcm" },
-            "hasSecret": true, "consecutiveFailures": 0, "disabledReason": null,
-            "joinOnBulkImport": false, "createdAt": "2026-01-02T03:04:05.678Z",
-            "updatedAt": "2026-01-08T03:04:05.678Z"
-        }
-    })))
-)]
 async fn update(
     State(services): State<Services>,
     call: Call,
@@ -246,24 +161,9 @@ async fn update(
     let answer = answer.into_inner();
     let webhook = sent(answer.webhook, "the changed webhook")?;
     let record = OutgoingRecord::from(webhook).with_secret(answer.secret);
-    Ok(Json(Application::new(
-        "Update outgoing webhook success.",
-        record,
-    )))
+    Ok(Json(changed(record)))
 }
 
-/// Deletes an outgoing webhook; what still waits to be delivered to it is dropped.
-#[utoipa::path(
-    delete,
-    path = "/webhooks/outgoing/{webhookId}",
-    tag = "Webhooks",
-    params(("webhookId" = String, Path, description = "24 hexadecimal characters")),
-    responses((status = 200, description = "Deleted", body = Application<DeletedWebhook>, example = json!({
-        "meta": { "status": "success", "statusCode": 200 },
-        "message": "Delete outgoing webhook success.",
-        "data": { "_id": "f00000000000000000000001" }
-    })))
-)]
 async fn delete(
     State(services): State<Services>,
     call: Call,
@@ -275,9 +175,5 @@ async fn delete(
         .outgoing_webhooks()
         .delete_outgoing_webhook(request)
         .await?;
-    let deleted = DeletedWebhook { id };
-    Ok(Json(Application::new(
-        "Delete outgoing webhook success.",
-        deleted,
-    )))
+    Ok(Json(deleted(id)))
 }

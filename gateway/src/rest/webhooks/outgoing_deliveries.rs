@@ -9,47 +9,57 @@ use guildhall_types::{DeliveryId, WebhookId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
 
-use super::{admins, iso, iso_null, outgoing_event::OutgoingEvent};
+use super::{iso, iso_null, outgoing_event::OutgoingEvent};
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::{
-        Family,
         application::{Application, ApplicationPage},
-        page::Page,
+        page::{Page, Paging},
     },
     extract::{Query, Segments, id},
     failure::{Result, sent},
+    sample,
+    schema::{Moment, ObjectId},
     upstream::Services,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(
-            "webhooks-out-deliveries",
-            "List deliveries of an outgoing webhook",
-            Family::Application,
-            admins(),
-            routes!(list),
-        )
+        Endpoint::new("webhooks-out-deliveries", list, || {
+            page(Page::default().of(1), vec![sample::delivery()])
+        })
+        .about("The deliveries of an outgoing webhook, newest first; they are kept 30 days.")
         .calls("/guildhall.webhooks.v1.OutgoingWebhookService/ListDeliveries")
         .naming(&[("skip", "page")])
         .refusing(&[Reason::WebhookNotFound]),
-        Endpoint::new(
-            "webhooks-out-redeliver",
-            "Redeliver",
-            Family::Application,
-            admins(),
-            routes!(redeliver),
+        Endpoint::new("webhooks-out-redeliver", redeliver, || {
+            queued(sample::delivery())
+        })
+        .about(
+            "Queues a delivery again at once, with the same `webhook-id` and the webhook's present \
+                 url and keys.",
         )
         .calls("/guildhall.webhooks.v1.OutgoingWebhookService/RedeliverDelivery")
-        .refusing(&[Reason::WebhookNotFound, Reason::WrongState]),
+        .refusing(&[
+            Reason::WebhookNotFound,
+            Reason::DeliveryNotFound,
+            Reason::WrongState,
+        ]),
     ]
 }
 
-/// How a delivery stands.
+fn page(paging: Paging, deliveries: Vec<Delivery>) -> ApplicationPage<DeliveryRecord> {
+    let records = deliveries.into_iter().map(DeliveryRecord::from);
+    ApplicationPage::new("Read deliveries success.", paging, records.collect())
+}
+
+fn queued(delivery: Delivery) -> Application<DeliveryRecord> {
+    Application::accepted("Redeliver success.", delivery.into())
+}
+
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
@@ -85,6 +95,7 @@ impl From<DeliveryStatus> for Status {
 #[serde(rename_all = "camelCase")]
 struct DeliveryRecord {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     /// `event_id` and `webhook-id` of every attempt.
     #[serde(rename = "event_id")]
@@ -99,7 +110,9 @@ struct DeliveryRecord {
     error: Option<String>,
     /// How long the last attempt took; null before the first.
     duration_ms: Option<i64>,
+    #[schema(value_type = Option<Moment>)]
     next_attempt_at: Option<String>,
+    #[schema(value_type = Moment)]
     created_at: String,
 }
 
@@ -125,7 +138,7 @@ impl From<Delivery> for DeliveryRecord {
 #[into_params(parameter_in = Query)]
 struct DeliveryQuery {
     /// 1 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
     /// At most so many; 20 when left out.
     #[param(minimum = 1, maximum = 100)]
@@ -133,28 +146,11 @@ struct DeliveryQuery {
     /// Only those of this event.
     #[param(inline)]
     event: Option<OutgoingEvent>,
-    /// Only those that stand so.
+    /// Only those in this state.
     #[param(inline)]
     status: Option<Status>,
 }
 
-/// The deliveries of an outgoing webhook, newest first; they are kept 30 days.
-#[utoipa::path(
-    get,
-    path = "/webhooks/outgoing/{webhookId}/deliveries",
-    tag = "Webhooks",
-    params(("webhookId" = String, Path, description = "24 hexadecimal characters"), DeliveryQuery),
-    responses((status = 200, description = "The deliveries", body = ApplicationPage<DeliveryRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 200, "page": 1, "limit": 20, "total": 1, "totalPages": 1 },
-        "message": "Read deliveries success.",
-        "data": [{
-            "_id": "d10000000000000000000001", "event_id": "00000000-0000-4000-8000-000000000001",
-            "event": "message_posted", "attempt": 1, "status": "pending", "responseStatus": 500,
-            "error": "The receiver answered 500", "durationMs": 41,
-            "nextAttemptAt": "2026-01-02T03:04:10.678Z", "createdAt": "2026-01-02T03:04:05.678Z"
-        }]
-    })))
-)]
 async fn list(
     State(services): State<Services>,
     call: Call,
@@ -176,38 +172,12 @@ async fn list(
         .list_deliveries(request)
         .await?;
     let answer = answer.into_inner();
-    Ok(Json(ApplicationPage::new(
-        "Read deliveries success.",
+    Ok(Json(self::page(
         page.of(answer.total_size),
-        answer
-            .deliveries
-            .into_iter()
-            .map(DeliveryRecord::from)
-            .collect(),
+        answer.deliveries,
     )))
 }
 
-/// Queues a delivery again at once, with the same `webhook-id` and the webhook's present url and
-/// keys.
-#[utoipa::path(
-    post,
-    path = "/webhooks/outgoing/{webhookId}/deliveries/{deliveryId}/redeliver",
-    tag = "Webhooks",
-    params(
-        ("webhookId" = String, Path, description = "24 hexadecimal characters"),
-        ("deliveryId" = String, Path, description = "24 hexadecimal characters"),
-    ),
-    responses((status = 202, description = "Queued", body = Application<DeliveryRecord>, example = json!({
-        "meta": { "status": "success", "statusCode": 202 },
-        "message": "Redeliver success.",
-        "data": {
-            "_id": "d10000000000000000000001", "event_id": "00000000-0000-4000-8000-000000000001",
-            "event": "message_posted", "attempt": 7, "status": "pending", "responseStatus": 500,
-            "error": "The receiver answered 500", "durationMs": 41,
-            "nextAttemptAt": "2026-01-03T04:05:06.789Z", "createdAt": "2026-01-02T03:04:05.678Z"
-        }
-    })))
-)]
 async fn redeliver(
     State(services): State<Services>,
     call: Call,
@@ -223,6 +193,5 @@ async fn redeliver(
         .await?;
     let replayed = Replayed::of(&answer);
     let delivery = sent(answer.into_inner().delivery, "the delivery")?;
-    let body = Application::accepted("Redeliver success.", delivery.into());
-    Ok((StatusCode::ACCEPTED, replayed, Json(body)))
+    Ok((StatusCode::ACCEPTED, replayed, Json(queued(delivery))))
 }

@@ -13,35 +13,51 @@ use super::{
     mask::Mask,
     outgoing_event::{OutgoingEvent, to_proto},
 };
+use crate::schema::{Moment, ObjectId};
 
 /// An outgoing webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutgoingRecord {
     #[serde(rename = "_id")]
+    #[schema(value_type = ObjectId)]
     id: String,
     #[serde(rename = "communityID")]
+    #[schema(value_type = ObjectId)]
     community_id: String,
     name: String,
     url: String,
     events: Vec<OutgoingEvent>,
+    #[schema(value_type = Vec<ObjectId>)]
     channel_ids: Vec<String>,
+    #[schema(value_type = Vec<ObjectId>)]
     ignore_incoming_ids: Vec<String>,
     is_enabled: bool,
     encryption: WebhookEncryption,
     has_secret: bool,
     /// Attempts in a row that failed.
     consecutive_failures: i32,
-    /// `gone` or `failing` when the platform switched it off.
-    #[schema(value_type = Option<String>)]
-    disabled_reason: Option<&'static str>,
+    /// Why the platform switched it off, if it did.
+    disabled_reason: Option<SwitchedOff>,
     join_on_bulk_import: bool,
+    #[schema(value_type = Moment)]
     created_at: String,
+    #[schema(value_type = Moment)]
     updated_at: String,
     /// What its deliveries are signed with, in the one answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     secret: Option<String>,
+}
+
+/// Why the platform switched a webhook off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum SwitchedOff {
+    /// Its receiver said that it is gone.
+    Gone,
+    /// Its deliveries kept failing.
+    Failing,
 }
 
 impl From<OutgoingWebhook> for OutgoingRecord {
@@ -50,8 +66,8 @@ impl From<OutgoingWebhook> for OutgoingRecord {
             events: webhook.events().filter_map(OutgoingEvent::of).collect(),
             disabled_reason: match webhook.disabled_reason() {
                 DisabledReason::Unspecified => None,
-                DisabledReason::Gone => Some("gone"),
-                DisabledReason::Failing => Some("failing"),
+                DisabledReason::Gone => Some(SwitchedOff::Gone),
+                DisabledReason::Failing => Some(SwitchedOff::Failing),
             },
             id: webhook.id,
             community_id: webhook.community_id,
@@ -80,18 +96,22 @@ impl OutgoingRecord {
 }
 
 /// An outgoing webhook to make.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewOutgoing {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Where deliveries go: https, a public address.
     url: String,
     /// At least one.
+    #[schema(min_items = 1)]
     events: Vec<OutgoingEvent>,
     /// Required with `channel_message_posted`, at most 100.
+    #[schema(value_type = Option<Vec<ObjectId>>, max_items = 100)]
     channel_ids: Option<Vec<String>>,
-    /// Incoming webhooks whose messages it does not tell of.
+    /// Incoming webhooks whose messages it does not tell of, at most 50.
+    #[schema(value_type = Option<Vec<ObjectId>>, max_items = 50)]
     ignore_incoming_ids: Option<Vec<String>>,
     /// True when left out.
     is_enabled: Option<bool>,
@@ -101,6 +121,17 @@ pub struct NewOutgoing {
     api_key: Option<String>,
     /// Whether bulk imports tell of each member who joins by them.
     join_on_bulk_import: Option<bool>,
+}
+
+impl NewOutgoing {
+    pub fn example() -> Self {
+        Self {
+            name: "CRM".into(),
+            url: "https://crm.example.com/guildhall".into(),
+            events: vec![OutgoingEvent::UserJoinedCommunity],
+            ..Self::default()
+        }
+    }
 }
 
 impl From<NewOutgoing> for OutgoingWebhookSpec {
@@ -121,14 +152,18 @@ impl From<NewOutgoing> for OutgoingWebhookSpec {
 }
 
 /// What shall change of an outgoing webhook; what is left out stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutgoingChange {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     url: Option<String>,
+    #[schema(min_items = 1)]
     events: Option<Vec<OutgoingEvent>>,
+    #[schema(value_type = Option<Vec<ObjectId>>, max_items = 100)]
     channel_ids: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<ObjectId>>, max_items = 50)]
     ignore_incoming_ids: Option<Vec<String>>,
     /// True resets the count of failures, too.
     is_enabled: Option<bool>,
@@ -141,6 +176,13 @@ pub struct OutgoingChange {
 }
 
 impl OutgoingChange {
+    pub fn example() -> Self {
+        Self {
+            is_enabled: Some(true),
+            ..Self::default()
+        }
+    }
+
     /// As the RPC knows it.
     pub fn into_request(self, id: WebhookId) -> UpdateOutgoingWebhookRequest {
         let mut mask = Mask::default();

@@ -1,20 +1,21 @@
 //! Calls of incoming webhooks from outside (contract: events, "webhooks-in-receive").
 
 use axum::{Json, extract::State};
-use guildhall_auth::{AccessRule, caller::IDEMPOTENCY_KEY};
+use guildhall_auth::caller::IDEMPOTENCY_KEY;
 use guildhall_proto::webhooks::v1::{ReceiveCallRequest, receive_call_response::Done};
 use guildhall_runtime::Reason;
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, OwnCredential},
-    envelope::{Family, FieldNames, integration::Integration},
+    endpoint::Endpoint,
+    envelope::{FieldNames, integration::Integration},
     extract::{Raw, Segments, header},
     failure::{Result, sent},
+    sample,
+    schema::{ObjectId, header as header_parameter, in_path, one_of, text},
     upstream::Services,
 };
 
@@ -34,15 +35,27 @@ const NAMES: FieldNames = &[
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(
-            "webhooks-in-receive",
-            "Incoming webhook url",
-            Family::Integration,
-            AccessRule::Public,
-            routes!(receive),
+        Endpoint::taking("webhooks-in-receive", receive, WebhookCall::example, || {
+            done(sample::MESSAGE_ID.into())
+        })
+        .about(
+            "Does what the webhook at this url is for; at most 60 calls a minute, of 64 KiB each. With \
+             `x-encrypted: true` the body is encrypted: `{\"iv\",\"data\",\"tag\"}` (GCM) or \
+             `{\"iv\",\"data\"}` (CBC). `update_user_fields` and `update_currency` are checked and then \
+             answered 501: they come with user fields and gamification.",
         )
+        .parameters(|| {
+            vec![
+                in_path("webhookId", "The last part of the webhook's url", text()),
+                header_parameter("x-encrypted", "`true` for an encrypted body", one_of(&["true", "false"])),
+                header_parameter(
+                    DEDUP_ID,
+                    "The same value within 24 hours answers the first call",
+                    text(),
+                ),
+            ]
+        })
         .calls("/guildhall.webhooks.v1.IncomingWebhookService/ReceiveCall")
-        .presenting(&[OwnCredential::WebhookKey, OwnCredential::Nothing])
         .naming(NAMES)
         .refusing(&[
             Reason::CredentialInvalid,
@@ -55,13 +68,13 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+fn done(message_id: String) -> Integration<MessageReceipt> {
+    Integration::new("Message send successfully", MessageReceipt { message_id })
+}
+
 /// A call: what is in it depends on the kind of the webhook.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    dead_code,
-    reason = "the body is passed on as it came; this documents it"
-)]
 struct WebhookCall {
     /// The text, 1 to 10,000 characters (`send_message`).
     message: Option<String>,
@@ -86,39 +99,29 @@ struct WebhookCall {
     transaction_id: Option<String>,
 }
 
+impl WebhookCall {
+    fn example() -> Self {
+        Self {
+            message: Some("The market opens.".into()),
+            ..Self::default()
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MessageReceipt {
+    #[schema(value_type = ObjectId)]
     message_id: String,
 }
 
-/// Does what the webhook at this url is for; at most 60 calls a minute, of 64 KiB each. With
-/// `x-encrypted: true` the body is encrypted: `{"iv","data","tag"}` (GCM) or `{"iv","data"}` (CBC).
-/// `update_user_fields` and `update_currency` are checked and then answered 501: they come with user
-/// fields and gamification.
-#[utoipa::path(
-    post,
-    path = "/webhooks/incoming/{webhookId}",
-    tag = "Webhooks",
-    params(
-        ("webhookId" = String, Path, description = "The last part of the webhook's url"),
-        ("x-encrypted" = Option<String>, Header, description = "`true` for an encrypted body"),
-        ("webhook-id" = Option<String>, Header, description = "The same value within 24 hours answers the first call"),
-    ),
-    request_body(content = WebhookCall, example = json!({ "message": "The market opens." })),
-    responses((status = 200, description = "Done", body = Integration<MessageReceipt>, example = json!({
-        "status": "success",
-        "message": "Message send successfully",
-        "data": { "messageId": "e50000000000000000000002" }
-    })))
-)]
 async fn receive(
     State(services): State<Services>,
     call: Call,
     headers: HeaderMap,
     Segments(address): Segments<String>,
-    Raw(body): Raw,
+    Raw(body, _): Raw<WebhookCall>,
 ) -> Result<(Replayed, Json<Integration<MessageReceipt>>)> {
     let request = call.request(ReceiveCallRequest {
         address,
@@ -130,9 +133,7 @@ async fn receive(
     let answer = services.incoming_webhooks().receive_call(request).await?;
     let replayed = Replayed::of(&answer);
     let Done::MessageSent(done) = sent(answer.into_inner().done, "what was done")?;
-    let message_id = done.message_id;
-    let receipt = Integration::new("Message send successfully", MessageReceipt { message_id });
-    Ok((replayed, Json(receipt)))
+    Ok((replayed, Json(self::done(done.message_id))))
 }
 
 /// What names a call: its `webhook-id`, else its Idempotency-Key.

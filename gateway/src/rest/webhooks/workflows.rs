@@ -1,22 +1,22 @@
 //! Workflows (contract: events, "Workflow webhooks").
 
 use axum::{Json, extract::State};
-use guildhall_auth::{AccessRule, Credential};
+use guildhall_auth::Credential;
 use guildhall_proto::webhooks::v1::{BeginSessionRequest, ReceiveEventRequest};
 use guildhall_runtime::Reason;
 use guildhall_types::WorkflowId;
 use http::{HeaderMap, header::AUTHORIZATION};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
-use super::receive::{API_KEY, dedup_id};
+use super::receive::{API_KEY, DEDUP_ID, dedup_id};
 use crate::{
     call::{Call, Replayed},
-    endpoint::{Endpoint, OwnCredential},
-    envelope::{Family, integration::Acknowledgement},
+    endpoint::Endpoint,
+    envelope::integration::Acknowledgement,
     extract::{Raw, Segments, header, id},
     failure::Result,
+    schema::{Moment, header as header_parameter, text},
     upstream::Services,
 };
 
@@ -25,35 +25,37 @@ const SESSION_TOKEN: &str = "x-session-token";
 
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(
-            "workflows-handshake",
-            "Workflow webhook handshake",
-            Family::Bare,
-            AccessRule::Public,
-            routes!(handshake),
+        Endpoint::new("workflows-handshake", handshake, || {
+            Handshake::new("1767323345678.6d1f0c".into())
+        })
+        .about(
+            "Answers the workflow's API key, in `Authorization` or `x-api-key`, with a token for its events.",
         )
         .calls("/guildhall.webhooks.v1.WorkflowService/BeginSession")
-        .presenting(&[OwnCredential::WebhookKey])
         .refusing(&[
             Reason::CredentialInvalid,
             Reason::CredentialsConflict,
             Reason::WorkflowNotFound,
         ]),
-        Endpoint::new(
-            "workflows-event",
-            "Workflow webhook event",
-            Family::Integration,
-            AccessRule::Public,
-            routes!(event),
-        )
-        .calls("/guildhall.webhooks.v1.WorkflowService/ReceiveEvent")
-        .presenting(&[OwnCredential::SessionToken])
-        .refusing(&[
-            Reason::CredentialInvalid,
-            Reason::WorkflowNotFound,
-            Reason::InvalidValue,
-        ]),
+        Endpoint::taking("workflows-event", event, WorkflowEvent::example, accepted)
+            .about(
+                "Takes an event, of at most 64 KiB. The token may be used several times within its life.",
+            )
+            .parameters(|| {
+                let about = "The same value within 24 hours is taken once";
+                vec![header_parameter(DEDUP_ID, about, text())]
+            })
+            .calls("/guildhall.webhooks.v1.WorkflowService/ReceiveEvent")
+            .refusing(&[
+                Reason::CredentialInvalid,
+                Reason::WorkflowNotFound,
+                Reason::InvalidValue,
+            ]),
     ]
+}
+
+fn accepted() -> Acknowledgement {
+    Acknowledgement::new("Event accepted")
 }
 
 /// A session has begun.
@@ -65,6 +67,18 @@ struct Handshake {
     session_token: String,
 }
 
+impl Handshake {
+    fn new(session_token: String) -> Self {
+        let data = Session {
+            session_token: session_token.clone(),
+        };
+        Self {
+            data,
+            session_token,
+        }
+    }
+}
+
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -73,17 +87,6 @@ struct Session {
     session_token: String,
 }
 
-/// Answers the workflow's API key, in `Authorization` or `x-api-key`, with a token for its events.
-#[utoipa::path(
-    post,
-    path = "/webhooks/workflows/{workflowId}/handshake",
-    tag = "Webhooks",
-    params(("workflowId" = String, Path, description = "24 hexadecimal characters")),
-    responses((status = 200, description = "The token", body = Handshake, example = json!({
-        "data": { "sessionToken": "1767323345678.6d1f…" },
-        "sessionToken": "1767323345678.6d1f…"
-    })))
-)]
 async fn handshake(
     State(services): State<Services>,
     call: Call,
@@ -95,13 +98,7 @@ async fn handshake(
         api_key: api_key(&headers)?.to_owned(),
     });
     let answer = services.workflows().begin_session(request).await?;
-    let session_token = answer.into_inner().session_token;
-    Ok(Json(Handshake {
-        data: Session {
-            session_token: session_token.clone(),
-        },
-        session_token,
-    }))
+    Ok(Json(Handshake::new(answer.into_inner().session_token)))
 }
 
 /// The key that a handshake presents, with or without `Bearer` before it.
@@ -119,47 +116,56 @@ fn api_key(headers: &HeaderMap) -> Result<&str> {
 }
 
 /// Something that happened elsewhere; further fields are kept as they come.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    dead_code,
-    reason = "the body is passed on as it came; this documents it"
-)]
 struct WorkflowEvent {
-    /// `user.registered`, `user.kyc_updated`, `user.first_deposit`, `account.status_changed` or
-    /// `reward.redeemed`
-    event_type: String,
+    event_type: WorkflowEventType,
     customer_id: Option<String>,
     email: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
-    /// ISO-8601
+    #[schema(value_type = Option<Moment>)]
     occurred_at: Option<String>,
 }
 
-/// Takes an event, of at most 64 KiB. The token may be used several times within its life.
-#[utoipa::path(
-    post,
-    path = "/webhooks/workflows/{workflowId}",
-    tag = "Webhooks",
-    params(
-        ("workflowId" = String, Path, description = "24 hexadecimal characters"),
-        ("webhook-id" = Option<String>, Header, description = "The same value within 24 hours is taken once"),
-    ),
-    request_body(content = WorkflowEvent, example = json!({
-        "eventType": "user.registered", "customerId": "4711", "email": "ann@example.com",
-        "firstName": "Ann", "lastName": "Bell", "occurredAt": "2026-01-02T03:04:05.678Z"
-    })),
-    responses((status = 200, description = "Taken", body = Acknowledgement, example = json!({
-        "status": "success", "message": "Event accepted"
-    })))
+/// What happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "the body is passed on as it came; this documents it"
 )]
+enum WorkflowEventType {
+    #[serde(rename = "user.registered")]
+    UserRegistered,
+    #[serde(rename = "user.kyc_updated")]
+    UserKycUpdated,
+    #[serde(rename = "user.first_deposit")]
+    UserFirstDeposit,
+    #[serde(rename = "account.status_changed")]
+    AccountStatusChanged,
+    #[serde(rename = "reward.redeemed")]
+    RewardRedeemed,
+}
+
+impl WorkflowEvent {
+    fn example() -> Self {
+        Self {
+            event_type: WorkflowEventType::UserRegistered,
+            customer_id: Some("4711".into()),
+            email: Some("ann@example.com".into()),
+            first_name: Some("Ann".into()),
+            last_name: Some("Bell".into()),
+            occurred_at: Some("2026-01-02T03:04:05.678Z".into()),
+        }
+    }
+}
+
 async fn event(
     State(services): State<Services>,
     call: Call,
     headers: HeaderMap,
     Segments(workflow): Segments<String>,
-    Raw(body): Raw,
+    Raw(body, _): Raw<WorkflowEvent>,
 ) -> Result<(Replayed, Json<Acknowledgement>)> {
     let request = call.request(ReceiveEventRequest {
         workflow_id: id::<WorkflowId>("workflowId", &workflow)?.to_string(),
@@ -168,8 +174,7 @@ async fn event(
         dedup_id: dedup_id(&headers)?,
     });
     let answer = services.workflows().receive_event(request).await?;
-    let replayed = Replayed::of(&answer);
-    Ok((replayed, Json(Acknowledgement::new("Event accepted"))))
+    Ok((Replayed::of(&answer), Json(accepted())))
 }
 
 #[cfg(test)]
