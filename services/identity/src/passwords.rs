@@ -1,7 +1,7 @@
-//! Argon2id, for as many passwords at once as there are cores.
+//! Hashes passwords with Argon2id, as many at the same time as there are cores.
 //!
-//! A hash takes a core and 19 MiB for tens of milliseconds. What waits is bounded as well: under
-//! a flood of logins, callers are told to come back instead of waiting beyond their deadlines.
+//! A hash takes a core and 19 MiB for tens of milliseconds. The queue is bounded as well: under a
+//! flood of logins, callers get an error and may retry, instead of waiting beyond their deadlines.
 
 use std::{sync::Arc, thread};
 
@@ -20,20 +20,21 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_LEN: usize = 16;
 const HASH_LEN: usize = 32;
-/// Blocks (of 1 KiB) reserved for a hash. The system's allocator maps what is above 32 MiB on its
-/// own and gives it back at once; of smaller ones it would keep one per thread for ever. What is
-/// reserved and not used takes no memory.
+/// Blocks of 1 KiB reserved for a hash. The system's allocator maps more than 32 MiB separately and
+/// returns it at once; of smaller buffers it would keep one per thread for ever. Reserved blocks
+/// that are not used take no memory.
 const RESERVED_BLOCKS: usize = 33 * 1024;
-/// Passwords per core that may wait for it: less than two seconds of work.
+/// Passwords that may wait for each core: less than two seconds of work.
 const WAITING_PER_CORE: usize = 32;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
-    /// A place in the queue or at work.
-    places: Arc<Semaphore>,
+    /// Bounds the passwords that wait or are being hashed.
+    queue: Arc<Semaphore>,
+    /// Bounds the passwords that are being hashed.
     cores: Arc<Semaphore>,
-    /// What unknown accounts are checked against, so that they take as long as known ones.
-    decoy: Arc<str>,
+    /// The hash that unknown accounts are checked against, so that they take as long as known ones.
+    dummy: Arc<str>,
 }
 
 impl Passwords {
@@ -42,15 +43,15 @@ impl Passwords {
     pub(crate) async fn start() -> Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut passwords = Self::with_capacity(cores, cores * WAITING_PER_CORE);
-        passwords.decoy = passwords.hash(password::generate()?).await?.into();
+        passwords.dummy = passwords.hash(password::generate()?).await?.into();
         Ok(passwords)
     }
 
     fn with_capacity(cores: usize, waiting: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(cores + waiting)),
+            queue: Arc::new(Semaphore::new(cores + waiting)),
             cores: Arc::new(Semaphore::new(cores)),
-            decoy: "".into(),
+            dummy: "".into(),
         }
     }
 
@@ -71,7 +72,7 @@ impl Passwords {
         .await
     }
 
-    /// Whether `hash` is of this password. Without a hash it is not, but takes as long.
+    /// Whether `hash` is the hash of this password. Without a hash it is not, after the same time.
     ///
     /// # Errors
     /// OVERLOADED when too many wait.
@@ -81,7 +82,7 @@ impl Passwords {
         hash: Option<String>,
     ) -> Result<bool> {
         let is_known = hash.is_some();
-        let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.decoy), Into::into);
+        let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.dummy), Into::into);
         self.run(move || Ok(is_hash_of(&hash, &password)? && is_known))
             .await
     }
@@ -90,7 +91,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = Arc::clone(&self.places)
+        let queued = Arc::clone(&self.queue)
             .try_acquire_owned()
             .map_err(|_full| {
                 Error::unavailable(Reason::Overloaded, "Too many logins at once, try again")
@@ -100,8 +101,8 @@ impl Passwords {
             .await
             .map_err(Error::internal)?;
         let done = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: a caller who goes away frees nothing that is still in use.
-            let _held = (place, core);
+            // Held by the work itself: a caller who disconnects frees nothing that is still in use.
+            let _held = (queued, core);
             work()
         });
         done.await.map_err(Error::internal)?
@@ -124,7 +125,7 @@ fn derive(argon2: &Argon2, password: &str, salt: &[u8]) -> Result<[u8; HASH_LEN]
     Ok(hash)
 }
 
-/// Whether `stored`, with its own parameters, is the hash of this password.
+/// Whether `stored` is the hash of this password, computed with its own parameters.
 fn is_hash_of(stored: &str, password: &str) -> Result<bool> {
     let stored = PasswordHash::new(stored).map_err(Error::internal)?;
     let (Some(salt), Some(hash)) = (&stored.salt, &stored.hash) else {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_knows_its_password_alone() {
+    async fn a_hash_matches_only_its_password() {
         let passwords = Passwords::start().await.unwrap();
         let hash = passwords.hash(text("correct horse")).await.unwrap();
         assert!(
@@ -159,7 +160,7 @@ mod tests {
             Argon2::default()
                 .verify_password(b"correct horse", &*hash)
                 .is_ok(),
-            "others read it, too"
+            "the PHC string is standard"
         );
         assert_ne!(
             hash,
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_finds_the_queue_full_is_sent_away_and_the_others_are_served() {
+    async fn a_full_queue_refuses_and_the_others_are_served() {
         let passwords = Passwords::with_capacity(1, 2);
         let answers = join_all((0..5).map(|_| passwords.hash(text("password")))).await;
         let refused: Vec<_> = answers
@@ -208,7 +209,7 @@ mod tests {
         );
         assert!(
             passwords.hash(text("password")).await.is_ok(),
-            "places come free again"
+            "the queue has room again"
         );
     }
 }

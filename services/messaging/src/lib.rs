@@ -8,7 +8,7 @@
 //! * [`events`]: what the rest of the platform is told
 //! * [`migration`]: the tables
 //!
-//! Three parts serve the whole service: [`cache`] holds channels, topics and positions,
+//! Three parts serve the whole service: [`cache`] holds channels, topics and message positions,
 //! [`new_messages`] notifies live streams, and [`message_locks`] orders changes of one message.
 
 pub mod actions;
@@ -26,13 +26,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use guildhall_catalog::MESSAGING;
-use guildhall_data::{Database, GroupCommit, Idempotency, Storage, idempotency, sweep};
+use guildhall_data::{Database, GroupCommit, Idempotency, idempotency, sweep};
 use guildhall_directory::Directory;
 use guildhall_events::Outbox;
 use guildhall_runtime::{Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, Running, Service};
-use guildhall_signals::Signals;
 
 use crate::{
     actions::append::Append,
@@ -48,7 +47,7 @@ pub struct Messaging(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Database,
-    members: Directory,
+    directory: Directory,
     channels: ChannelCache,
     positions: PositionCache,
     idempotency: Idempotency,
@@ -59,18 +58,19 @@ struct Inner {
     outbox: Outbox,
 }
 
-impl Messaging {
-    /// Opens its database in `storage` and sweeps it until `shutdown`. `members` are those of all
-    /// communities.
-    ///
-    /// # Errors
-    /// When the database cannot be opened, migrated, or trusted to be durable.
-    pub async fn open(
-        storage: &Storage,
-        members: Directory,
-        signals: Signals,
-        shutdown: &Shutdown,
-    ) -> Result<Self> {
+#[async_trait]
+impl Service for Messaging {
+    const ENTRY: &'static guildhall_catalog::Service = MESSAGING;
+    type Settings = ();
+
+    /// Opens its database and sweeps it until the process stops.
+    async fn open(context: Context<'_, ()>) -> Result<Self> {
+        let Environment {
+            storage,
+            signals,
+            shutdown,
+            ..
+        } = context.environment;
         let database = Database::open::<migration::Migrator>(storage, MESSAGING.name).await?;
         sweep::start::<idempotency::entity::Entity>(
             database.clone(),
@@ -81,33 +81,17 @@ impl Messaging {
         let outbox = Outbox::open(&database, MESSAGING.name);
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         Ok(Self(Arc::new(Inner {
-            members,
-            channels: ChannelCache::new(database.clone(), &signals),
+            directory: context.directory()?,
+            channels: ChannelCache::new(database.clone(), signals),
             positions: PositionCache::default(),
             idempotency: Idempotency::new(database.clone()),
             appends: GroupCommit::start(append).await?,
-            new_messages: NewMessages::listen(&signals),
+            new_messages: NewMessages::listen(signals),
             message_locks: MessageLocks::default(),
             shutdown: shutdown.clone(),
             outbox,
             database,
         })))
-    }
-}
-
-#[async_trait]
-impl Service for Messaging {
-    const ENTRY: &'static guildhall_catalog::Service = MESSAGING;
-    type Settings = ();
-
-    async fn open(context: Context<'_, ()>) -> Result<Self> {
-        let Environment {
-            storage,
-            signals,
-            shutdown,
-            ..
-        } = context.environment;
-        Self::open(storage, context.directory()?, signals.clone(), shutdown).await
     }
 }
 

@@ -38,6 +38,7 @@ struct Inner {
     users: Cache<(CommunityId, UserId), Option<Arc<User>>>,
     references: Cache<(CommunityId, String), UserId>,
     names: Cache<CommunityId, Arc<str>>,
+    bots: Cache<CommunityId, Arc<User>>,
 }
 
 impl Directory {
@@ -51,6 +52,7 @@ impl Directory {
                 .build(),
             references: Cache::builder("member_references", signals, LIFE_ALONE).build(),
             names: Cache::builder("community_names", signals, LIFE_ALONE).build(),
+            bots: Cache::builder("community_bots", signals, LIFE_ALONE).build(),
         }))
     }
 
@@ -114,7 +116,7 @@ impl Directory {
         user.active.then_some(user).ok_or_else(not_found)
     }
 
-    /// The active users whom references mean, in their order.
+    /// The active users whom references mean, in their order; never the bot.
     ///
     /// # Errors
     /// USER_NOT_FOUND when one of them means nobody, UNREACHABLE when identity cannot say.
@@ -128,9 +130,12 @@ impl Directory {
             return Err(not_found());
         }
         let found: HashMap<_, _> = self.ask(community, references).await?.into_iter().collect();
-        let users = references
-            .iter()
-            .map(|reference| found.get(reference).filter(|user| user.active).cloned());
+        let users = references.iter().map(|reference| {
+            found
+                .get(reference)
+                .filter(|user| user.active && !user.bot)
+                .cloned()
+        });
         users.collect::<Option<_>>().ok_or_else(not_found)
     }
 
@@ -141,6 +146,20 @@ impl Directory {
     pub async fn community_name(&self, community: CommunityId) -> Result<Arc<str>> {
         let look_up = async { Ok(self.community(community).await?.name.into()) };
         self.0.names.get_or_load(community, look_up).await
+    }
+
+    /// The bot of a community, the author of what nobody else is named for.
+    ///
+    /// # Errors
+    /// COMMUNITY_NOT_FOUND, UNREACHABLE when identity cannot say.
+    pub async fn bot(&self, community: CommunityId) -> Result<Arc<User>> {
+        let look_up = async {
+            let bot = self.community(community).await?.bot;
+            // Before an upgrade is complete, a replica of identity may not know of bots.
+            let bot = bot.ok_or_else(|| Error::missing("sender"))?;
+            Ok(Arc::new(User::try_from(bot)?))
+        };
+        self.0.bots.get_or_load(community, look_up).await
     }
 
     /// The user who owns a community; not cached.

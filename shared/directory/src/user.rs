@@ -26,6 +26,8 @@ pub struct User {
     pub role: Role,
     /// False for suspended and deleted users: they may not act, but what they wrote is shown.
     pub active: bool,
+    /// Whether it is the bot of the community, which is not a member.
+    pub bot: bool,
 }
 
 impl TryFrom<v1::User> for User {
@@ -43,6 +45,7 @@ impl TryFrom<v1::User> for User {
             first_name: user.first_name,
             avatar: user.avatar,
             active: user.active,
+            bot: user.bot,
         })
     }
 }

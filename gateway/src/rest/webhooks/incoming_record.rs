@@ -141,8 +141,8 @@ struct NewCallSettings {
     /// The channels that a call may name instead, at most 100.
     #[schema(value_type = Option<Vec<ObjectId>>, max_items = 100)]
     allowed_channel_ids: Option<Vec<String>>,
-    /// The author of messages, unless a call names one: username, e-mail address, id or number;
-    /// required for `send_message`.
+    /// The author of messages, unless a call names one: username, e-mail address, id or number.
+    /// Without it the community's bot is the author.
     sender: Option<String>,
     /// The user fields that calls may set, at most 100.
     #[schema(max_items = 100)]

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, hash::Hash};
 
 use guildhall_data::{CommunityId, UserId};
-use guildhall_proto::identity::v1::{GetCommunityResponse, ResolvedUser};
+use guildhall_proto::identity::v1::{GetCommunityResponse, ResolvedUser, User};
 use guildhall_runtime::{Error, Result};
 use guildhall_types::list;
 
 use crate::{
     Identity,
-    domain::reference::Reference,
+    domain::{bot, reference::Reference},
     present,
     store::{communities, users},
 };
@@ -24,6 +24,7 @@ struct Found {
     numbers: HashMap<i64, users::Model>,
     emails: HashMap<String, users::Model>,
     usernames: HashMap<String, users::Model>,
+    bot: Option<(UserId, User)>,
 }
 
 impl Found {
@@ -40,7 +41,7 @@ impl Found {
 
 impl Identity {
     /// Finds the users that `references` mean, in their order and with one query per kind of
-    /// reference, however many there are.
+    /// reference, however many there are. The bot of the community is found by its id.
     ///
     /// # Errors
     /// VALUE_TOO_LONG, INVALID_VALUE for what cannot be a reference.
@@ -59,11 +60,16 @@ impl Identity {
             .await?;
         let resolved = references.into_iter().zip(parsed);
         let resolved = resolved.filter_map(|(reference, parsed)| {
-            let as_username = || found.usernames.get(&parsed.as_username(&reference));
-            let user = found.get(&parsed).or_else(as_username)?.clone();
+            let user = match &found.bot {
+                Some((id, bot)) if parsed == Reference::Id(*id) => bot.clone(),
+                Some(_) | None => {
+                    let as_username = || found.usernames.get(&parsed.as_username(&reference));
+                    present::user(found.get(&parsed).or_else(as_username)?.clone())
+                }
+            };
             Some(ResolvedUser {
                 reference,
-                user: Some(present::user(user)),
+                user: Some(user),
             })
         });
         Ok(resolved.collect())
@@ -85,6 +91,7 @@ impl Identity {
             }
         }
         let reader = self.0.database.reader();
+        let bot = self.find_bot(community, &ids).await?;
         let ids = users::list_by_ids(reader, community, ids).await?;
         let numbers = users::list_by_numbers(reader, community, numbers).await?;
         let emails = users::list_by_emails(reader, community, emails).await?;
@@ -93,6 +100,7 @@ impl Identity {
             numbers: by(numbers, |user| user.number),
             emails: by(emails, |user| user.email_key.clone()),
             usernames: HashMap::new(),
+            bot,
         };
         // Usernames, and every reference that found nobody by its shape.
         let usernames = texts.iter().zip(parsed);
@@ -101,6 +109,21 @@ impl Identity {
         let usernames = users::list_by_usernames(reader, community, usernames.collect()).await?;
         found.usernames = by(usernames, |user| user.username_key.clone());
         Ok(found)
+    }
+
+    /// The bot of the community, if its id is among `ids`.
+    async fn find_bot(
+        &self,
+        community: CommunityId,
+        ids: &[UserId],
+    ) -> Result<Option<(UserId, User)>> {
+        let id = bot::id_of(community)?;
+        if !ids.contains(&id) {
+            return Ok(None);
+        }
+        let community = communities::find(self.0.database.reader(), community).await?;
+        let bot = community.map(|community| present::bot(&community));
+        Ok(bot.transpose()?.map(|bot| (id, bot)))
     }
 
     /// The community with this id or slug, as the other services see it.
@@ -113,7 +136,7 @@ impl Identity {
         let community = community.ok_or_else(communities::not_found)?;
         let owner = users::find(reader, community.id, community.owner_id).await?;
         let owner = owner.ok_or_else(|| Error::bug("a community without its owner"))?;
-        Ok(present::community(community, owner))
+        present::community(community, owner)
     }
 }
 

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::KeyKind;
 
-/// Characters that a mask shows at either end.
+/// Characters that a mask shows at each end.
 const SHOWN: usize = 4;
 
-/// The text of a new key: shown once, stored never.
+/// The text of a new key: shown once and never stored.
 pub(crate) struct KeyText(Zeroizing<String>);
 
 impl KeyText {
@@ -33,7 +33,7 @@ impl KeyText {
         digest_of(&self.0)
     }
 
-    /// Its first and last characters.
+    /// Its first and last characters, by which its holder recognises it.
     pub(crate) fn masked(&self) -> String {
         let (first, last) = (&self.0[..SHOWN], &self.0[self.0.len() - SHOWN..]);
         format!("{first}…{last}")

@@ -1,5 +1,6 @@
 //! Rules without I/O.
 //!
+//! * [`bot`]: the bot of a community
 //! * [`case`]: upper and lower case of what names a user
 //! * [`account`]: how a user who logs in is named
 //! * [`profile`]: the names of a new user
@@ -12,6 +13,7 @@
 //! * [`key_spec`]: the settings of a new key
 
 pub(crate) mod account;
+pub(crate) mod bot;
 pub(crate) mod case;
 pub(crate) mod key_kind;
 pub(crate) mod key_spec;

@@ -1,18 +1,18 @@
-//! Which passwords are taken, and new ones.
+//! Which passwords are accepted, and new ones.
 
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use guildhall_runtime::{Error, Reason, Result};
 use zeroize::Zeroizing;
 
-/// The longest password: Argon2 would take megabytes, and every caller's time with them.
+/// The longest password in bytes: Argon2 would also hash megabytes, at the cost of other callers.
 const MAX_BYTES: usize = 1024;
 /// The shortest new password (NIST SP 800-63B).
 const MIN_CHARS: usize = 8;
 /// Random bytes of a generated password.
 const GENERATED_BYTES: usize = 18;
 
-/// A password as it is presented.
+/// A password of a login.
 ///
 /// # Errors
 /// MISSING_FIELD, VALUE_TOO_LONG, INVALID_VALUE.
@@ -34,7 +34,7 @@ pub(crate) fn presented(password: &str) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(password.to_owned()))
 }
 
-/// A password that somebody chose.
+/// A new password that was chosen, not generated.
 ///
 /// # Errors
 /// Those of [`presented`], and INVALID_VALUE when it is too short.
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_bounded_on_both_sides() {
+    fn passwords_have_a_shortest_and_a_longest_length() {
         assert!(chosen("ünïcödé1").is_ok());
         assert!(chosen("short").is_err());
         assert!(presented("short").is_ok());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_generated_ones_are_the_same() {
+    fn generated_passwords_differ() {
         let (one, two) = (generate().unwrap(), generate().unwrap());
         assert_ne!(one, two);
         assert_eq!(chosen(&one).unwrap(), one);

@@ -5,8 +5,8 @@ use guildhall_data::CommunityId;
 /// The longest slug, in characters.
 const MAX_LEN: usize = 60;
 
-/// Letters and digits of `name` in lower case, all else a hyphen; the community's id where
-/// nothing is left.
+/// The letters and digits of `name` in lower case, with hyphens for everything else; the id of the
+/// community when none are left.
 pub(crate) fn slug(name: &str, id: CommunityId) -> String {
     let lowered = name.to_lowercase();
     let words: Vec<&str> = lowered

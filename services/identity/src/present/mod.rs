@@ -4,25 +4,30 @@ mod api_key;
 mod user;
 
 use guildhall_proto::identity::v1::{GetCommunityResponse, SigningKey};
-use guildhall_runtime::Timestamp;
+use guildhall_runtime::{Result, Timestamp};
 
 pub(crate) use self::{
     api_key::{api_key, resolved_key},
-    user::{session, user},
+    user::{bot, session, user},
 };
 use crate::store::{communities, signing_keys, users};
 
 /// What the other services need to know of a community.
+///
+/// # Errors
+/// As [`bot`].
 pub(crate) fn community(
     community: communities::Model,
     owner: users::Model,
-) -> GetCommunityResponse {
-    GetCommunityResponse {
+) -> Result<GetCommunityResponse> {
+    let bot = Some(bot(&community)?);
+    Ok(GetCommunityResponse {
         id: community.id.to_string(),
         name: community.name,
         slug: community.slug,
         owner: Some(user(owner)),
-    }
+        bot,
+    })
 }
 
 /// The public half of a signing key.

@@ -25,23 +25,23 @@ use tower::Layer;
 const SECRET: &[u8] = b"the platform's secret";
 
 /// Identity behind its access layer, on a database of its own.
-pub struct World {
+pub struct TestIdentity {
     pub home: TestDatabase,
     pub identity: Identity,
     pub signals: Signals,
-    /// Calls as everybody makes them.
+    /// Calls as external callers make them.
     outside: Peer,
-    /// Calls as services make them.
+    /// Calls as other services make them.
     inside: Peer,
 }
 
-/// See [`World::revoked_keys`].
+/// See [`TestIdentity::revoked_keys`].
 pub struct RevokedKeys {
-    pub heard: std::sync::mpsc::Receiver<[u8; 32]>,
+    pub received: std::sync::mpsc::Receiver<[u8; 32]>,
     _subscription: Subscription,
 }
 
-impl World {
+impl TestIdentity {
     pub async fn new() -> Self {
         Self::on(TestDatabase::new().await).await
     }
@@ -64,14 +64,14 @@ impl World {
         }
     }
 
-    /// Hears which keys change from now on, as every cache of them does.
+    /// Receives which keys change from now on, as every cache of them does.
     pub fn revoked_keys(&self) -> RevokedKeys {
-        let (sender, heard) = std::sync::mpsc::channel();
+        let (sender, received) = std::sync::mpsc::channel();
         let subscription = self.signals.subscribe(move |changed: &KeyChanged| {
             let _ = sender.send(changed.digest);
         });
         RevokedKeys {
-            heard,
+            received,
             _subscription: subscription,
         }
     }
@@ -95,7 +95,7 @@ impl World {
         self.identity.bootstrap(new).await.unwrap()
     }
 
-    /// A member, and a JWT of his.
+    /// A member, and a JWT of theirs.
     pub async fn member(&self, home: &Bootstrapped, name: &str, role: Role) -> (User, String) {
         let new = member(name, role);
         let (user, password) = self
@@ -119,7 +119,7 @@ impl World {
         Ok(self.authentication().login(request).await?.into_inner())
     }
 
-    /// Who is behind a credential, asked of a process that has cached nothing.
+    /// The caller of a credential, looked up without a cache.
     pub async fn caller(&self, scheme: Scheme, secret: &str) -> Result<Caller> {
         let guard = guard(&self.identity, &self.signals);
         guard.authenticate(&Credential::new(scheme, secret)).await
@@ -138,7 +138,7 @@ impl World {
         refused == Some(Reason::CredentialInvalid)
     }
 
-    /// Changes the database behind everybody's back, as time and later features do.
+    /// Changes the database directly, as time and later features do.
     pub async fn sql(&self, statement: &str) -> Result<u64, DbErr> {
         let done = self.database().await?.execute_unprepared(statement).await?;
         Ok(done.rows_affected())

@@ -20,12 +20,12 @@ use guildhall_testkit::{Mode, Nats, Proxy};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-/// How long a revoked key may be believed.
-const PROMISE: Duration = Duration::from_secs(1);
-/// Longer than anything else here takes.
+/// How long a revoked key may be accepted.
+const MAX_DELAY: Duration = Duration::from_secs(1);
+/// Longer than any step takes.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Identity, and how often it was asked for a key.
+/// Identity, counting how often it was asked for a key.
 struct Counted {
     identity: Arc<dyn CredentialSource>,
     asked: AtomicU64,
@@ -51,8 +51,8 @@ impl CredentialSource for Counted {
     }
 }
 
-/// Identity and the guard of a gateway.
-struct Town {
+/// Identity, and the guard of a gateway.
+struct Services {
     identity: Identity,
     community: CommunityId,
     gateway: Guard,
@@ -67,8 +67,8 @@ struct Key {
     credential: Credential,
 }
 
-impl Town {
-    /// A town on a bus, with the addresses at which identity and the gateway find it.
+impl Services {
+    /// Services on a bus, with the addresses at which identity and the gateway reach it.
     async fn on_bus(identity_url: String, gateway_url: String) -> Self {
         let connect = |url, service| {
             let settings = BusSettings {
@@ -118,16 +118,16 @@ impl Town {
         }
     }
 
-    /// Waits until all hear everything.
-    async fn is_whole(&self) {
+    /// Waits until both receive every signal.
+    async fn are_connected(&self) {
         for signals in &self.signals {
             let mut coverage = signals.watch_coverage();
-            let whole = coverage.wait_for(|coverage| *coverage == Coverage::Everywhere);
-            timeout(LONG, whole).await.expect("it never is").unwrap();
+            let connected = coverage.wait_for(|coverage| *coverage == Coverage::Everywhere);
+            timeout(LONG, connected).await.expect("in time").unwrap();
         }
     }
 
-    /// A new key that the gateway has just let in.
+    /// A new key that the gateway has just accepted.
     async fn key_in_use(&self) -> Key {
         let (id, text) = self
             .identity
@@ -136,11 +136,11 @@ impl Town {
             .unwrap();
         let credential = Credential::new(Scheme::SendbirdToken, text.as_str());
         let key = Key { id, credential };
-        assert!(self.lets_in(&key).await);
+        assert!(self.accepts(&key).await);
         key
     }
 
-    async fn lets_in(&self, key: &Key) -> bool {
+    async fn accepts(&self, key: &Key) -> bool {
         match self.gateway.authenticate(&key.credential).await {
             Ok(_) => true,
             Err(error) if error.reason() == Reason::CredentialInvalid => false,
@@ -148,18 +148,18 @@ impl Town {
         }
     }
 
-    /// Revokes a key that the gateway sees all the time, and waits until it is refused.
+    /// Revokes a key that the gateway sees all the time, and checks that it is refused in time.
     async fn revoked_in_time(&self, key: Key) {
         let revoke = self.identity.revoke_sendbird_token(self.community, key.id);
         revoke.await.unwrap();
         let revoked_at = Instant::now();
-        while self.lets_in(&key).await {
-            assert!(revoked_at.elapsed() < PROMISE, "it is still believed");
+        while self.accepts(&key).await {
+            assert!(revoked_at.elapsed() < MAX_DELAY, "it is still accepted");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// The same for a key that is used for the first time now.
+    /// The same for a new key.
     async fn a_key_is_revoked_in_time(&self) {
         let key = self.key_in_use().await;
         self.revoked_in_time(key).await;
@@ -171,70 +171,72 @@ impl Town {
 }
 
 #[tokio::test]
-async fn with_the_broker_a_key_is_remembered_until_it_is_revoked() {
+async fn with_the_broker_a_key_is_cached_until_it_is_revoked() {
     let nats = Nats::start().await;
-    let town = Town::on(&nats).await;
-    town.is_whole().await;
-    let key = town.key_in_use().await;
-    let asked = town.asked();
-    tokio::time::sleep(PROMISE * 2).await;
-    assert!(town.lets_in(&key).await);
-    assert_eq!(town.asked(), asked, "it was remembered for two seconds");
-    town.revoked_in_time(key).await;
+    let services = Services::on(&nats).await;
+    services.are_connected().await;
+    let key = services.key_in_use().await;
+    let asked = services.asked();
+    tokio::time::sleep(MAX_DELAY * 2).await;
+    assert!(services.accepts(&key).await);
+    assert_eq!(services.asked(), asked, "it was cached for two seconds");
+    services.revoked_in_time(key).await;
 }
 
 #[tokio::test]
-async fn without_a_bus_a_key_dies_although_nobody_says_so() {
-    // As an operator's command does: another process, which sends no signal.
-    let town = Town::new([Signals::default(), Signals::default()]).await;
-    town.a_key_is_revoked_in_time().await;
+async fn without_a_bus_a_key_is_refused_although_no_signal_is_sent() {
+    // Like the command of an operator, which is another process and sends no signal.
+    let services = Services::new([Signals::default(), Signals::default()]).await;
+    services.a_key_is_revoked_in_time().await;
 }
 
 #[tokio::test]
 async fn with_the_broker_away_from_the_start() {
     let nats = Nats::away().await;
-    let town = Town::on(&nats).await;
-    town.a_key_is_revoked_in_time().await;
+    let services = Services::on(&nats).await;
+    services.a_key_is_revoked_in_time().await;
 }
 
 #[tokio::test]
 async fn with_the_broker_killed() {
     let mut nats = Nats::start().await;
-    let town = Town::on(&nats).await;
-    town.is_whole().await;
-    let key = town.key_in_use().await;
+    let services = Services::on(&nats).await;
+    services.are_connected().await;
+    let key = services.key_in_use().await;
     nats.kill9().await;
-    town.revoked_in_time(key).await;
-    town.a_key_is_revoked_in_time().await;
+    services.revoked_in_time(key).await;
+    services.a_key_is_revoked_in_time().await;
 
-    // Revoked while nobody hears, and the broker is back before the second is over.
-    let key = town.key_in_use().await;
-    let revoke = town.identity.revoke_sendbird_token(town.community, key.id);
+    // Revoked while the broker is away, which is back before the second is over.
+    let key = services.key_in_use().await;
+    let revoke = services
+        .identity
+        .revoke_sendbird_token(services.community, key.id);
     revoke.await.unwrap();
     let revoked_at = Instant::now();
     nats.start_again().await;
-    town.is_whole().await;
-    tokio::time::sleep_until(revoked_at + PROMISE).await;
-    assert!(!town.lets_in(&key).await);
-    town.a_key_is_revoked_in_time().await;
+    services.are_connected().await;
+    tokio::time::sleep_until(revoked_at + MAX_DELAY).await;
+    assert!(!services.accepts(&key).await);
+    services.a_key_is_revoked_in_time().await;
 }
 
 #[tokio::test]
-async fn with_the_broker_standing_still() {
+async fn with_the_broker_paused() {
     let nats = Nats::start().await;
-    let town = Town::on(&nats).await;
-    town.is_whole().await;
-    let key = town.key_in_use().await;
+    let services = Services::on(&nats).await;
+    services.are_connected().await;
+    let key = services.key_in_use().await;
     nats.pause().await;
-    town.revoked_in_time(key).await;
-    town.a_key_is_revoked_in_time().await;
+    services.revoked_in_time(key).await;
+    services.a_key_is_revoked_in_time().await;
     nats.resume().await;
-    town.is_whole().await;
-    town.a_key_is_revoked_in_time().await;
+    services.are_connected().await;
+    services.a_key_is_revoked_in_time().await;
 }
 
 #[tokio::test]
-async fn with_either_line_to_the_broker_swallowing_everything() {
+async fn with_either_connection_to_the_broker_blackholed() {
     let nats = Nats::start().await;
     let lines = [
         Proxy::start(nats.address()).await,
@@ -243,49 +245,52 @@ async fn with_either_line_to_the_broker_swallowing_everything() {
     let [to_identity, to_gateway] = lines
         .each_ref()
         .map(|line| nats.url_through(line.address()));
-    let town = Town::on_bus(to_identity, to_gateway).await;
+    let services = Services::on_bus(to_identity, to_gateway).await;
     for line in &lines {
-        town.is_whole().await;
-        let key = town.key_in_use().await;
+        services.are_connected().await;
+        let key = services.key_in_use().await;
         line.set(Mode::Blackhole);
-        town.revoked_in_time(key).await;
-        town.a_key_is_revoked_in_time().await;
+        services.revoked_in_time(key).await;
+        services.a_key_is_revoked_in_time().await;
         line.set(Mode::Pass);
-        town.is_whole().await;
-        town.a_key_is_revoked_in_time().await;
+        services.are_connected().await;
+        services.a_key_is_revoked_in_time().await;
     }
 }
 
 #[tokio::test]
-async fn with_a_line_to_the_broker_that_is_slow_or_reset() {
+async fn with_a_slow_or_reset_connection_to_the_broker() {
     let nats = Nats::start().await;
     let line = Proxy::start(nats.address()).await;
-    let town = Town::on_bus(nats.url_through(line.address()), nats.url()).await;
+    let services = Services::on_bus(nats.url_through(line.address()), nats.url()).await;
     for delay in [100, 400, 2000] {
-        town.is_whole().await;
-        let key = town.key_in_use().await;
+        services.are_connected().await;
+        let key = services.key_in_use().await;
         line.set(Mode::Delay(Duration::from_millis(delay)));
-        town.revoked_in_time(key).await;
+        services.revoked_in_time(key).await;
         for _ in 0..3 {
-            town.a_key_is_revoked_in_time().await;
+            services.a_key_is_revoked_in_time().await;
         }
         line.set(Mode::Pass);
     }
     for _ in 0..5 {
-        town.is_whole().await;
-        let key = town.key_in_use().await;
+        services.are_connected().await;
+        let key = services.key_in_use().await;
         line.reset_all();
-        town.revoked_in_time(key).await;
+        services.revoked_in_time(key).await;
     }
 }
 
 #[tokio::test]
 async fn a_thousand_requests_with_a_new_key_ask_identity_once() {
-    let town = Town::new([Signals::default(), Signals::default()]).await;
-    let made = town.identity.create_sendbird_token(town.community).await;
+    let services = Services::new([Signals::default(), Signals::default()]).await;
+    let made = services
+        .identity
+        .create_sendbird_token(services.community)
+        .await;
     let credential = Credential::new(Scheme::SendbirdToken, made.unwrap().1.as_str());
-    let requests = (0..1000).map(|_| town.gateway.authenticate(&credential));
+    let requests = (0..1000).map(|_| services.gateway.authenticate(&credential));
     let answers = futures::future::join_all(requests).await;
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(town.asked(), 1);
+    assert_eq!(services.asked(), 1);
 }

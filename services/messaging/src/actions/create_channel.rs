@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{ChannelId, Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateChannelRequest, CreateChannelResponse};
 use guildhall_runtime::{Error, Result, Timestamp};
 use guildhall_types::{list, text};
@@ -12,7 +13,7 @@ use tonic::Response;
 use crate::{
     Messaging,
     cache::channels::MAX_URL,
-    domain::{ChannelKind, Member},
+    domain::ChannelKind,
     present,
     store::channels::{self, Record},
 };
@@ -55,14 +56,16 @@ impl Messaging {
 
     /// The channel that a request describes, checked.
     async fn new_channel(&self, caller: &Caller, request: CreateChannelRequest) -> Result<Record> {
-        let (members, community) = (&self.0.members, caller.community);
+        let (directory, community) = (&self.0.directory, caller.community);
         let mut channel = settings(caller, &request)?;
-        let creator = members.get(community, caller.user()).await?;
+        let creator = directory.get(community, caller.user()).await?;
         channel.creator_number = creator.number;
-        let participants = members
+        let participants = directory
             .resolve_all(community, &request.participants)
             .await?;
-        let announcers = members.resolve_all(community, &request.announcers).await?;
+        let announcers = directory
+            .resolve_all(community, &request.announcers)
+            .await?;
         Ok(Record {
             participants: participants_of(channel.kind, &participants)?,
             announcers: announcers_of(channel.kind, &announcers, &creator),
@@ -122,7 +125,7 @@ fn check_members(kind: ChannelKind, request: &CreateChannelRequest) -> Result<()
     Ok(())
 }
 
-fn participants_of(kind: ChannelKind, members: &[Arc<Member>]) -> Result<Vec<UserId>> {
+fn participants_of(kind: ChannelKind, members: &[Arc<User>]) -> Result<Vec<UserId>> {
     let participants = distinct(members);
     if kind == ChannelKind::Dm && participants.len() < 2 {
         return Err(Error::invalid(
@@ -133,7 +136,7 @@ fn participants_of(kind: ChannelKind, members: &[Arc<Member>]) -> Result<Vec<Use
     Ok(participants)
 }
 
-fn announcers_of(kind: ChannelKind, members: &[Arc<Member>], creator: &Member) -> Vec<UserId> {
+fn announcers_of(kind: ChannelKind, members: &[Arc<User>], creator: &User) -> Vec<UserId> {
     let announcers = distinct(members);
     if kind == ChannelKind::Announcement && announcers.is_empty() {
         return vec![creator.id];
@@ -141,7 +144,7 @@ fn announcers_of(kind: ChannelKind, members: &[Arc<Member>], creator: &Member) -
     announcers
 }
 
-fn distinct(members: &[Arc<Member>]) -> Vec<UserId> {
+fn distinct(members: &[Arc<User>]) -> Vec<UserId> {
     let mut seen = HashSet::new();
     let ids = members.iter().map(|member| member.id);
     ids.filter(|id| seen.insert(*id)).collect()

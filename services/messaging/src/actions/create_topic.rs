@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{Claim, Database, IdempotencyKey, TopicId, idempotency::Answer};
+use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateTopicRequest, CreateTopicResponse};
 use guildhall_runtime::{Result, Timestamp};
 use guildhall_types::text;
 use tonic::Response;
 
-use crate::{Messaging, domain::Member, present, store::topics};
+use crate::{Messaging, present, store::topics};
 
 const CREATE: &str = "/guildhall.messaging.v1.TopicService/CreateTopic";
 /// The longest title, in characters (contract: messaging, "Create forum topic").
@@ -69,9 +70,9 @@ impl Messaging {
     }
 
     /// The member who opens a topic: the sender, or the user whom the caller acts for.
-    async fn topic_creator(&self, caller: &Caller, sender: &str) -> Result<Arc<Member>> {
+    async fn topic_creator(&self, caller: &Caller, sender: &str) -> Result<Arc<User>> {
         if sender.is_empty() {
-            return self.0.members.get(caller.community, caller.user()).await;
+            return self.0.directory.get(caller.community, caller.user()).await;
         }
         self.acting_member(caller, sender).await
     }

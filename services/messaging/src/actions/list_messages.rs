@@ -158,8 +158,8 @@ impl Messaging {
             named.channel = Some(channel);
         }
         if !request.user.is_empty() {
-            let members = &self.0.members;
-            let user = members.resolve(caller.community, &request.user).await?;
+            let directory = &self.0.directory;
+            let user = directory.resolve(caller.community, &request.user).await?;
             named.user = Some(user.id);
         }
         Ok(named)

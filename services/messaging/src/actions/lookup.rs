@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use guildhall_auth::{Authority, Caller};
+use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{MessageReference, message_reference::Reference};
 use guildhall_runtime::{Error, Reason, Result};
 
 use crate::{
     Messaging,
     domain::{
-        Channel, Member, MessageKind,
+        Channel, MessageKind,
         access::{may_read, message_not_found},
     },
     store::messages,
@@ -42,13 +43,13 @@ pub(super) fn hide_channel(error: Error) -> Error {
 impl Messaging {
     /// The member that the caller acts as. Callers who can only act as themselves need not name a
     /// sender.
-    pub(super) async fn acting_member(&self, caller: &Caller, sender: &str) -> Result<Arc<Member>> {
+    pub(super) async fn acting_member(&self, caller: &Caller, sender: &str) -> Result<Arc<User>> {
         let own = caller.acts_only_as();
         if sender.is_empty() {
             let own = own.ok_or_else(|| Error::missing("sender"))?;
-            return self.0.members.get(caller.community, own).await;
+            return self.0.directory.get(caller.community, own).await;
         }
-        let member = self.0.members.resolve(caller.community, sender).await?;
+        let member = self.0.directory.resolve(caller.community, sender).await?;
         if own.is_some_and(|own| own != member.id) {
             return Err(Error::new(
                 Reason::SenderNotAllowed,
@@ -64,7 +65,7 @@ impl Messaging {
         caller: &Caller,
         sender: &str,
         kind: MessageKind,
-    ) -> Result<Option<Arc<Member>>> {
+    ) -> Result<Option<Arc<User>>> {
         if kind != MessageKind::Admin {
             return self.acting_member(caller, sender).await.map(Some);
         }

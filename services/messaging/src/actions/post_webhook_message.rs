@@ -41,10 +41,12 @@ impl Messaging {
         let webhook: WebhookId = request.webhook_id.parse()?;
         let content = Content::new(request.text, MessageKind::Text, None)?;
         require("channel", &request.channel)?;
-        require("sender", &request.sender)?;
         let channels = &self.0.channels;
         let channel = channels.resolve(community, &request.channel).await?;
-        let author = self.0.members.resolve(community, &request.sender).await?;
+        let author = match request.sender.as_str() {
+            "" => self.0.directory.bot(community).await?,
+            sender => self.0.directory.resolve(community, sender).await?,
+        };
         may_author(&channel, &author)?;
         Ok(NewMessage {
             topic: self.topic_to_write_in(&channel, &request.topic_id).await?,

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_directory::User;
 use guildhall_events::outbox;
 use guildhall_proto::messaging::v1::{
     AddReactionRequest, AddReactionResponse, ListReactionsRequest, ListReactionsResponse,
@@ -15,14 +16,14 @@ use tonic::Response;
 use super::lookup::{hide_channel, require_sender};
 use crate::{
     Messaging,
-    domain::{Channel, Emoji, Member, access::may_react},
+    domain::{Channel, Emoji, access::may_react},
     events, present,
     store::reactions::{self, MessageReactions, Reaction},
 };
 
 const ADD: &str = "/guildhall.messaging.v1.ReactionService/AddReaction";
 
-type Members = HashMap<UserId, Arc<Member>>;
+type Users = HashMap<UserId, Arc<User>>;
 
 impl Messaging {
     /// Adds a reaction, unless the sender has reacted with the emoji before.
@@ -45,7 +46,7 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(caller, request.message, emoji, sender)
             .await?;
-        let (before, members) = self.reactions_before(&reaction).await?;
+        let (before, users) = self.reactions_before(&reaction).await?;
         let _lock = self.0.message_locks.lock(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let added = reactions::insert(&transaction, &reaction).await?;
@@ -56,7 +57,7 @@ impl Messaging {
         let after = before.after(&transaction, &reaction, true).await?;
         let response = AddReactionResponse {
             added: added.is_some(),
-            reactions: present_all(after, &members),
+            reactions: present_all(after, &users),
             update_time: added.map(Into::into),
         };
         ticket.record(&transaction, &response).await?;
@@ -78,7 +79,7 @@ impl Messaging {
         let (reaction, channel) = self
             .reaction(caller, request.message, emoji, sender)
             .await?;
-        let (before, members) = self.reactions_before(&reaction).await?;
+        let (before, users) = self.reactions_before(&reaction).await?;
         let _lock = self.0.message_locks.lock(reaction.message).await;
         let transaction = self.0.database.begin().await?;
         let removed = reactions::remove(&transaction, &reaction).await?;
@@ -92,7 +93,7 @@ impl Messaging {
         self.0.outbox.announce();
         Ok(RemoveReactionResponse {
             removed: removed.is_some(),
-            reactions: present_all(after, &members),
+            reactions: present_all(after, &users),
             update_time: removed.map(Into::into),
         })
     }
@@ -112,13 +113,10 @@ impl Messaging {
             true => MessageReactions::with_users(reader, community, message.id).await?,
             false => MessageReactions::without_users(reader, community, message.id).await?,
         };
-        let members = self
-            .0
-            .members
-            .get_all(community, reactions.user_ids())
-            .await?;
+        let users = reactions.user_ids();
+        let users = self.0.directory.get_all(community, users).await?;
         Ok(ListReactionsResponse {
-            reactions: present_all(reactions, &members),
+            reactions: present_all(reactions, &users),
         })
     }
 
@@ -146,18 +144,18 @@ impl Messaging {
 
     /// The reactions so far, and the members who have reacted or are about to. Loaded before the
     /// transaction begins, so that it waits neither for identity nor for long lists.
-    async fn reactions_before(&self, reaction: &Reaction) -> Result<(MessageReactions, Members)> {
+    async fn reactions_before(&self, reaction: &Reaction) -> Result<(MessageReactions, Users)> {
         let (reader, community) = (self.0.database.reader(), reaction.community);
         let before = MessageReactions::with_users(reader, community, reaction.message).await?;
         let users = before.user_ids().chain([reaction.user]);
-        let members = self.0.members.get_all(community, users).await?;
-        Ok((before, members))
+        let users = self.0.directory.get_all(community, users).await?;
+        Ok((before, users))
     }
 }
 
-fn present_all(reactions: MessageReactions, members: &Members) -> Vec<Presented> {
-    let author = |id: &UserId| match members.get(id) {
-        Some(member) => present::author(member),
+fn present_all(reactions: MessageReactions, all: &Users) -> Vec<Presented> {
+    let author = |id: &UserId| match all.get(id) {
+        Some(user) => present::author(user),
         None => present::unknown_author(*id),
     };
     let reactions = reactions.into_iter();

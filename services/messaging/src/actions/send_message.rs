@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, caller::answer};
 use guildhall_data::{Claim, IdempotencyKey, MessageId, Ticket, TopicId, idempotency::Answer};
+use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{
     Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
 };
@@ -17,9 +18,7 @@ use super::{
 };
 use crate::{
     Messaging,
-    domain::{
-        Channel, ChannelKind, Content, Member, MessageKind, NewMessage, access::may_write, text,
-    },
+    domain::{Channel, ChannelKind, Content, MessageKind, NewMessage, access::may_write, text},
     store::{messages, topics},
 };
 
@@ -182,7 +181,7 @@ impl Messaging {
 /// A message that is neither a reply nor in a topic.
 pub(super) fn new_message(
     channel: Arc<Channel>,
-    author: Option<Arc<Member>>,
+    author: Option<Arc<User>>,
     content: Content,
 ) -> NewMessage {
     NewMessage {

@@ -1,4 +1,5 @@
-//! Bounded caches of what sending and listing look up again and again.
+//! Bounded caches of what sending and listing look up again and again. Users are cached by
+//! [`guildhall_directory`].
 
 pub mod channels;
 pub mod positions;

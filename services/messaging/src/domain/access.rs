@@ -1,9 +1,10 @@
 //! Who may read, write and react where (contract: messaging, "Message actions per channel kind").
 
 use guildhall_auth::Authority;
+use guildhall_directory::User;
 use guildhall_runtime::{Error, Reason, Result};
 
-use super::{Channel, ChannelKind, Member};
+use super::{Channel, ChannelKind};
 
 /// The error for a channel that does not exist, or that the caller may not know of.
 #[must_use]
@@ -69,12 +70,12 @@ pub fn may_read(caller: &Authority, channel: &Channel) -> Result<()> {
 ///
 /// # Errors
 /// As [`may_read`], and SENDER_NOT_ALLOWED for a member who is not a participant.
-pub fn may_react(caller: &Authority, channel: &Channel, member: &Member) -> Result<()> {
+pub fn may_react(caller: &Authority, channel: &Channel, member: &User) -> Result<()> {
     may_act(caller, channel)?;
     must_take_part(channel, member)
 }
 
-fn must_take_part(channel: &Channel, member: &Member) -> Result<()> {
+fn must_take_part(channel: &Channel, member: &User) -> Result<()> {
     if channel.is_direct() && !channel.participants.contains(&member.id) {
         return Err(sender_not_allowed(
             "The sender does not take part in this channel",
@@ -89,7 +90,7 @@ fn must_take_part(channel: &Channel, member: &Member) -> Result<()> {
 /// # Errors
 /// As [`may_react`], and SENDER_NOT_ALLOWED or CHANNEL_FROZEN where only announcers and admins
 /// write.
-pub fn may_write(caller: &Authority, channel: &Channel, author: Option<&Member>) -> Result<()> {
+pub fn may_write(caller: &Authority, channel: &Channel, author: Option<&User>) -> Result<()> {
     may_act(caller, channel)?;
     author.map_or(Ok(()), |author| may_author(channel, author))
 }
@@ -99,7 +100,7 @@ pub fn may_write(caller: &Authority, channel: &Channel, author: Option<&Member>)
 /// # Errors
 /// SENDER_NOT_ALLOWED for a member who is not a participant, SENDER_NOT_ALLOWED or CHANNEL_FROZEN
 /// where only announcers and admins write.
-pub fn may_author(channel: &Channel, author: &Member) -> Result<()> {
+pub fn may_author(channel: &Channel, author: &User) -> Result<()> {
     must_take_part(channel, author)?;
     if channel.is_led_by(author) {
         return Ok(());
@@ -166,17 +167,18 @@ mod tests {
         }
     }
 
-    fn member(id: UserId, role: Role) -> Member {
-        Member {
+    fn member(id: UserId, role: Role) -> User {
+        User {
             id,
             number: 1,
-            username: "ann".into(),
-            email: "ann@example.com".into(),
-            display_name: "Ann".into(),
-            first_name: "Ann".into(),
+            username: "ada".into(),
+            email: "ada@example.com".into(),
+            display_name: "Ada".into(),
+            first_name: "Ada".into(),
             avatar: String::new(),
             role,
             active: true,
+            bot: false,
         }
     }
 
@@ -270,6 +272,10 @@ mod tests {
         let insider = member(users.insider, Role::Member);
         let outsider = member(users.outsider, Role::Member);
         let admin = member(users.outsider, Role::Admin);
+        let bot = User {
+            bot: true,
+            ..member(UserId::generate(), Role::Unspecified)
+        };
         let refused = Some(Reason::SenderNotAllowed);
         // Kind, sender, may write, may react.
         let cases = [
@@ -278,6 +284,9 @@ mod tests {
             (Announcement, &outsider, refused, None),
             (Announcement, &insider, None, None),
             (Announcement, &admin, None, None),
+            (Announcement, &bot, None, None),
+            (Open, &bot, None, None),
+            (Dm, &bot, refused, refused),
             (Dm, &outsider, refused, refused),
             (Dm, &insider, None, None),
             (Dm, &admin, refused, refused),

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use guildhall_auth::Role;
 use guildhall_data::{ChannelId, CommunityId, UserId};
+use guildhall_directory::User;
 use guildhall_proto::messaging::v1::ChannelType;
 use sea_orm::{DeriveActiveEnum, EnumIter};
-
-use super::Member;
 
 /// The kind of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -83,10 +82,10 @@ impl Channel {
         self.kind == ChannelKind::Dm
     }
 
-    /// Whether the member may write where others only read: announcers of the channel, the owner
-    /// and admins of the community.
+    /// Whether the user may write where others only read: announcers of the channel, the owner,
+    /// admins and the bot of the community.
     #[must_use]
-    pub fn is_led_by(&self, member: &Member) -> bool {
-        self.announcers.contains(&member.id) || member.role >= Role::Admin
+    pub fn is_led_by(&self, user: &User) -> bool {
+        user.bot || user.role >= Role::Admin || self.announcers.contains(&user.id)
     }
 }

@@ -7,9 +7,6 @@ pub mod emoji;
 pub mod new_message;
 pub mod text;
 
-/// A user of a community, as identity describes them.
-pub use guildhall_directory::User as Member;
-
 pub use channel::{Channel, ChannelKind};
 pub use content::{Content, MessageKind};
 pub use emoji::Emoji;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use guildhall_data::{MessageId, TopicId, WebhookId};
+use guildhall_directory::User;
 
-use super::{Channel, Content, Member};
+use super::{Channel, Content};
 
 /// A message that is about to be stored. Everything in it was checked.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct NewMessage {
     /// The id and the number of the message that it replies to.
     pub parent: Option<(MessageId, i64)>,
     /// Who wrote it; none for administrative messages.
-    pub author: Option<Arc<Member>>,
+    pub author: Option<Arc<User>>,
     /// What it says.
     pub content: Content,
     /// The incoming webhook that it came by.

@@ -8,25 +8,11 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Error, Result, Timestamp};
 use prost::Message as _;
 
-pub(crate) use self::page::unknown_author;
+pub(crate) use self::page::{author, unknown_author};
 use crate::{
-    domain::{Member, emoji},
+    domain::emoji,
     store::{channels, messages, reactions::counts, topics},
 };
-
-/// A member beside what they write.
-#[must_use]
-pub fn author(member: &Member) -> Author {
-    Author {
-        user_id: member.id.to_string(),
-        number: member.number,
-        username: member.username.clone(),
-        email: member.email.clone(),
-        display_name: member.display_name.clone(),
-        first_name: member.first_name.clone(),
-        avatar: member.avatar.clone(),
-    }
-}
 
 /// A message in the channel named `channel_topic`.
 ///

@@ -241,6 +241,7 @@ mod tests {
             avatar: String::new(),
             role: Role::Member,
             active: true,
+            bot: false,
         }
     }
 

@@ -73,6 +73,56 @@ async fn a_call_sends_a_message_as_the_settings_say() {
 }
 
 #[tokio::test]
+async fn without_a_sender_the_bot_of_the_community_is_the_author() {
+    let community = Community::start().await;
+    let general = community.demo.channel("general");
+    let announcements = community.demo.channel("announcements");
+    let settings = json!({
+        "settings": { "channelId": general, "allowedChannelIds": [announcements] }
+    });
+    let news = Webhook::make(&community, settings).await;
+    let message = community
+        .message(&sent(
+            &news.call(&community, &json!({ "message": "Hi" })).await,
+        ))
+        .await;
+    let bot = message.author.unwrap();
+    assert!(bot.display_name.starts_with("Demo"), "{bot:?}");
+    assert_eq!(bot.number, 0);
+    assert!(
+        community
+            .demo
+            .users
+            .iter()
+            .all(|user| user._id != bot.user_id)
+    );
+
+    // The bot may write where members only read, and an empty sender is none.
+    let call = json!({ "message": "Hi all", "channelId": announcements, "sender": "" });
+    let message = community
+        .message(&sent(&news.call(&community, &call).await))
+        .await;
+    assert_eq!(message.author.unwrap(), bot);
+    news.change(&community, &json!({ "settings": { "sender": "johndoe" } }))
+        .await;
+    let message = community
+        .message(&sent(
+            &news.call(&community, &json!({ "message": "Hi" })).await,
+        ))
+        .await;
+    let johndoe = &community.demo.user("johndoe")._id;
+    assert_eq!(message.author.unwrap().user_id, *johndoe);
+    news.change(&community, &json!({ "settings": { "sender": "" } }))
+        .await;
+    let message = community
+        .message(&sent(
+            &news.call(&community, &json!({ "message": "Hi" })).await,
+        ))
+        .await;
+    assert_eq!(message.author.unwrap(), bot);
+}
+
+#[tokio::test]
 async fn its_own_key_opens_a_webhook_and_nothing_else_does() {
     let community = Community::start().await;
     let news = Webhook::make(&community, json!({})).await;

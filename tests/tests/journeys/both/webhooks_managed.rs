@@ -86,10 +86,6 @@ async fn what_a_webhook_cannot_be_is_refused_by_name() {
             json!({ "settings": { "channelId": "general", "sender": "a" } }),
         ),
         (
-            "settings.sender",
-            json!({ "settings": { "channelId": general, "sender": "" } }),
-        ),
-        (
             "settings.allowedChannelIds",
             json!({ "settings": { "channelId": general, "sender": "a", "allowedChannelIds": ["x"] } }),
         ),

@@ -10,13 +10,13 @@ use guildhall_proto::{
 use guildhall_runtime::{Error, Reason, Timestamp};
 use tonic::metadata::MetadataValue;
 
-use crate::fixture::{World, by_email, by_username, member, reason, signed, with_key};
+use crate::fixture::{TestIdentity, by_email, by_username, member, reason, signed, with_key};
 
 /// A community with the member `ada`, and her password.
-async fn with_ada(world: &World) -> (Bootstrapped, String) {
-    let home = world.community("Demo").await;
+async fn with_ada(test: &TestIdentity) -> (Bootstrapped, String) {
+    let home = test.community("Demo").await;
     let ada = member("Ada", Role::Admin);
-    let (_, password) = world
+    let (_, password) = test
         .identity
         .add_member(home.community_id, ada)
         .await
@@ -24,8 +24,8 @@ async fn with_ada(world: &World) -> (Bootstrapped, String) {
     (home, password.to_string())
 }
 
-async fn signing_keys(world: &World) -> Vec<SigningKey> {
-    let answer = world
+async fn signing_keys(test: &TestIdentity) -> Vec<SigningKey> {
+    let answer = test
         .authentication()
         .list_signing_keys(ListSigningKeysRequest {})
         .await;
@@ -34,17 +34,17 @@ async fn signing_keys(world: &World) -> Vec<SigningKey> {
 
 #[tokio::test]
 async fn the_right_password_gets_a_token_for_seven_days_in_one_community() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
     let before = Timestamp::now().as_secs();
     for request in [
         by_username("aDA", &password),
         by_email("ADA@Example.com", &password),
     ] {
-        let answer = world.login(&home.system_key, request).await.unwrap();
+        let answer = test.login(&home.system_key, request).await.unwrap();
         let user = answer.user.unwrap();
         assert_eq!((&*user.username, user.number), ("Ada", 2));
-        let caller = world.caller(Scheme::Bearer, &answer.token).await.unwrap();
+        let caller = test.caller(Scheme::Bearer, &answer.token).await.unwrap();
         assert_eq!(caller.community, home.community_id);
         let ada = user.id.parse().unwrap();
         assert_eq!(
@@ -59,15 +59,15 @@ async fn the_right_password_gets_a_token_for_seven_days_in_one_community() {
         let life = expires_at.as_secs() - before;
         assert!((604_800..604_810).contains(&life), "{life}");
     }
-    let keys = signing_keys(&world).await;
+    let keys = signing_keys(&test).await;
     assert_eq!((keys.len(), keys[0].public_key.len()), (1, 32));
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_account_are_told_apart_by_nobody() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
-    let other = world.community("Other").await;
+async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
+    let other = test.community("Other").await;
     for (key, request) in [
         (&home.system_key, by_username("ada", "wrong")),
         (&home.system_key, by_username("nobody", &password)),
@@ -75,7 +75,7 @@ async fn a_wrong_password_and_an_unknown_account_are_told_apart_by_nobody() {
         // Ada has no account there.
         (&other.system_key, by_username("ada", &password)),
     ] {
-        let error = world.login(key, request).await.unwrap_err();
+        let error = test.login(key, request).await.unwrap_err();
         assert_eq!(error.reason(), Reason::LoginRefused);
         assert_eq!(error.message(), "Wrong email or password");
     }
@@ -83,13 +83,13 @@ async fn a_wrong_password_and_an_unknown_account_are_told_apart_by_nobody() {
 
 #[tokio::test]
 async fn the_twenty_first_attempt_has_to_wait_until_the_window_is_over() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
     let attempt = |password: String| {
         let request = by_username("ada", &password);
-        world.login(&home.system_key, request)
+        test.login(&home.system_key, request)
     };
-    // All at once: none slips through between counting and checking.
+    // All at the same time, so that none gets in between counting and checking.
     let answers = join_all((0..25).map(|n| attempt(format!("wrong {n}")))).await;
     let mut refused: Vec<_> = answers.into_iter().map(reason).collect();
     refused.sort_by_key(|reason| *reason == Reason::LoginAttempts);
@@ -114,24 +114,22 @@ async fn the_twenty_first_attempt_has_to_wait_until_the_window_is_over() {
         "{wait:?}"
     );
 
-    world
-        .sql("UPDATE login_attempts SET expires_at = 1")
+    test.sql("UPDATE login_attempts SET expires_at = 1")
         .await
         .unwrap();
     attempt(password).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_right_password_forgets_the_wrong_ones() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
+async fn the_right_password_resets_the_attempts() {
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
     for _ in 0..2 {
         for _ in 0..19 {
-            let wrong = world.login(&home.system_key, by_username("ada", "wrong"));
+            let wrong = test.login(&home.system_key, by_username("ada", "wrong"));
             assert_eq!(reason(wrong.await), Reason::LoginRefused);
         }
-        world
-            .login(&home.system_key, by_username("ada", &password))
+        test.login(&home.system_key, by_username("ada", &password))
             .await
             .unwrap();
     }
@@ -139,8 +137,8 @@ async fn a_right_password_forgets_the_wrong_ones() {
 
 #[tokio::test]
 async fn attempts_are_counted_for_each_account_and_address() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
     let from = |address: &'static str, name: &str, password: &str| {
         let mut request = signed(
             by_username(name, password),
@@ -150,7 +148,7 @@ async fn attempts_are_counted_for_each_account_and_address() {
         request
             .metadata_mut()
             .insert(CLIENT_ADDRESS, MetadataValue::from_static(address));
-        let mut client = world.authentication_by_gateway();
+        let mut client = test.authentication_by_gateway();
         async move { client.login(request).await.map_err(Error::from) }
     };
     let wrong = (0..20).map(|_| from("192.0.2.1", "ada", "wrong"));
@@ -176,10 +174,10 @@ async fn attempts_are_counted_for_each_account_and_address() {
 }
 
 #[tokio::test]
-async fn an_account_that_may_not_log_in_says_so_to_who_knows_its_password() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
-    let login = |password: &str| world.login(&home.system_key, by_username("ada", password));
+async fn only_the_right_password_reveals_that_an_account_may_not_log_in() {
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
+    let login = |password: &str| test.login(&home.system_key, by_username("ada", password));
     let token = login(&password).await.unwrap().token;
     for state in [
         "status = 2",
@@ -188,8 +186,7 @@ async fn an_account_that_may_not_log_in_says_so_to_who_knows_its_password() {
     ] {
         let ada = "username = 'Ada'";
         assert_eq!(
-            world
-                .sql(&format!("UPDATE users SET {state} WHERE {ada}"))
+            test.sql(&format!("UPDATE users SET {state} WHERE {ada}"))
                 .await
                 .unwrap(),
             1
@@ -206,37 +203,35 @@ async fn an_account_that_may_not_log_in_says_so_to_who_knows_its_password() {
         );
         let is_active = state.starts_with("status = 1");
         assert_eq!(
-            world.is_refused(Scheme::Bearer, &token).await,
+            test.is_refused(Scheme::Bearer, &token).await,
             !is_active,
             "{state}"
         );
     }
     let later = Timestamp::now().plus(Duration::from_secs(2)).as_millis();
-    world
-        .sql(&format!("UPDATE users SET tokens_valid_after = {later}"))
+    test.sql(&format!("UPDATE users SET tokens_valid_after = {later}"))
         .await
         .unwrap();
-    assert!(world.is_refused(Scheme::Bearer, &token).await);
+    assert!(test.is_refused(Scheme::Bearer, &token).await);
 }
 
 #[tokio::test]
-async fn an_account_without_a_password_has_none_that_is_right() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
-    world
-        .sql("UPDATE users SET password_hash = NULL")
+async fn an_account_without_a_password_accepts_none() {
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
+    test.sql("UPDATE users SET password_hash = NULL")
         .await
         .unwrap();
-    let answer = world
+    let answer = test
         .login(&home.system_key, by_username("ada", &password))
         .await;
     assert_eq!(reason(answer), Reason::LoginRefused);
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_account_or_password_is_not_looked_at() {
-    let world = World::new().await;
-    let home = world.community("Demo").await;
+async fn what_cannot_be_an_account_or_password_is_refused_before_the_look_up() {
+    let test = TestIdentity::new().await;
+    let home = test.community("Demo").await;
     for (request, expected) in [
         (
             LoginRequest {
@@ -256,28 +251,28 @@ async fn what_cannot_be_an_account_or_password_is_not_looked_at() {
         (by_username(&"a".repeat(321), "p"), Reason::ValueTooLong),
     ] {
         assert_eq!(
-            reason(world.login(&home.system_key, request).await),
+            reason(test.login(&home.system_key, request).await),
             expected
         );
     }
     let unknown = signed(by_email("a@b", "p"), Scheme::Bearer, &home.api_key);
     assert_eq!(
-        reason(world.login_as(unknown).await),
+        reason(test.login_as(unknown).await),
         Reason::CredentialInvalid
     );
 }
 
 #[tokio::test]
-async fn a_login_is_repeated_under_its_idempotency_key() {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
+async fn a_repeat_with_the_idempotency_key_returns_the_first_token() {
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
     let login = |password: &str| {
         let request = signed(
             by_username("ada", password),
             Scheme::SystemKey,
             &home.system_key,
         );
-        let mut client = world.authentication();
+        let mut client = test.authentication();
         async move { client.login(with_key(request, "once")).await }
     };
     assert_eq!(
@@ -296,63 +291,63 @@ async fn a_login_is_repeated_under_its_idempotency_key() {
 #[tokio::test]
 async fn after_a_rotation_in_another_process_old_tokens_stay_valid_and_new_ones_carry_the_new_key()
 {
-    let world = World::new().await;
-    let (home, password) = with_ada(&world).await;
-    let login = || world.login(&home.system_key, by_username("ada", &password));
+    let test = TestIdentity::new().await;
+    let (home, password) = with_ada(&test).await;
+    let login = || test.login(&home.system_key, by_username("ada", &password));
     let old = login().await.unwrap().token;
     let old_key = jwt::key_id(&old).unwrap();
-    let new_key = world.open_again().await.rotate_signing_key().await.unwrap();
+    let new_key = test.open_again().await.rotate_signing_key().await.unwrap();
     let new = login().await.unwrap().token;
     assert_eq!(jwt::key_id(&new), Some(new_key.clone()));
     for token in [&old, &new] {
         assert!(matches!(
-            world.authority(Scheme::Bearer, token).await,
+            test.authority(Scheme::Bearer, token).await,
             Authority::Member { .. }
         ));
     }
-    let listed: Vec<String> = signing_keys(&world)
+    let listed: Vec<String> = signing_keys(&test)
         .await
         .into_iter()
         .map(|key| key.key_id)
         .collect();
     assert_eq!(listed, [new_key.clone(), old_key]);
 
-    // A week and a day later no token of the old key is left.
+    // A week and a day later no token of the old key is valid.
     let long_ago = Timestamp::now()
         .minus(Duration::from_secs(8 * 24 * 3600))
         .as_millis();
     let retire = format!("UPDATE signing_keys SET retired_at = {long_ago} WHERE retired_at > 0");
-    assert_eq!(world.sql(&retire).await.unwrap(), 1);
-    let listed: Vec<String> = signing_keys(&world)
+    assert_eq!(test.sql(&retire).await.unwrap(), 1);
+    let listed: Vec<String> = signing_keys(&test)
         .await
         .into_iter()
         .map(|key| key.key_id)
         .collect();
     assert_eq!(listed, [new_key]);
-    assert!(world.is_refused(Scheme::Bearer, &old).await);
+    assert!(test.is_refused(Scheme::Bearer, &old).await);
 }
 
 #[tokio::test]
-async fn a_retired_key_keeps_no_private_half() {
-    let world = World::new().await;
-    world.identity.rotate_signing_key().await.unwrap();
-    assert_eq!(world.count("signing_keys").await, 2);
+async fn the_private_half_of_a_retired_key_is_removed() {
+    let test = TestIdentity::new().await;
+    test.identity.rotate_signing_key().await.unwrap();
+    assert_eq!(test.count("signing_keys").await, 2);
     let signing = "signing_keys WHERE sealed_private_key IS NOT NULL";
-    assert_eq!(world.count(signing).await, 1);
+    assert_eq!(test.count(signing).await, 1);
 }
 
 #[tokio::test]
-async fn processes_that_start_at_once_agree_on_one_key() {
-    let world = World::new().await;
-    world.sql("DELETE FROM signing_keys").await.unwrap();
-    join_all((0..4).map(|_| world.open_again())).await;
-    assert_eq!(signing_keys(&world).await.len(), 1);
+async fn processes_that_start_at_the_same_time_create_one_key() {
+    let test = TestIdentity::new().await;
+    test.sql("DELETE FROM signing_keys").await.unwrap();
+    join_all((0..4).map(|_| test.open_again())).await;
+    assert_eq!(signing_keys(&test).await.len(), 1);
 }
 
 #[tokio::test]
-async fn another_secret_is_found_out_at_start() {
-    let world = World::new().await;
-    let refused = world.open_with(b"another secret").await.unwrap_err();
+async fn another_secret_is_refused_at_start() {
+    let test = TestIdentity::new().await;
+    let refused = test.open_with(b"another secret").await.unwrap_err();
     assert!(
         refused.with_causes().contains("secret.key"),
         "{}",

@@ -10,12 +10,12 @@ use guildhall_testkit::TestDatabase;
 use zeroize::Zeroizing;
 
 use super::keys::spec;
-use crate::fixture::{World, by_email, digest, member, reason, signed, with_key};
+use crate::fixture::{TestIdentity, by_email, digest, member, reason, signed, with_key};
 
 #[tokio::test]
 async fn a_community_begins_with_an_owner_and_credentials_that_work() {
-    let world = World::new().await;
-    let made = world.community("Chess Club").await;
+    let test = TestIdentity::new().await;
+    let made = test.community("Chess Club").await;
     assert_eq!((made.slug.as_str(), made.owner.number), ("chess-club", 1));
     assert_eq!(
         (&*made.owner.username, made.owner.role()),
@@ -24,7 +24,7 @@ async fn a_community_begins_with_an_owner_and_credentials_that_work() {
     let owner: UserId = made.owner.id.parse().unwrap();
 
     assert_eq!((made.system_key.len(), made.api_key.len()), (40, 64));
-    let system = world
+    let system = test
         .caller(Scheme::SystemKey, &made.system_key)
         .await
         .unwrap();
@@ -32,74 +32,66 @@ async fn a_community_begins_with_an_owner_and_credentials_that_work() {
         (system.community, system.user()),
         (made.community_id, owner)
     );
-    let key = world.caller(Scheme::Bearer, &made.api_key).await.unwrap();
+    let key = test.caller(Scheme::Bearer, &made.api_key).await.unwrap();
     assert!(key.has(Permission::Widgets) && !key.has(Permission::ReadOwnProfile));
     assert_eq!(key.acts_only_as(), None);
-    let user_key = world
+    let user_key = test
         .caller(Scheme::Bearer, &made.user_api_key)
         .await
         .unwrap();
     assert!(user_key.has(Permission::SendMessage) && !user_key.has(Permission::CreateUser));
     assert_eq!(user_key.acts_only_as(), Some(owner));
-    let sendbird = world
+    let sendbird = test
         .authority(Scheme::SendbirdToken, &made.sendbird_token)
         .await;
     assert!(matches!(sendbird, Authority::SendbirdToken { maker, .. } if maker == owner));
 
-    // A key is good as what it is alone.
-    assert!(world.is_refused(Scheme::Bearer, &made.system_key).await);
-    assert!(world.is_refused(Scheme::SystemKey, &made.api_key).await);
+    // A key works only as its own kind.
+    assert!(test.is_refused(Scheme::Bearer, &made.system_key).await);
+    assert!(test.is_refused(Scheme::SystemKey, &made.api_key).await);
 
     let request = by_email("OWNER@Chess-Club.example", &made.owner_password);
-    let answer = world.login(&made.system_key, request).await.unwrap();
+    let answer = test.login(&made.system_key, request).await.unwrap();
     assert_eq!(answer.user, Some(made.owner));
 }
 
 #[tokio::test]
-async fn a_second_community_of_the_name_is_refused_and_leaves_nothing_behind() {
-    let world = World::new().await;
-    let made = world.community("Demo").await;
+async fn a_second_community_of_the_same_name_is_refused_and_leaves_no_rows() {
+    let test = TestIdentity::new().await;
+    let made = test.community("Demo").await;
     let again = NewCommunity {
         name: "DEMO".into(),
         owner_email: "else@example.com".into(),
     };
     assert_eq!(
-        reason(world.identity.bootstrap(again).await.map(drop)),
+        reason(test.identity.bootstrap(again).await.map(drop)),
         Reason::AlreadyExists
     );
     for (table, rows) in [("communities", 1), ("users", 1), ("api_keys", 4)] {
-        assert_eq!(world.count(table).await, rows, "{table}");
+        assert_eq!(test.count(table).await, rows, "{table}");
     }
-    let found = world
-        .identity
-        .find_community("demo")
-        .await
-        .unwrap()
-        .unwrap();
+    let found = test.identity.find_community("demo").await.unwrap().unwrap();
     assert_eq!((found.id, found.name.as_str()), (made.community_id, "Demo"));
-    let by_id = world
+    let by_id = test
         .identity
         .find_community(&made.community_id.to_string())
         .await
         .unwrap();
     assert_eq!(by_id, Some(found));
-    assert_eq!(
-        world.identity.find_community("nowhere").await.unwrap(),
-        None
-    );
+    assert_eq!(test.identity.find_community("nowhere").await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn members_who_come_at_once_are_numbered_without_a_gap() {
-    let world = World::new().await;
-    let home = world.community("Demo").await.community_id;
+async fn concurrent_members_are_numbered_without_gaps() {
+    let test = TestIdentity::new().await;
+    let home = test.community("Demo").await.community_id;
     let names: Vec<String> = (0..12).map(|n| format!("member{}", n % 10)).collect();
     let joined = names
         .iter()
-        .map(|name| world.identity.add_member(home, member(name, Role::Member)));
+        .map(|name| test.identity.add_member(home, member(name, Role::Member)));
     let (joined, refused): (Vec<_>, Vec<_>) =
         join_all(joined).await.into_iter().partition(Result::is_ok);
-    // Two names came twice.
+    // Two names were sent twice.
     assert_eq!(refused.len(), 2);
     assert!(
         refused
@@ -116,9 +108,9 @@ async fn members_who_come_at_once_are_numbered_without_a_gap() {
 
 #[tokio::test]
 async fn names_are_unique_in_any_case_inside_their_community() {
-    let world = World::new().await;
-    let (one, two) = (world.community("One").await, world.community("Two").await);
-    let add = |home, new| world.identity.add_member(home, new);
+    let test = TestIdentity::new().await;
+    let (one, two) = (test.community("One").await, test.community("Two").await);
+    let add = |home, new| test.identity.add_member(home, new);
     add(one.community_id, member("Ada", Role::Member))
         .await
         .unwrap();
@@ -143,9 +135,9 @@ async fn names_are_unique_in_any_case_inside_their_community() {
 }
 
 #[tokio::test]
-async fn what_is_no_member_is_refused() {
-    let world = World::new().await;
-    let home = world.community("Demo").await.community_id;
+async fn invalid_members_are_refused() {
+    let test = TestIdentity::new().await;
+    let home = test.community("Demo").await.community_id;
     let short = || Some(Zeroizing::new("short".to_owned()));
     for (new, expected) in [
         (member("", Role::Member), Reason::MissingField),
@@ -167,9 +159,9 @@ async fn what_is_no_member_is_refused() {
             Reason::InvalidValue,
         ),
     ] {
-        assert_eq!(reason(world.identity.add_member(home, new).await), expected);
+        assert_eq!(reason(test.identity.add_member(home, new).await), expected);
     }
-    let nowhere = world
+    let nowhere = test
         .identity
         .add_member(CommunityId::generate(), member("ada", Role::Member));
     assert_eq!(reason(nowhere.await), Reason::CommunityNotFound);
@@ -177,39 +169,36 @@ async fn what_is_no_member_is_refused() {
 
 #[tokio::test]
 async fn a_community_has_several_sendbird_tokens_and_one_system_key() {
-    let world = World::new().await;
-    let (home, other) = (
-        world.community("Demo").await,
-        world.community("Other").await,
-    );
-    let (first, token) = world
+    let test = TestIdentity::new().await;
+    let (home, other) = (test.community("Demo").await, test.community("Other").await);
+    let (first, token) = test
         .identity
         .create_sendbird_token(home.community_id)
         .await
         .unwrap();
-    let (second, _) = world
+    let (second, _) = test
         .identity
         .create_sendbird_token(home.community_id)
         .await
         .unwrap();
     assert_ne!(first, second);
-    world.authority(Scheme::SendbirdToken, &token).await;
+    test.authority(Scheme::SendbirdToken, &token).await;
 
-    let revoke = |community, id| world.identity.revoke_sendbird_token(community, id);
+    let revoke = |community, id| test.identity.revoke_sendbird_token(community, id);
     assert_eq!(
         reason(revoke(other.community_id, first).await),
         Reason::KeyNotFound
     );
-    let revoked = world.revoked_keys();
+    let revoked = test.revoked_keys();
     revoke(home.community_id, first).await.unwrap();
-    assert_eq!(revoked.heard.try_recv(), Ok(digest(&token)));
-    assert!(world.is_refused(Scheme::SendbirdToken, &token).await);
+    assert_eq!(revoked.received.try_recv(), Ok(digest(&token)));
+    assert!(test.is_refused(Scheme::SendbirdToken, &token).await);
     assert_eq!(
         reason(revoke(home.community_id, first).await),
         Reason::KeyNotFound
     );
 
-    let system = world.authority(Scheme::SystemKey, &home.system_key).await;
+    let system = test.authority(Scheme::SystemKey, &home.system_key).await;
     let Authority::SystemKey { key, .. } = system else {
         panic!("{system:?}")
     };
@@ -223,18 +212,18 @@ async fn a_community_has_several_sendbird_tokens_and_one_system_key() {
          deleted_at FROM api_keys WHERE id = '{key}'",
         KeyId::generate()
     );
-    let refused = world.sql(&copy).await.unwrap_err().to_string();
+    let refused = test.sql(&copy).await.unwrap_err().to_string();
     assert!(refused.to_lowercase().contains("unique"), "{refused}");
 }
 
 #[tokio::test]
-async fn no_secret_lies_in_the_database_in_clear() {
+async fn no_secret_is_stored_in_clear_text() {
     let files = TestDatabase::files();
-    let world = World::on(files).await;
-    let made = world.community("Demo").await;
+    let test = TestIdentity::on(files).await;
+    let made = test.community("Demo").await;
     let request = by_email(&made.owner.email, &made.owner_password);
     let request = signed(request, Scheme::SystemKey, &made.system_key);
-    let jwt = world
+    let jwt = test
         .login_as(with_key(request, "login"))
         .await
         .unwrap()
@@ -243,7 +232,7 @@ async fn no_secret_lies_in_the_database_in_clear() {
         spec: Some(spec("laptop", &["sendMessage"])),
     };
     let request = with_key(signed(request, Scheme::Bearer, &jwt), "key");
-    let key = world
+    let key = test
         .api_keys()
         .create_user_api_key(request)
         .await
@@ -252,12 +241,12 @@ async fn no_secret_lies_in_the_database_in_clear() {
         .key;
     let mistyped = by_email(&made.owner_password, "in the wrong field");
     assert_eq!(
-        reason(world.login(&made.system_key, mistyped).await),
+        reason(test.login(&made.system_key, mistyped).await),
         Reason::LoginRefused
     );
 
-    let TestDatabase::Files(directory) = &world.home else {
-        panic!("{:?}", world.home)
+    let TestDatabase::Files(directory) = &test.home else {
+        panic!("{:?}", test.home)
     };
     let files = fs::read_dir(directory.path()).unwrap();
     let files: Vec<_> = files

@@ -148,7 +148,6 @@ impl Settings {
             Kind::SendMessage if self.channel.is_none() => {
                 Err(Error::missing("settings.channel_id"))
             }
-            Kind::SendMessage if self.sender.is_empty() => Err(Error::missing("settings.sender")),
             Kind::SendMessage | Kind::UpdateUserFields | Kind::UpdateCurrency => Ok(()),
         }
     }
@@ -176,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_need_a_channel_and_an_author() {
+    fn messages_need_a_channel_and_no_sender() {
         let missing = |settings: &Settings| {
             let refused = settings.check_for(Kind::SendMessage).unwrap_err();
             (refused.reason(), refused.violations()[0].field.clone())
@@ -185,9 +184,8 @@ mod tests {
         let channel = (Reason::MissingField, "settings.channel_id".to_owned());
         assert_eq!(missing(&settings), channel);
         settings.channel = Some(ChannelId::generate());
-        let sender = (Reason::MissingField, "settings.sender".to_owned());
-        assert_eq!(missing(&settings), sender);
-        assert!(settings.check_for(Kind::UpdateCurrency).is_ok());
+        assert!(settings.check_for(Kind::SendMessage).is_ok());
+        assert!(Settings::default().check_for(Kind::UpdateCurrency).is_ok());
     }
 
     #[test]
