@@ -27,15 +27,14 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use guildhall_auth::source::CredentialSource;
 use guildhall_catalog::IDENTITY;
-use guildhall_data::{
-    CommunityId, Database, Idempotency, KeyId, Storage, idempotency, seal::Sealer, sweep,
-};
+use guildhall_data::{CommunityId, Database, KeyId, Storage, idempotency, seal::Sealer, sweep};
 use guildhall_events::Outbox;
 use guildhall_proto::identity::v1::ApiKey;
 use guildhall_runtime::{Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, Running, Service};
 use guildhall_signals::{Cache, KeyChanged, Signals, coverage::UNCOVERED_LIFE};
+use guildhall_writes::Writes;
 
 pub use actions::operator::{Bootstrapped, Community, NewCommunity, NewMember};
 pub use guildhall_proto::identity::v1::User;
@@ -51,7 +50,7 @@ pub struct Identity(Arc<Inner>);
 
 struct Inner {
     database: Database,
-    idempotency: Idempotency,
+    writes: Writes,
     signals: Signals,
     outbox: Outbox,
     /// Keys as `GetCurrentApiKey` shows them. Without a bus, an operator who revokes a key from
@@ -87,7 +86,7 @@ impl Identity {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
-            idempotency: Idempotency::new(database.clone()),
+            writes: Writes::new(database.clone()),
             // Keys change rarely, so a change removes all entries.
             current_keys: Cache::builder("shown_keys", &signals, UNCOVERED_LIFE)
                 .emptied_by::<KeyChanged>()

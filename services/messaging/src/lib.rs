@@ -26,12 +26,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use guildhall_catalog::MESSAGING;
-use guildhall_data::{Database, GroupCommit, Idempotency, idempotency, sweep};
+use guildhall_data::{Database, GroupCommit, idempotency, sweep};
 use guildhall_directory::Directory;
 use guildhall_events::Outbox;
 use guildhall_runtime::{Result, Shutdown};
 use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, Running, Service};
+use guildhall_writes::Writes;
 
 use crate::{
     actions::append::Append,
@@ -50,7 +51,7 @@ struct Inner {
     directory: Directory,
     channels: ChannelCache,
     positions: PositionCache,
-    idempotency: Idempotency,
+    writes: Writes,
     appends: GroupCommit<Append>,
     new_messages: NewMessages,
     message_locks: MessageLocks,
@@ -84,7 +85,7 @@ impl Service for Messaging {
             directory: context.directory()?,
             channels: ChannelCache::new(database.clone(), signals),
             positions: PositionCache::default(),
-            idempotency: Idempotency::new(database.clone()),
+            writes: Writes::new(database.clone()),
             appends: GroupCommit::start(append).await?,
             new_messages: NewMessages::listen(signals),
             message_locks: MessageLocks::default(),

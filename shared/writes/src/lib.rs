@@ -21,7 +21,7 @@
 //! A write that goes to disk with others ([`guildhall_data::group_commit`]) takes its ticket with
 //! it: [`Writes::claim`].
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, CallerExt, caller::answer};
 use guildhall_data::{
@@ -130,6 +130,20 @@ impl Writes {
         kind: Answer,
     ) -> Result<Claim<A>> {
         self.idempotency.claim(key, rpc, message, kind).await
+    }
+
+    /// Claims a key under which every message is the same, for as long as `kept` (Sendbird's
+    /// `dedup_id`).
+    ///
+    /// # Errors
+    /// IDEMPOTENCY_IN_FLIGHT while the first is running.
+    pub async fn claim_any<A: Message + Default>(
+        &self,
+        key: IdempotencyKey,
+        rpc: Arc<str>,
+        kept: Duration,
+    ) -> Result<Claim<A>> {
+        self.idempotency.claim_any(key, rpc, kept).await
     }
 }
 

@@ -1,11 +1,15 @@
 //! Creates, shows and deletes API keys (contract: identity, section 7).
 
 use guildhall_auth::{Caller, Role};
-use guildhall_data::{CommunityId, Database, KeyId, Ticket};
-use guildhall_proto::identity::v1::ApiKey;
-use guildhall_runtime::Result;
+use guildhall_data::{CommunityId, Database, KeyId, idempotency::Answer};
+use guildhall_proto::identity::v1::{
+    ApiKey, CreateCommunityApiKeyRequest, CreateCommunityApiKeyResponse, CreateUserApiKeyRequest,
+    CreateUserApiKeyResponse,
+};
+use guildhall_runtime::{Result, Timestamp};
 use guildhall_signals::KeyChanged;
-use prost::Message;
+use sea_orm::ConnectionTrait;
+use tonic::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -16,31 +20,50 @@ use crate::{
 };
 
 impl Identity {
-    /// Creates a key for the caller, and records the response: the only one that shows its text.
+    /// Creates a key of the caller's community. Its text is in this response alone.
     ///
     /// # Errors
-    /// ALREADY_EXISTS, WRONG_STATE when there are too many.
-    pub(crate) async fn create_key<A: Message>(
+    /// Those of the settings, ALREADY_EXISTS, WRONG_STATE when there are too many.
+    pub(crate) async fn add_community_key(
         &self,
-        caller: &Caller,
-        (kind, spec): (KeyKind, KeySpec),
-        ticket: &Ticket,
-        response: impl FnOnce(ApiKey, Zeroizing<String>) -> A,
-    ) -> Result<A> {
-        let text = KeyText::generate(kind)?;
-        let new = NewKey {
-            community: caller.community,
-            kind,
-            user: caller.user(),
-            spec,
-            text: &text,
-        };
-        let transaction = self.0.database.begin().await?;
-        let key = api_keys::insert(&transaction, new).await?;
-        let response = response(present::api_key(key), text.reveal());
-        ticket.record(&transaction, &response).await?;
-        Database::commit(transaction).await?;
-        Ok(response)
+        request: Request<CreateCommunityApiKeyRequest>,
+    ) -> Result<Response<CreateCommunityApiKeyResponse>> {
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let spec = KeySpec::for_community(request.spec, Timestamp::now())?;
+            let transaction = write.begin().await?;
+            let kind = KeyKind::Community;
+            let (api_key, key) = insert(&transaction, &write.caller, kind, spec).await?;
+            let response = CreateCommunityApiKeyResponse {
+                api_key: Some(api_key),
+                key: key.to_string(),
+            };
+            write.finish(transaction, response).await
+        });
+        write.await
+    }
+
+    /// Creates a key that acts as the caller. Its text is in this response alone.
+    ///
+    /// # Errors
+    /// Those of the settings, ALREADY_EXISTS, WRONG_STATE when there are too many.
+    pub(crate) async fn add_user_key(
+        &self,
+        request: Request<CreateUserApiKeyRequest>,
+    ) -> Result<Response<CreateUserApiKeyResponse>> {
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let spec = KeySpec::for_user(request.spec, Timestamp::now())?;
+            let transaction = write.begin().await?;
+            let kind = KeyKind::User;
+            let (api_key, key) = insert(&transaction, &write.caller, kind, spec).await?;
+            let response = CreateUserApiKeyResponse {
+                api_key: Some(api_key),
+                key: key.to_string(),
+            };
+            write.finish(transaction, response).await
+        });
+        write.await
     }
 
     /// The key that the caller calls with.
@@ -93,4 +116,23 @@ impl Identity {
         self.0.signals.send(KeyChanged { digest });
         committed.map(|()| key)
     }
+}
+
+/// Stores a new key of the caller; returns it with its text.
+async fn insert(
+    transaction: &impl ConnectionTrait,
+    caller: &Caller,
+    kind: KeyKind,
+    spec: KeySpec,
+) -> Result<(ApiKey, Zeroizing<String>)> {
+    let text = KeyText::generate(kind)?;
+    let new = NewKey {
+        community: caller.community,
+        kind,
+        user: caller.user(),
+        spec,
+        text: &text,
+    };
+    let key = api_keys::insert(transaction, new).await?;
+    Ok((present::api_key(key), text.reveal()))
 }

@@ -4,34 +4,61 @@
 //! counted: logging in does not reveal which accounts exist.
 
 use aws_lc_rs::hmac;
-use guildhall_data::{CommunityId, Database, Ticket};
-use guildhall_proto::identity::v1::LoginResponse;
+use guildhall_auth::{CallerExt, caller::answer, layer::ClientAddress};
+use guildhall_data::{Claim, CommunityId, Database, Ticket, idempotency::Answer};
+use guildhall_proto::identity::v1::{LoginRequest, LoginResponse};
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_writes::Keyed;
 use sea_orm::ConnectionTrait;
+use tonic::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::{
     Identity,
-    domain::account::Account,
+    domain::{account::Account, password},
     present,
     store::{login_attempts, users},
 };
 
 /// An attempt to log in.
-pub(crate) struct Attempt {
-    pub(crate) community: CommunityId,
-    pub(crate) account: Account,
-    pub(crate) password: Zeroizing<String>,
+struct Attempt {
+    community: CommunityId,
+    account: Account,
+    password: Zeroizing<String>,
     /// The client's address; `-` when it is not known.
-    pub(crate) client: String,
+    client: String,
 }
 
 impl Identity {
-    /// Logs a user in and records the response.
+    /// Logs a user in.
     ///
     /// # Errors
-    /// LOGIN_ATTEMPTS, LOGIN_REFUSED, and with the right password ACCOUNT_UNAVAILABLE.
-    pub(crate) async fn log_in(&self, attempt: Attempt, ticket: &Ticket) -> Result<LoginResponse> {
+    /// Those of the fields, LOGIN_ATTEMPTS, LOGIN_REFUSED, and with the right password
+    /// ACCOUNT_UNAVAILABLE.
+    pub(crate) async fn log_in(
+        &self,
+        request: Request<LoginRequest>,
+    ) -> Result<Response<LoginResponse>> {
+        let (community, keyed) = (request.caller()?.community, Keyed::of(&request)?);
+        let client = request.extensions().get::<ClientAddress>();
+        let client = client.map_or_else(|| "-".to_owned(), |address| address.0.clone());
+        let request = request.into_inner();
+        let attempt = Attempt {
+            community,
+            account: Account::parse(request.account.clone())?,
+            password: password::presented(&request.password)?,
+            client,
+        };
+        let claim = self.0.writes.claim(keyed, &request, Answer::Secret);
+        match claim.await? {
+            Claim::Replay(first) => Ok(answer(first, true)),
+            Claim::First(ticket) => Ok(answer(self.check(attempt, &ticket).await?, false)),
+        }
+    }
+
+    /// Checks the password and records the response. The attempts are reset even when the account
+    /// may not log in.
+    async fn check(&self, attempt: Attempt, ticket: &Ticket) -> Result<LoginResponse> {
         let reader = self.0.database.reader();
         let user = users::find_account(reader, attempt.community, &attempt.account).await?;
         let subject = self.count_attempt(&attempt, user.as_ref()).await?;
@@ -46,12 +73,12 @@ impl Identity {
 
         let transaction = self.0.database.begin().await?;
         login_attempts::remove(&transaction, community, subject.as_ref()).await?;
-        let answer = self.start_session(&transaction, user).await;
-        if let Ok(answer) = &answer {
-            ticket.record(&transaction, answer).await?;
+        let response = self.start_session(&transaction, user).await;
+        if let Ok(response) = &response {
+            ticket.record(&transaction, response).await?;
         }
         Database::commit(transaction).await?;
-        answer
+        response
     }
 
     /// Counts the attempt before the password is checked, so that concurrent attempts all count.

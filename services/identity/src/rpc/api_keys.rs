@@ -1,20 +1,12 @@
-use guildhall_auth::{CallerExt, caller::answer};
-use guildhall_data::{Claim, idempotency::Answer};
+use guildhall_auth::CallerExt;
 use guildhall_proto::identity::v1::{
     CreateCommunityApiKeyRequest, CreateCommunityApiKeyResponse, CreateUserApiKeyRequest,
     CreateUserApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, GetCurrentApiKeyRequest,
     GetCurrentApiKeyResponse, api_key_service_server::ApiKeyService,
 };
-use guildhall_runtime::Timestamp;
 use tonic::{Request, Response, Status};
 
-use crate::{
-    Identity,
-    domain::{KeyKind, key_spec::KeySpec},
-};
-
-const CREATE_COMMUNITY_KEY: &str = "/guildhall.identity.v1.ApiKeyService/CreateCommunityApiKey";
-const CREATE_USER_KEY: &str = "/guildhall.identity.v1.ApiKeyService/CreateUserApiKey";
+use crate::Identity;
 
 #[tonic::async_trait]
 impl ApiKeyService for Identity {
@@ -30,50 +22,14 @@ impl ApiKeyService for Identity {
         &self,
         request: Request<CreateCommunityApiKeyRequest>,
     ) -> Result<Response<CreateCommunityApiKeyResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        let request = request.into_inner();
-        let (idempotency, rpc) = (&self.0.idempotency, CREATE_COMMUNITY_KEY);
-        let ticket = match idempotency
-            .claim(key, rpc, &request, Answer::Secret)
-            .await?
-        {
-            Claim::Replay(first) => return Ok(answer(first, true)),
-            Claim::First(ticket) => ticket,
-        };
-        let spec = KeySpec::for_community(request.spec, Timestamp::now())?;
-        let new = (KeyKind::Community, spec);
-        let created = self.create_key(&caller, new, &ticket, |api_key, key| {
-            CreateCommunityApiKeyResponse {
-                api_key: Some(api_key),
-                key: key.to_string(),
-            }
-        });
-        Ok(answer(created.await?, false))
+        Ok(self.add_community_key(request).await?)
     }
 
     async fn create_user_api_key(
         &self,
         request: Request<CreateUserApiKeyRequest>,
     ) -> Result<Response<CreateUserApiKeyResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        let request = request.into_inner();
-        let (idempotency, rpc) = (&self.0.idempotency, CREATE_USER_KEY);
-        let ticket = match idempotency
-            .claim(key, rpc, &request, Answer::Secret)
-            .await?
-        {
-            Claim::Replay(first) => return Ok(answer(first, true)),
-            Claim::First(ticket) => ticket,
-        };
-        let spec = KeySpec::for_user(request.spec, Timestamp::now())?;
-        let new = (KeyKind::User, spec);
-        let created = self.create_key(&caller, new, &ticket, |api_key, key| {
-            CreateUserApiKeyResponse {
-                api_key: Some(api_key),
-                key: key.to_string(),
-            }
-        });
-        Ok(answer(created.await?, false))
+        Ok(self.add_user_key(request).await?)
     }
 
     async fn delete_api_key(

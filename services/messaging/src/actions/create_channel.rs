@@ -2,13 +2,13 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use guildhall_auth::{Caller, caller::answer};
-use guildhall_data::{ChannelId, Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_auth::Caller;
+use guildhall_data::{ChannelId, UserId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateChannelRequest, CreateChannelResponse};
 use guildhall_runtime::{Error, Result, Timestamp};
 use guildhall_types::{list, text};
-use tonic::Response;
+use tonic::{Request, Response};
 
 use crate::{
     Messaging,
@@ -18,7 +18,6 @@ use crate::{
     store::channels::{self, Record},
 };
 
-const CREATE: &str = "/guildhall.messaging.v1.ChannelService/CreateChannel";
 /// The longest name, in characters.
 const MAX_TOPIC: usize = 100;
 /// The longest description, in characters.
@@ -31,27 +30,21 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields, USER_NOT_FOUND, ALREADY_EXISTS when the url is taken.
-    pub(crate) async fn create_channel(
+    pub(crate) async fn add_channel(
         &self,
-        caller: &Caller,
-        key: Option<IdempotencyKey>,
-        request: CreateChannelRequest,
+        request: Request<CreateChannelRequest>,
     ) -> Result<Response<CreateChannelResponse>> {
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(key, CREATE, &request, Answer::Plain);
-        let ticket = match claim.await? {
-            Claim::First(ticket) => ticket,
-            Claim::Replay(first) => return Ok(answer(first, true)),
-        };
-        let record = self.new_channel(caller, request).await?;
-        let transaction = self.0.database.begin().await?;
-        channels::insert(&transaction, &record).await?;
-        let response = CreateChannelResponse {
-            channel: Some(present::channel(record)),
-        };
-        ticket.record(&transaction, &response).await?;
-        Database::commit(transaction).await?;
-        Ok(answer(response, false))
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Plain, |write, request| async move {
+            let record = self.new_channel(&write.caller, request).await?;
+            let transaction = write.begin().await?;
+            channels::insert(&transaction, &record).await?;
+            let channel = Some(present::channel(record));
+            write
+                .finish(transaction, CreateChannelResponse { channel })
+                .await
+        });
+        write.await
     }
 
     /// The channel that a request describes, checked.

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{Caller, caller::answer};
-use guildhall_data::{Claim, Database, IdempotencyKey, TopicId, idempotency::Answer};
+use guildhall_auth::Caller;
+use guildhall_data::{TopicId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateTopicRequest, CreateTopicResponse};
 use guildhall_runtime::{Result, Timestamp};
 use guildhall_types::text;
-use tonic::Response;
+use tonic::{Request, Response};
 
 use crate::{Messaging, present, store::topics};
 
-const CREATE: &str = "/guildhall.messaging.v1.TopicService/CreateTopic";
 /// The longest title, in characters (contract: messaging, "Create forum topic").
 const MAX_TITLE: usize = 200;
 /// The longest description, in characters.
@@ -24,27 +23,21 @@ impl Messaging {
     /// # Errors
     /// Those of the fields, CHANNEL_NOT_FOUND, WRONG_STATE for a channel that is not a forum,
     /// ALREADY_EXISTS when an open topic has the title.
-    pub(crate) async fn create_topic(
+    pub(crate) async fn add_topic(
         &self,
-        caller: &Caller,
-        key: Option<IdempotencyKey>,
-        request: CreateTopicRequest,
+        request: Request<CreateTopicRequest>,
     ) -> Result<Response<CreateTopicResponse>> {
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(key, CREATE, &request, Answer::Plain);
-        let ticket = match claim.await? {
-            Claim::First(ticket) => ticket,
-            Claim::Replay(first) => return Ok(answer(first, true)),
-        };
-        let topic = self.new_topic(caller, request).await?;
-        let transaction = self.0.database.begin().await?;
-        topics::insert(&transaction, &topic).await?;
-        let response = CreateTopicResponse {
-            topic: Some(present::topic(topic)),
-        };
-        ticket.record(&transaction, &response).await?;
-        Database::commit(transaction).await?;
-        Ok(answer(response, false))
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Plain, |write, request| async move {
+            let topic = self.new_topic(&write.caller, request).await?;
+            let transaction = write.begin().await?;
+            topics::insert(&transaction, &topic).await?;
+            let topic = Some(present::topic(topic));
+            write
+                .finish(transaction, CreateTopicResponse { topic })
+                .await
+        });
+        write.await
     }
 
     /// The topic that a request describes, checked.

@@ -4,7 +4,8 @@
 use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, idempotency::Answer};
 use guildhall_proto::messaging::v1::{PostWebhookMessageRequest, PostWebhookMessageResponse};
 use guildhall_runtime::Result;
-use tonic::Response;
+use guildhall_writes::Keyed;
+use tonic::{Request, Response};
 use zeroize::Zeroizing;
 
 use super::{lookup::require, send_message::new_message};
@@ -13,22 +14,20 @@ use crate::{
     domain::{Content, MessageKind, NewMessage, access::may_author, text},
 };
 
-const POST: &str = "/guildhall.messaging.v1.MessageService/PostWebhookMessage";
-
 impl Messaging {
     /// Posts a message that arrived by an incoming webhook.
     ///
     /// # Errors
     /// Those of the fields and of [`may_author`], CHANNEL_NOT_FOUND, USER_NOT_FOUND,
     /// TOPIC_NOT_FOUND, TOPIC_CLOSED.
-    pub(crate) async fn post_webhook_message(
+    pub(crate) async fn post_from_webhook(
         &self,
-        request: PostWebhookMessageRequest,
+        request: Request<PostWebhookMessageRequest>,
     ) -> Result<Response<PostWebhookMessageResponse>> {
-        let key = key_of(&request)?;
+        let keyed = Keyed::named(&request, Some(key_of(request.get_ref())?))?;
+        let request = request.into_inner();
         let message = self.message_to_post(request.clone()).await?;
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(Some(key), POST, &request, Answer::Plain);
+        let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
         let claim = claim.await?;
         self.store(message, claim, |message| PostWebhookMessageResponse {
             message: Some(message),

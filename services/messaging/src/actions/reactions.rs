@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use guildhall_auth::{Caller, caller::answer};
-use guildhall_data::{Claim, Database, IdempotencyKey, UserId, idempotency::Answer};
+use guildhall_auth::Caller;
+use guildhall_data::{Database, UserId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_events::outbox;
 use guildhall_proto::messaging::v1::{
@@ -11,7 +11,7 @@ use guildhall_proto::messaging::v1::{
     MessageReference, Reaction as Presented, RemoveReactionRequest, RemoveReactionResponse,
 };
 use guildhall_runtime::{Result, Timestamp};
-use tonic::Response;
+use tonic::{Request, Response};
 
 use super::lookup::{hide_channel, require_sender};
 use crate::{
@@ -21,8 +21,6 @@ use crate::{
     store::reactions::{self, MessageReactions, Reaction},
 };
 
-const ADD: &str = "/guildhall.messaging.v1.ReactionService/AddReaction";
-
 type Users = HashMap<UserId, Arc<User>>;
 
 impl Messaging {
@@ -30,40 +28,35 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND, TOO_MANY_REACTIONS.
-    pub(crate) async fn add_reaction(
+    pub(crate) async fn react(
         &self,
-        caller: &Caller,
-        key: Option<IdempotencyKey>,
-        request: AddReactionRequest,
+        request: Request<AddReactionRequest>,
     ) -> Result<Response<AddReactionResponse>> {
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(key, ADD, &request, Answer::Plain);
-        let ticket = match claim.await? {
-            Claim::First(ticket) => ticket,
-            Claim::Replay(first) => return Ok(answer(first, true)),
-        };
-        let (emoji, sender) = (&request.emoji, &request.sender);
-        let (reaction, channel) = self
-            .reaction(caller, request.message, emoji, sender)
-            .await?;
-        let (before, users) = self.reactions_before(&reaction).await?;
-        let _lock = self.0.message_locks.lock(reaction.message).await;
-        let transaction = self.0.database.begin().await?;
-        let added = reactions::insert(&transaction, &reaction).await?;
-        if let Some(time) = added {
-            let event = events::reaction_added(&reaction, &channel, time);
-            outbox::append(&transaction, vec![event]).await?;
-        }
-        let after = before.after(&transaction, &reaction, true).await?;
-        let response = AddReactionResponse {
-            added: added.is_some(),
-            reactions: present_all(after, &users),
-            update_time: added.map(Into::into),
-        };
-        ticket.record(&transaction, &response).await?;
-        Database::commit(transaction).await?;
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Plain, |write, request| async move {
+            let (emoji, sender) = (&request.emoji, &request.sender);
+            let (reaction, channel) = self
+                .reaction(&write.caller, request.message, emoji, sender)
+                .await?;
+            let (before, users) = self.reactions_before(&reaction).await?;
+            let _lock = self.0.message_locks.lock(reaction.message).await;
+            let transaction = write.begin().await?;
+            let added = reactions::insert(&transaction, &reaction).await?;
+            if let Some(time) = added {
+                let event = events::reaction_added(&reaction, &channel, time);
+                outbox::append(&transaction, vec![event]).await?;
+            }
+            let after = before.after(&transaction, &reaction, true).await?;
+            let response = AddReactionResponse {
+                added: added.is_some(),
+                reactions: present_all(after, &users),
+                update_time: added.map(Into::into),
+            };
+            write.finish(transaction, response).await
+        });
+        let response = write.await?;
         self.0.outbox.announce();
-        Ok(answer(response, false))
+        Ok(response)
     }
 
     /// Removes a reaction, if the sender has reacted with the emoji.

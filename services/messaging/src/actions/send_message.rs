@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use guildhall_auth::{Caller, caller::answer};
-use guildhall_data::{Claim, IdempotencyKey, MessageId, Ticket, TopicId, idempotency::Answer};
+use guildhall_auth::{Caller, CallerExt, caller::answer};
+use guildhall_data::{Claim, MessageId, Ticket, TopicId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{
     Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
 };
 use guildhall_runtime::{Error, Reason, Result, trace};
+use guildhall_writes::Keyed;
 use prost::Message as Proto;
-use tonic::Response;
+use tonic::{Request, Response};
 
 use super::{
     append::Item,
@@ -22,8 +23,6 @@ use crate::{
     store::{messages, topics},
 };
 
-const SEND: &str = "/guildhall.messaging.v1.MessageService/SendMessage";
-const REPLY: &str = "/guildhall.messaging.v1.MessageService/ReplyMessage";
 /// How long a `dedup_id` is kept (contract: sendbird, part 2).
 const DEDUP_KEPT: Duration = Duration::from_secs(600);
 
@@ -33,23 +32,22 @@ impl Messaging {
     /// # Errors
     /// Those of the fields and of [`may_write`], CHANNEL_NOT_FOUND, USER_NOT_FOUND, TOPIC_NOT_FOUND,
     /// TOPIC_CLOSED.
-    pub(crate) async fn send_message(
+    pub(crate) async fn send(
         &self,
-        caller: &Caller,
-        key: Option<IdempotencyKey>,
-        request: SendMessageRequest,
+        request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>> {
-        let has_key = key.is_some();
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(key, SEND, &request, Answer::Plain);
+        let (caller, keyed) = (request.caller()?, Keyed::of(&request)?);
+        let (has_key, rpc) = (keyed.key.is_some(), Arc::clone(&keyed.rpc));
+        let request = request.into_inner();
+        let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
         let ticket = match claim.await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(first) => return Ok(answer(first, true)),
         };
         let dedup_id = (!has_key).then(|| request.dedup_id.clone());
-        let message = self.message_to_send(caller, request).await?;
+        let message = self.message_to_send(&caller, request).await?;
         let claim = self
-            .claim_dedup_id(caller, SEND, &message, dedup_id, ticket)
+            .claim_dedup_id(&caller, rpc, &message, dedup_id, ticket)
             .await?;
         self.store(message, claim, |message| SendMessageResponse {
             message: Some(message),
@@ -61,23 +59,22 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_write`], MESSAGE_NOT_FOUND, USER_NOT_FOUND, TOPIC_CLOSED.
-    pub(crate) async fn reply_message(
+    pub(crate) async fn reply(
         &self,
-        caller: &Caller,
-        key: Option<IdempotencyKey>,
-        request: ReplyMessageRequest,
+        request: Request<ReplyMessageRequest>,
     ) -> Result<Response<ReplyMessageResponse>> {
-        let has_key = key.is_some();
-        let idempotency = &self.0.idempotency;
-        let claim = idempotency.claim(key, REPLY, &request, Answer::Plain);
+        let (caller, keyed) = (request.caller()?, Keyed::of(&request)?);
+        let (has_key, rpc) = (keyed.key.is_some(), Arc::clone(&keyed.rpc));
+        let request = request.into_inner();
+        let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
         let ticket = match claim.await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(first) => return Ok(answer(first, true)),
         };
         let dedup_id = (!has_key).then(|| request.dedup_id.clone());
-        let message = self.message_to_reply(caller, request).await?;
+        let message = self.message_to_reply(&caller, request).await?;
         let claim = self
-            .claim_dedup_id(caller, REPLY, &message, dedup_id, ticket)
+            .claim_dedup_id(&caller, rpc, &message, dedup_id, ticket)
             .await?;
         self.store(message, claim, |message| ReplyMessageResponse {
             message: Some(message),
@@ -146,7 +143,7 @@ impl Messaging {
     async fn claim_dedup_id<A: Proto + Default>(
         &self,
         caller: &Caller,
-        rpc: &'static str,
+        rpc: Arc<str>,
         message: &NewMessage,
         dedup_id: Option<String>,
         ticket: Ticket,
@@ -159,7 +156,7 @@ impl Messaging {
         let sender = sender.map(|author| author.id.to_string());
         let sender = sender.unwrap_or_default();
         let key = caller.idempotency_key(format!("dedup:{sender}:{dedup_id}"));
-        self.0.idempotency.claim_any(key, rpc, DEDUP_KEPT).await
+        self.0.writes.claim_any(key, rpc, DEDUP_KEPT).await
     }
 
     /// Waits until the message is stored, together with the response for its key.

@@ -31,9 +31,6 @@ impl ChannelService for Messaging {
         &self,
         request: Request<CreateChannelRequest>,
     ) -> Result<Response<CreateChannelResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        Ok(self
-            .create_channel(&caller, key, request.into_inner())
-            .await?)
+        Ok(self.add_channel(request).await?)
     }
 }

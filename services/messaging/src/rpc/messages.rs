@@ -17,27 +17,21 @@ impl MessageService for Messaging {
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        Ok(self
-            .send_message(&caller, key, request.into_inner())
-            .await?)
+        Ok(self.send(request).await?)
     }
 
     async fn post_webhook_message(
         &self,
         request: Request<PostWebhookMessageRequest>,
     ) -> Result<Response<PostWebhookMessageResponse>, Status> {
-        Ok(self.post_webhook_message(request.into_inner()).await?)
+        Ok(self.post_from_webhook(request).await?)
     }
 
     async fn reply_message(
         &self,
         request: Request<ReplyMessageRequest>,
     ) -> Result<Response<ReplyMessageResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        Ok(self
-            .reply_message(&caller, key, request.into_inner())
-            .await?)
+        Ok(self.reply(request).await?)
     }
 
     async fn get_message(

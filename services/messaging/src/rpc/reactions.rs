@@ -13,10 +13,7 @@ impl ReactionService for Messaging {
         &self,
         request: Request<AddReactionRequest>,
     ) -> Result<Response<AddReactionResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        Ok(self
-            .add_reaction(&caller, key, request.into_inner())
-            .await?)
+        Ok(self.react(request).await?)
     }
 
     async fn remove_reaction(

@@ -13,10 +13,7 @@ impl TopicService for Messaging {
         &self,
         request: Request<CreateTopicRequest>,
     ) -> Result<Response<CreateTopicResponse>, Status> {
-        let (caller, key) = (request.caller()?, request.idempotency_key()?);
-        Ok(self
-            .create_topic(&caller, key, request.into_inner())
-            .await?)
+        Ok(self.add_topic(request).await?)
     }
 
     async fn list_topics(
