@@ -8,7 +8,9 @@ mod m0004_create_api_keys;
 mod m0005_create_signing_keys;
 mod m0006_create_login_attempts;
 
-use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
+use guildhall_data::{
+    idempotency::migration::CreateIdempotencyKeys, quota::migration::CreateQuotas,
+};
 use guildhall_events::{cursor::migration::CreateEventCursors, outbox::migration::CreateOutbox};
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_create_login_attempts::Migration),
             Box::new(CreateOutbox),
             Box::new(CreateEventCursors),
+            Box::new(CreateQuotas),
         ]
     }
 }

@@ -1,18 +1,21 @@
 //! API keys of every kind. Their texts are not stored: only digests and masks are.
 
-use guildhall_data::{ChannelId, CommunityId, KeyId, Tenant, UserId, failed};
+use guildhall_data::{ChannelId, CommunityId, KeyId, Quota, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, Condition, ConnectionTrait, FromJsonQueryResult, QuerySelect, Select,
-    entity::prelude::*,
+    ActiveValue::Set, Condition, ConnectionTrait, FromJsonQueryResult, Select, entity::prelude::*,
 };
 use serde::{Deserialize, Serialize};
 
-use super::communities;
 use crate::domain::{KeyKind, key_spec::KeySpec, key_text::KeyText};
 
 /// Live keys of one kind that an owner may have.
-const MAX_LIVE: usize = 100;
+const QUOTA: Quota = Quota {
+    resource: 1,
+    max: 100,
+    name: "keys",
+    reason: Reason::WrongState,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
@@ -87,20 +90,10 @@ impl NewKey<'_> {
 /// ALREADY_EXISTS when its owner has a live key of that name, WRONG_STATE when they have too many.
 pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewKey<'_>) -> Result<Model> {
     let owner = new.owner();
-    communities::hold(transaction, new.community).await?;
-    let taken = live(new.community)
+    let present = live(new.community)
         .filter(Column::OwnerId.eq(&owner))
-        .filter(Column::Kind.eq(new.kind))
-        .select_only()
-        .column(Column::Name)
-        .into_tuple::<String>()
-        .all(transaction)
-        .await
-        .map_err(failed)?;
-    if taken.len() >= MAX_LIVE {
-        let message = format!("There are {MAX_LIVE} keys already, delete one first");
-        return Err(Error::new(Reason::WrongState, message));
-    }
+        .filter(Column::Kind.eq(new.kind));
+    QUOTA.admit(transaction, new.community, present).await?;
     let inserted = Entity::insert(row(new, owner))
         .exec_with_returning(transaction)
         .await;

@@ -2,7 +2,7 @@
 
 use guildhall_data::{CommunityId, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "communities")]
@@ -95,20 +95,6 @@ pub(crate) async fn find_by_id_or_slug(
     )]
     let by_slug = Entity::find().filter(Column::Slug.eq(id_or_slug.to_lowercase()));
     by_slug.one(connection).await.map_err(failed)
-}
-
-/// Locks the community until the transaction ends, so that what is counted cannot change before a
-/// row is added.
-///
-/// # Errors
-/// COMMUNITY_NOT_FOUND.
-pub(crate) async fn hold(transaction: &impl ConnectionTrait, id: CommunityId) -> Result<()> {
-    let held = Entity::within(id)
-        .lock_exclusive()
-        .one(transaction)
-        .await
-        .map_err(failed)?;
-    held.map(drop).ok_or_else(not_found)
 }
 
 /// Takes the next numeric id of a user. The row stays locked until the transaction ends, so that a

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_auth::Caller;
-use guildhall_data::page;
+use guildhall_data::{PageRequest, page::Limits};
 use guildhall_proto::messaging::v1::{ListTopicsRequest, ListTopicsResponse};
 use guildhall_runtime::{Error, Reason, Result};
 
@@ -15,10 +15,12 @@ use crate::{
     store::topics,
 };
 
-/// Topics of a page by default.
-const DEFAULT_PAGE: u64 = 20;
-/// Topics of a page at most.
-const MAX_PAGE: u64 = 100;
+/// Topics of a page.
+const LIMITS: Limits = Limits {
+    default_size: 20,
+    max_size: 100,
+    max_skip: 0,
+};
 
 impl Messaging {
     /// A page of the topics of a forum channel, newest first.
@@ -31,18 +33,15 @@ impl Messaging {
         caller: &Caller,
         request: ListTopicsRequest,
     ) -> Result<ListTopicsResponse> {
-        let size = page::size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
-        let before = page::decode::<(i64, String)>(&request.page_token)?;
-        let before = before.map(|(at, id)| id.parse().map(|id| (at, id)));
-        let before = before.transpose()?;
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = PageRequest::parse(LIMITS, size, token, 0)?;
         let channel = self.readable_forum(caller, &request.channel_id).await?;
         let (reader, community) = (self.0.database.reader(), caller.community);
-        let rows = topics::list(reader, community, channel.id, before, size + 1).await?;
-        let (rows, next_page_token) =
-            page::cut(rows, size, |row| (row.created_at, row.id.to_string()));
+        let page = topics::list(reader, community, channel.id, &page).await?;
+        let page = page.map(present::topic);
         Ok(ListTopicsResponse {
-            topics: rows.into_iter().map(present::topic).collect(),
-            next_page_token,
+            topics: page.rows,
+            next_page_token: page.next_page_token,
         })
     }
 

@@ -1,10 +1,8 @@
 //! Topics of forum channels.
 
-use guildhall_data::{ChannelId, CommunityId, Tenant, TopicId, UserId, failed};
+use guildhall_data::{ChannelId, CommunityId, Page, PageRequest, Tenant, TopicId, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result};
-use sea_orm::{
-    ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*,
-};
+use sea_orm::{ConnectionTrait, IntoActiveModel, Order, entity::prelude::*};
 
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -58,7 +56,7 @@ pub async fn find(
         .map_err(failed)
 }
 
-/// The newest topics of a channel before `before`: creation time and id of the last one seen.
+/// A page of the topics of a channel, newest first.
 ///
 /// # Errors
 /// When the query fails.
@@ -66,21 +64,12 @@ pub async fn list(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     channel: ChannelId,
-    before: Option<(i64, TopicId)>,
-    limit: u64,
-) -> Result<Vec<Model>> {
-    let mut query = Entity::within(community).filter(Column::ChannelId.eq(channel));
-    if let Some((created_at, id)) = before {
-        let position = Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]);
-        query = query.filter(position.lt(Expr::tuple([Expr::val(created_at), Expr::val(id)])));
-    }
-    query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(limit)
-        .all(connection)
-        .await
-        .map_err(failed)
+    page: &PageRequest<(i64, TopicId)>,
+) -> Result<Page<Model>> {
+    let topics = Entity::within(community).filter(Column::ChannelId.eq(channel));
+    let query = page.select(topics, &[Column::CreatedAt, Column::Id], &Order::Desc);
+    let rows = query.all(connection).await.map_err(failed)?;
+    Ok(page.cut(rows, |topic| (topic.created_at, topic.id)))
 }
 
 /// Inserts a topic.

@@ -1,6 +1,6 @@
 //! Topics of forum channels.
 
-use guildhall_data::{ChannelId, Database, TopicId, UserId};
+use guildhall_data::{ChannelId, Database, PageRequest, TopicId, UserId, page::Limits};
 use guildhall_messaging::{
     domain::ChannelKind,
     store::topics::{self, Model},
@@ -65,15 +65,23 @@ async fn the_newest_topic_comes_first_on_every_page() {
     .await
     .unwrap();
     opened.sort_by_key(|topic| std::cmp::Reverse((topic.created_at, topic.id)));
-    let (mut listed, mut before) = (Vec::new(), None);
+    let limits = Limits {
+        default_size: 3,
+        max_size: 3,
+        max_skip: 0,
+    };
+    let (mut listed, mut token) = (Vec::new(), String::new());
     loop {
         let reader = community.database.reader();
-        let page = topics::list(reader, community.id, forum, before, 3)
+        let page = PageRequest::parse(limits, 0, &token, 0).unwrap();
+        let page = topics::list(reader, community.id, forum, &page)
             .await
             .unwrap();
-        let Some(last) = page.last() else { break };
-        before = Some((last.created_at, last.id));
-        listed.extend(page);
+        listed.extend(page.rows);
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
     }
     assert_eq!(listed, opened);
 }
