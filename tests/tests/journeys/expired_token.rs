@@ -33,7 +33,7 @@ async fn signing_key(community: &Community) -> (String, Vec<u8>) {
 
 #[tokio::test]
 async fn a_token_ends_with_its_seven_days() {
-    let community = Community::start().await;
+    let community = Community::with_all_records().await;
     let (key_id, private) = signing_key(&community).await;
     let user = &community.demo.users[0];
     let now = SystemTime::now()

@@ -50,7 +50,7 @@ async fn what_is_sent_lies_in_postgresql_and_not_in_files() {
     let general = community.demo.channel("general").to_owned();
     let id = community.send(&general, "ada", "Hello").await;
 
-    let messages = server.postgres.pool("town_messaging");
+    let messages = server.postgres.pool("community_messaging");
     let stored: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1")
         .bind(&id)
         .fetch_one(&messages)

@@ -187,20 +187,10 @@ async fn new_keys(community: &Community) {
             .expect(401);
     }
     let id_of_community = community.demo.community_id.as_str();
-    let owner = [
-        "--id_of_community",
-        "Owls",
-        "--owner-email",
-        "owl@example.com",
-    ];
+    let owner = ["--community", "Owls", "--owner-email", "owl@example.com"];
     for command in [
         [&["bootstrap"][..], &owner].concat(),
-        vec![
-            "sendbird-token",
-            "create",
-            "--id_of_community",
-            id_of_community,
-        ],
+        vec!["sendbird-token", "create", "--community", id_of_community],
         vec!["keys", "rotate"],
     ] {
         let args = [&["--log", "trace"], command.as_slice()].concat();

@@ -80,10 +80,10 @@ async fn a_request_under_way_is_finished_before_the_stop() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("Message send successfully"), "{answer}");
 
-    let town_demo = community.demo;
+    let demo = community.demo;
     let (status, _) = platform.wait().await;
     assert!(status.success(), "{status}");
-    assert_eq!(town_demo.channel("general"), general);
+    assert_eq!(demo.channel("general"), general);
 }
 
 #[tokio::test]
