@@ -144,7 +144,8 @@ fn parameters(endpoint: &Bound, path: &str) -> Vec<Parameter> {
 fn request_body(endpoint: &Bound, body: &Media) -> Result<RequestBody> {
     // Where a DELETE takes a body, the query may say the same.
     let required = match endpoint.row.method {
-        Method::DELETE => Required::False,
+        // A change that names nothing changes nothing.
+        Method::DELETE | Method::PATCH => Required::False,
         _ => Required::True,
     };
     Ok(RequestBodyBuilder::new()

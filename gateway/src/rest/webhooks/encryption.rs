@@ -51,8 +51,8 @@ pub struct NewWebhookEncryption {
     is_enabled: Option<bool>,
     /// `gcm` when left out.
     mode: Option<Mode>,
-    /// Exactly 32 printable ASCII characters; never shown again.
-    #[schema(pattern = "^[ -~]{32}$")]
+    /// Exactly 32 printable ASCII characters; never shown again. An empty one counts as left out.
+    #[schema(pattern = "^([ -~]{32})?$")]
     key: Option<String>,
 }
 
