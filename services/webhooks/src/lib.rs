@@ -1,7 +1,7 @@
 //! Webhooks: events carried out to receivers, calls taken in.
 //!
 //! * `rpc`: a file per gRPC service, which forwards to `actions`: a file per use case
-//! * [`operator`]: what an operator does, past every access rule
+//! * [`operator`]: the actions of an operator's commands, past every access rule
 //! * [`domain`]: rules that need no I/O
 //! * [`store`]: entities and queries
 //! * [`present`]: how stored records are shown in answers
@@ -15,10 +15,11 @@ pub mod domain;
 pub mod events;
 mod metrics;
 pub mod migration;
-pub mod operator;
 pub mod present;
 mod rpc;
 pub mod store;
+
+pub use actions::operator;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

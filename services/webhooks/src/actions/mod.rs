@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod incoming;
+pub mod operator;
 mod outgoing;
 mod prepare;
 mod receive;
