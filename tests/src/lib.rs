@@ -2,6 +2,7 @@
 //!
 //! * [`community`]: a running platform and what a test says to it
 //! * [`operation`]: every authenticated operation of the REST contract as one table
+//! * [`parameters`]: what their paths and bodies are filled with
 //! * [`envelope`]: what a refusal looks like in each family of answers
 //! * [`exposition`]: the metrics that a platform shows
 //! * [`caller`]: somebody who calls with one [`credential`]
@@ -42,13 +43,14 @@ pub mod lines;
 pub mod memory;
 pub mod operation;
 pub mod outgoing;
+pub mod parameters;
 pub mod row;
 pub mod traffic;
 pub mod webhook;
 pub mod writer;
 
 pub use caller::Caller;
-pub use community::{Community, Parameters};
+pub use community::Community;
 pub use credential::Credential;
 pub use differences::Differences;
 pub use envelope::{Family, Refusal};
@@ -56,4 +58,5 @@ pub use fingerprint::Fingerprint;
 pub use key::Keys;
 pub use ledger::{Ledger, Outcome};
 pub use operation::{OPERATIONS, Operation};
+pub use parameters::Parameters;
 pub use writer::{Acknowledged, Writers};

@@ -1,7 +1,7 @@
 """An SMTP server that keeps what it takes, and does as it is told.
 
 `smtp.py serve OPTIONS` listens for e-mails on a port and for orders on a socket, both named in the
-JSON file OPTIONS. `smtp.py read LETTER` prints an e-mail as JSON.
+JSON file OPTIONS. `smtp.py read FILE` prints an e-mail as JSON.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from email import policy
 
 def read(content):
     """An e-mail as its reader sees it."""
-    letter = email.message_from_bytes(content, policy=policy.default)
-    headers = {name.lower(): str(value) for name, value in letter.items()}
-    return {"headers": headers, "text": letter.get_content(), "defects": len(letter.defects)}
+    message = email.message_from_bytes(content, policy=policy.default)
+    headers = {name.lower(): str(value) for name, value in message.items()}
+    return {"headers": headers, "text": message.get_content(), "defects": len(message.defects)}
 
 
 class Server:
@@ -50,9 +50,9 @@ class Server:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        letter = read(envelope.content)
-        letter.update(envelope_from=envelope.mail_from, envelope_to=envelope.rcpt_tos)
-        await self.note({"letter": letter})
+        message = read(envelope.content)
+        message.update(envelope_from=envelope.mail_from, envelope_to=envelope.rcpt_tos)
+        await self.note({"email": message})
         return "250 OK"
 
     def of(self, kind):

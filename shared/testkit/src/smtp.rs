@@ -60,7 +60,7 @@ pub enum Order {
 
 /// An e-mail as its reader sees it.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Letter {
+pub struct Email {
     /// Its headers, decoded, by their names in lower case.
     pub headers: BTreeMap<String, String>,
     /// Its text, decoded.
@@ -75,7 +75,7 @@ pub struct Letter {
     pub envelope_to: Vec<String>,
 }
 
-impl Letter {
+impl Email {
     /// Reads a file in the format of RFC 5322.
     pub async fn read(path: &Path) -> Self {
         let folder = Folder::new();
@@ -185,13 +185,13 @@ impl Smtp {
     }
 
     /// The e-mails that it has taken.
-    pub async fn letters(&self) -> Vec<Letter> {
+    pub async fn emails(&self) -> Vec<Email> {
         self.arrived(0).await
     }
 
     /// The e-mails that it has taken, once there are that many.
-    pub async fn arrived(&self, least: usize) -> Vec<Letter> {
-        self.ask(json!({ "of": "letter", "least": least })).await
+    pub async fn arrived(&self, least: usize) -> Vec<Email> {
+        self.ask(json!({ "of": "email", "least": least })).await
     }
 
     /// The codes of its refusals, once there are that many; 0 where it said nothing.

@@ -3,7 +3,7 @@
 use guildhall_testkit::Answer;
 use guildhall_tests::{
     Community, Credential, Differences, Family, OPERATIONS, Operation, Parameters, Refusal,
-    community::UNKNOWN,
+    parameters::UNKNOWN,
 };
 use serde_json::{Value, json};
 

@@ -7,6 +7,7 @@ mod grpc_input;
 mod idempotency;
 mod isolation;
 mod limits;
+mod permissions;
 mod random_input;
 mod routes;
 mod seeds;

@@ -80,10 +80,10 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
     receiver.calls(2).await;
     let off = replica.settled(&id, |webhook| !webhook.enabled).await;
     assert_eq!(off.disabled_reason(), DisabledReason::Gone);
-    let letter = replica.letter().await;
-    assert_eq!(letter.headers["to"], "owner@club.example");
-    assert!(letter.headers["subject"].contains("CRM"), "{letter:?}");
-    assert!(letter.text.contains("410"), "{letter:?}");
+    let email = replica.email().await;
+    assert_eq!(email.headers["to"], "owner@club.example");
+    assert!(email.headers["subject"].contains("CRM"), "{email:?}");
+    assert!(email.text.contains("410"), "{email:?}");
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.response_status, 410);
     assert_eq!(replica.hear(&[world.message("unheard")]).await, 0);

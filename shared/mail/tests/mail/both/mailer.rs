@@ -9,7 +9,7 @@ use guildhall_mail::{
 };
 use guildhall_testkit::{
     Smtp,
-    smtp::{Letter, Order, Security},
+    smtp::{Email, Order, Security},
 };
 
 use crate::fixture::{Office, over};
@@ -23,38 +23,35 @@ async fn an_email_arrives_as_it_was_written() {
     let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
     let text =
         "Liebe Ada,\n\n.\nthe webhook “Zürich” was disabled — 停用.\nFrom here on: nothing.\n";
-    let letter = NewMail {
+    let email = NewMail {
         text: Text::parse(text).unwrap(),
         ..office.email("Your webhook “Zürich” was disabled ✉")
     };
-    office.queue(letter).await;
+    office.queue(email).await;
     running.mailer.wake();
 
-    let letter = server.arrived(1).await.remove(0);
+    let email = server.arrived(1).await.remove(0);
     assert_eq!(
-        letter.header("subject"),
+        email.header("subject"),
         "Your webhook “Zürich” was disabled ✉"
     );
-    assert_eq!(letter.header("to"), "ada@example.com");
+    assert_eq!(email.header("to"), "ada@example.com");
     assert_eq!(
-        letter.header("from"),
+        email.header("from"),
         "Guildhall Zürich <guildhall@example.org>"
     );
-    assert_eq!(letter.header("auto-submitted"), "auto-generated");
-    assert_eq!(
-        letter.text.replace("\r\n", "\n").trim_end(),
-        text.trim_end()
-    );
-    assert_eq!(letter.envelope_from, "guildhall@example.org");
-    assert_eq!(letter.envelope_to, ["ada@example.com"]);
-    assert_eq!(letter.defects, 0);
+    assert_eq!(email.header("auto-submitted"), "auto-generated");
+    assert_eq!(email.text.replace("\r\n", "\n").trim_end(), text.trim_end());
+    assert_eq!(email.envelope_from, "guildhall@example.org");
+    assert_eq!(email.envelope_to, ["ada@example.com"]);
+    assert_eq!(email.defects, 0);
 
     running.end().await;
     let row = office.rows().await.remove(0);
     assert_eq!((row.status, row.attempts), (Status::Sent, 1));
     assert_eq!(row.text, "", "what was sent is kept");
     let id = format!("<{}@example.org>", row.id);
-    assert_eq!(letter.header("message-id"), id);
+    assert_eq!(email.header("message-id"), id);
 }
 
 #[tokio::test]
@@ -88,7 +85,7 @@ async fn emails_wait_for_a_server_that_goes_away_and_comes_back() {
         assert_eq!(row.status, Status::Sent);
         assert!(row.attempts > 1);
     }
-    assert_eq!(server.letters().await.len(), 2, "one came twice");
+    assert_eq!(server.emails().await.len(), 2, "one came twice");
 }
 
 #[tokio::test]
@@ -108,7 +105,7 @@ async fn an_email_that_is_put_off_is_tried_again_and_then_given_up() {
     running.mailer.wake();
     assert_eq!(server.arrived(1).await[0].header("subject"), "Now");
     running.end().await;
-    assert_eq!(server.letters().await.len(), 1, "what was given up came");
+    assert_eq!(server.emails().await.len(), 1, "what was given up came");
 }
 
 #[tokio::test]
@@ -138,13 +135,13 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     let row = office.last_when(|row| row.status == Status::Sent).await;
     assert_eq!(row.attempts, 2);
     assert!(row.last_error.unwrap().starts_with("timed out"));
-    assert_eq!(server.letters().await.len(), 1);
+    assert_eq!(server.emails().await.len(), 1);
 }
 
 #[tokio::test]
 async fn mailers_of_several_processes_send_each_email_once() {
     let (office, server) = (Office::new().await, Smtp::start().await);
-    let subjects: BTreeSet<_> = (0..40).map(|number| format!("Letter {number}")).collect();
+    let subjects: BTreeSet<_> = (0..40).map(|number| format!("Email {number}")).collect();
     for subject in &subjects {
         office.queue(office.email(subject)).await;
     }
@@ -155,13 +152,13 @@ async fn mailers_of_several_processes_send_each_email_once() {
     one.end().await;
     other.end().await;
 
-    let letters = server.letters().await;
-    let arrived: BTreeSet<_> = letters
+    let emails = server.emails().await;
+    let arrived: BTreeSet<_> = emails
         .iter()
         .map(|it| it.header("subject").to_owned())
         .collect();
     assert_eq!(arrived, subjects);
-    assert_eq!(letters.len(), subjects.len(), "some came twice");
+    assert_eq!(emails.len(), subjects.len(), "some came twice");
     let rows = office.rows().await;
     assert!(
         rows.iter()
@@ -184,9 +181,9 @@ async fn an_email_goes_with_its_transaction() {
 
     server.arrived(1).await;
     running.end().await;
-    let letters = server.letters().await;
-    assert_eq!(letters.len(), 1);
-    assert_eq!(letters[0].header("subject"), "It happened");
+    let emails = server.emails().await;
+    assert_eq!(emails.len(), 1);
+    assert_eq!(emails[0].header("subject"), "It happened");
 }
 
 #[tokio::test]
@@ -204,11 +201,11 @@ async fn without_a_server_emails_are_files_for_their_owner_alone() {
     let file = directory.join(format!("{}.eml", row.id));
     assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
     assert_eq!(directory.read_dir().unwrap().count(), 1);
-    let letter = Letter::read(&file).await;
-    assert_eq!(letter.header("subject"), "Grüße");
-    assert_eq!(letter.header("to"), "ada@example.com");
-    assert_eq!(letter.text.trim_end(), "A webhook was disabled.");
-    assert_eq!(letter.defects, 0);
+    let email = Email::read(&file).await;
+    assert_eq!(email.header("subject"), "Grüße");
+    assert_eq!(email.header("to"), "ada@example.com");
+    assert_eq!(email.text.trim_end(), "A webhook was disabled.");
+    assert_eq!(email.defects, 0);
 }
 
 #[tokio::test]

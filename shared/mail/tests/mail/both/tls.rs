@@ -52,7 +52,7 @@ async fn emails_go_privately(security: Security) {
     let mut server = Smtp::away(security).await;
     server.start_again().await;
     assert_eq!(sent(&server.url(), Some(server.ca())).await.trim(), "Sent");
-    assert_eq!(server.letters().await[0].header("subject"), "Privately");
+    assert_eq!(server.emails().await[0].header("subject"), "Privately");
 
     let wrong_password = sent(&server.url_with("wrong"), Some(server.ca())).await;
     assert!(
@@ -68,7 +68,7 @@ async fn emails_go_privately(security: Security) {
         unknown_authority.contains("certificate"),
         "{unknown_authority}"
     );
-    assert_eq!(server.letters().await.len(), 1);
+    assert_eq!(server.emails().await.len(), 1);
 }
 
 #[tokio::test]
@@ -87,5 +87,5 @@ async fn where_tls_is_required_and_not_offered_nothing_is_sent() {
     let required = format!("{}?tls=required", server.url());
     let outcome = sent(&required, Some(server.ca())).await;
     assert!(outcome.starts_with("Waiting not served"), "{outcome}");
-    assert_eq!(server.letters().await.len(), 0);
+    assert_eq!(server.emails().await.len(), 0);
 }
