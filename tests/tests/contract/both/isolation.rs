@@ -6,9 +6,8 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Answer, grpc::signed};
 use guildhall_tests::{
-    Community, Differences, OPERATIONS, Parameters,
-    community::{Neighbour, UNKNOWN},
-    operation::Kind,
+    Community, Differences, OPERATIONS, Parameters, community::Neighbour, operation::Kind,
+    parameters::UNKNOWN,
 };
 use serde_json::{Value, json};
 
