@@ -135,7 +135,8 @@ fn parameters(endpoint: &Bound, path: &str) -> Vec<Parameter> {
         parameters.push(schema::header(
             "Idempotency-Key",
             "The same key with the same body answers the first request again, for 24 hours.",
-            schema::pattern("^[!-~]([ -~]{0,253}[!-~])?$"),
+            // HTTP takes the blanks around a value away.
+            schema::pattern(r"^[\t ]*[!-~]([\t -~]{0,253}[!-~])?[\t ]*$"),
         ));
     }
     parameters
