@@ -7,9 +7,7 @@ use axum::{
     response::{IntoResponseParts, ResponseParts},
 };
 use guildhall_auth::{
-    Caller, Credential,
-    caller::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
-    peer::CLIENT_ADDRESS,
+    Caller, Credential, caller::IDEMPOTENCY_KEY, peer::CLIENT_ADDRESS, request::IDEMPOTENT_REPLAYED,
 };
 use guildhall_runtime::{Error, RequestId, request_id};
 use guildhall_types::CommunityId;

@@ -6,10 +6,8 @@ use guildhall_catalog::Service as Entry;
 use guildhall_events::jetstream::{self, JetStream};
 use guildhall_identity::Identity;
 use guildhall_runtime::{Peer, Result};
-use guildhall_server::{Peers, Rpcs, process, stack};
+use guildhall_server::{Peers, Rpcs, ServeSettings, process, stack};
 use guildhall_service::{Context, Environment, EventSource, Running, Service};
-
-use crate::settings::Settings;
 
 /// The services that are open.
 pub struct Opened<'a> {
@@ -26,9 +24,9 @@ impl<'a> Opened<'a> {
     pub fn first(
         identity: &Identity,
         environment: &'a Environment,
-        settings: &Settings,
+        settings: &ServeSettings,
     ) -> Result<Self> {
-        let (rate, source) = (settings.serve.rate_limit(), identity.credential_source());
+        let (rate, source) = (settings.rate_limit(), identity.credential_source());
         let guard = Guard::new(source, rate, &environment.signals);
         let tokens = PeerTokens::new(&environment.secret);
         Ok(Self {
@@ -78,12 +76,12 @@ impl<'a> Opened<'a> {
 
     /// Has the events of all services carried to those that handle them: over `streams`, or inside
     /// the process.
-    pub fn carry_events(&self, streams: Option<&JetStream>, settings: &Settings) {
+    pub fn carry_events(&self, streams: Option<&JetStream>, settings: &ServeSettings) {
         let outboxes = self.services.iter().map(|service| service.outbox());
         let source = match streams {
             None => EventSource::Process {
                 outboxes: outboxes.collect(),
-                retention: settings.serve.event_retention,
+                retention: settings.event_retention,
             },
             Some(streams) => {
                 for outbox in outboxes {

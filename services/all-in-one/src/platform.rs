@@ -43,9 +43,9 @@ pub async fn run(settings: &Settings) -> Result<()> {
 
     let identity = open_identity(&environment).await?;
     let _lock = data::lock(settings)?;
-    let mut opened = Opened::first(&identity, &environment, settings)?;
+    let mut opened = Opened::first(&identity, &environment, &settings.serve)?;
     services::open(&mut opened, &settings.services).await?;
-    opened.carry_events(data::streams(settings).as_ref(), settings);
+    opened.carry_events(data::streams(settings).as_ref(), &settings.serve);
 
     let mut rpcs = Rpcs::default();
     opened.add_services(&mut rpcs);

@@ -3,18 +3,14 @@
 use std::{collections::HashSet, sync::Arc};
 
 use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_runtime::Timestamp;
 use guildhall_types::{ChannelId, CommunityId, IdempotencyKey, KeyId, UserId};
 use zeroize::Zeroizing;
 
-use crate::{Permissions, rule::RpcRule};
+use crate::Permissions;
 
 /// The gRPC metadata of an Idempotency-Key.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The gRPC metadata of an answer that is the first one again.
-pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
-/// The longest Idempotency-Key.
-const MAX_KEY_LEN: usize = 255;
 
 /// The caller of an RPC.
 #[derive(Debug, Clone)]
@@ -198,66 +194,4 @@ impl Caller {
             seal_secret: self.seal_secret.clone(),
         }
     }
-}
-
-/// What handlers ask of a request.
-pub trait CallerExt {
-    /// The caller.
-    ///
-    /// # Errors
-    /// CREDENTIAL_MISSING when the RPC lets in callers without credential.
-    fn caller(&self) -> Result<Arc<Caller>>;
-
-    /// The Idempotency-Key of the call, scoped to its credential.
-    ///
-    /// # Errors
-    /// INVALID_VALUE when it is empty, too long or not printable.
-    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>>;
-
-    /// What the called method declares, and its path.
-    ///
-    /// # Errors
-    /// INTERNAL when the call has not come through the [`AccessLayer`](crate::AccessLayer).
-    fn rule(&self) -> Result<Arc<RpcRule>>;
-}
-
-impl<T> CallerExt for tonic::Request<T> {
-    fn caller(&self) -> Result<Arc<Caller>> {
-        self.extensions()
-            .get::<Arc<Caller>>()
-            .cloned()
-            .ok_or_else(|| Error::new(Reason::CredentialMissing, "Invalid token"))
-    }
-
-    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
-        let Some(value) = self.metadata().get(IDEMPOTENCY_KEY) else {
-            return Ok(None);
-        };
-        let key = value
-            .to_str()
-            .ok()
-            .filter(|key| !key.is_empty() && key.len() <= MAX_KEY_LEN);
-        let key = key.ok_or_else(|| {
-            Error::invalid(
-                "Idempotency-Key",
-                format!("Idempotency-Key must be 1 to {MAX_KEY_LEN} printable characters"),
-            )
-        })?;
-        Ok(Some(self.caller()?.idempotency_key(key.to_owned())))
-    }
-
-    fn rule(&self) -> Result<Arc<RpcRule>> {
-        let rule = self.extensions().get::<Arc<RpcRule>>().cloned();
-        rule.ok_or_else(|| Error::bug("the call has not come through the access layer"))
-    }
-}
-
-/// An answer, marked when it is the first one again.
-pub fn answer<T>(message: T, replayed: bool) -> tonic::Response<T> {
-    let mut response = tonic::Response::new(message);
-    if replayed {
-        let yes = tonic::metadata::MetadataValue::from_static("true");
-        response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
-    }
-    response
 }

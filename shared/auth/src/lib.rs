@@ -6,6 +6,7 @@
 //! * [`credential`]: what a caller presents
 //! * [`permission`]: what a key may do
 //! * [`caller`]: who they turn out to be
+//! * [`request`]: what a handler asks of a request
 //! * [`rule`]: who is let in, read from the protos' `access` option
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order
@@ -23,11 +24,12 @@ mod metrics;
 pub mod peer;
 pub mod permission;
 pub mod rate;
+pub mod request;
 pub mod rule;
 pub mod source;
 mod stream;
 
-pub use caller::{Authority, Caller, CallerExt, ChannelLimit};
+pub use caller::{Authority, Caller, ChannelLimit};
 pub use credential::Credential;
 pub use guard::Guard;
 pub use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
@@ -35,4 +37,5 @@ pub use layer::AccessLayer;
 pub use peer::PeerTokens;
 pub use permission::Permissions;
 pub use rate::{Quota, RateLimit};
+pub use request::CallerExt;
 pub use rule::{AccessRule, RpcTable};

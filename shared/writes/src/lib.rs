@@ -23,7 +23,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use guildhall_auth::{Caller, CallerExt, caller::answer};
+use guildhall_auth::{Caller, CallerExt, request::answer};
 use guildhall_data::{
     Claim, Database, Idempotency, IdempotencyKey, Ticket, Transaction, idempotency::Answer,
 };

@@ -4,7 +4,7 @@
 //! counted: logging in does not reveal which accounts exist.
 
 use aws_lc_rs::hmac;
-use guildhall_auth::{CallerExt, caller::answer, layer::ClientAddress};
+use guildhall_auth::{CallerExt, layer::ClientAddress, request::answer};
 use guildhall_data::{Claim, CommunityId, Database, Ticket, idempotency::Answer};
 use guildhall_proto::identity::v1::{LoginRequest, LoginResponse};
 use guildhall_runtime::{Error, Reason, Result};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use guildhall_auth::{Caller, CallerExt, caller::answer};
+use guildhall_auth::{Caller, CallerExt, request::answer};
 use guildhall_data::{Claim, MessageId, Ticket, TopicId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{CallerExt, caller::answer, credential::digest_of};
+use guildhall_auth::{CallerExt, credential::digest_of, request::answer};
 use guildhall_data::{
     Claim, CommunityId, Database, IdempotencyKey, Resource, WorkflowId, idempotency::Answer,
 };

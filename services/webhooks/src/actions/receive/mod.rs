@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use guildhall_auth::{
-    caller::{IDEMPOTENT_REPLAYED, answer},
     credential::digest_of,
+    request::{IDEMPOTENT_REPLAYED, answer},
     source::as_told_to_callers,
 };
 use guildhall_data::{Database, EventId, Resource};
