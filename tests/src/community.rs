@@ -5,7 +5,7 @@ use guildhall_proto::messaging::v1::{
     message_service_client::MessageServiceClient,
 };
 use guildhall_testkit::{
-    Bootstrapped, Demo, Options, Rest, SharedPlatform, Stack,
+    Answer, Bootstrapped, Demo, Options, Rest, SharedPlatform, Stack,
     grpc::{Services, signed},
 };
 use serde_json::{Map, Value, json};
@@ -61,10 +61,19 @@ impl Community {
         community
     }
 
-    /// Waits until nothing goes on by itself of what was asked for: an attempt of a delivery.
-    pub async fn at_rest(&self) {
+    /// Makes a good call of `operation`, after what earlier calls have started in the background.
+    pub async fn call(&self, operation: &Operation, credential: &Credential) -> Answer {
+        // A second redelivery is refused while the first is under way.
+        self.deliveries_done().await;
+        operation
+            .make(&self.rest, &self.parameters(), credential)
+            .await
+    }
+
+    /// Waits until no attempt of a delivery is under way.
+    pub async fn deliveries_done(&self) {
         if let Some(outgoing) = &self.outgoing {
-            outgoing.at_rest().await;
+            outgoing.deliveries_done().await;
         }
     }
 

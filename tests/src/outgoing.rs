@@ -43,12 +43,12 @@ impl Outgoing {
             integrator,
             _receiver: receiver,
         };
-        outgoing.delivery = text(&outgoing.at_rest().await["_id"]);
+        outgoing.delivery = text(&outgoing.deliveries_done().await["_id"]);
         outgoing
     }
 
     /// Waits until no attempt is under way; how the delivery is shown then.
-    pub async fn at_rest(&self) -> Value {
+    pub async fn deliveries_done(&self) -> Value {
         let path = format!("{PATH}/{}/deliveries", self.webhook);
         loop {
             let list = self.integrator.get(&path).await;

@@ -55,15 +55,11 @@ async fn a_token_ends_with_its_seven_days() {
         .filter(|operation| operation.kinds.contains(&Kind::Jwt));
     let mut checked = 0;
     for operation in in_time {
-        let good = operation
-            .make(&community.rest, &community.parameters(), &token(now + 60))
-            .await;
+        let good = community.call(operation, &token(now + 60)).await;
         let right = good.status == operation.success;
         assert!(right, "{}: {}", operation.id, good.body);
         for over in [now, now - 1, now - 604_800] {
-            let answer = operation
-                .make(&community.rest, &community.parameters(), &token(over))
-                .await;
+            let answer = community.call(operation, &token(over)).await;
             operation.family.refuses(&answer, Refusal::Unauthenticated);
         }
         checked += 1;

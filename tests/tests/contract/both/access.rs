@@ -19,9 +19,7 @@ async fn refuse_all(community: &Community, trials: &[(String, Credential)], refu
             if !operation.answers(credential) {
                 continue;
             }
-            let answer = operation
-                .make(&community.rest, &community.parameters(), credential)
-                .await;
+            let answer = community.call(operation, credential).await;
             let case = format!("{} with {name}", operation.id);
             differences.note(case, operation.family.check(&answer, refusal));
         }
@@ -58,12 +56,8 @@ async fn whoever_may_is_let_in() {
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
-            let answer = operation
-                .make(
-                    &community.rest,
-                    &community.parameters(),
-                    &community.credential(*kind),
-                )
+            let answer = community
+                .call(operation, &community.credential(*kind))
                 .await;
             let right = operation.succeeds(&answer);
             let case = format!("{} with {kind:?}", operation.id);
@@ -116,9 +110,7 @@ async fn a_credential_of_another_kind_is_as_good_as_none() {
                 if good || !operation.answers(&credential) {
                     continue;
                 }
-                let answer = operation
-                    .make(&community.rest, &community.parameters(), &credential)
-                    .await;
+                let answer = community.call(operation, &credential).await;
                 let case = format!(
                     "{} with a {kind:?} as {:.9}",
                     operation.id,

@@ -40,7 +40,7 @@ async fn every_post_answers_the_same_again() {
                 // Another credential has done it; what is refused has no answer to repeat.
                 continue;
             }
-            community.at_rest().await;
+            community.deliveries_done().await;
             let before = community.fingerprint().await;
             let second = keyed(&community, operation, &parameters, *kind, &key).await;
             let right = first.status == operation.success

@@ -199,13 +199,7 @@ async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         for kind in &operation.kinds {
-            let answer = operation
-                .make(
-                    &community.rest,
-                    &community.parameters(),
-                    &theirs.credential(*kind),
-                )
-                .await;
+            let answer = community.call(operation, &theirs.credential(*kind)).await;
             // What names no record works, in their own community.
             let own = !operation.tells_apart(&community.parameters(), &theirs.parameters);
             let right = own || answer.status >= 400;

@@ -52,16 +52,12 @@ async fn a_key_may_do_what_it_carries_and_nothing_else() {
             let others = Operation::permissions().into_iter();
             let others = others.filter(|name| *name != needed).collect();
             let without = ring.key(kind, others).await;
-            let answer = operation
-                .make(&community.rest, &community.parameters(), &without)
-                .await;
+            let answer = community.call(operation, &without).await;
             let case = format!("{} with a {kind:?} of all but {needed}", operation.id);
             differences.note(case, operation.family.check(&answer, Refusal::NoPermission));
 
             let exact = ring.key(kind, vec![needed]).await;
-            let answer = operation
-                .make(&community.rest, &community.parameters(), &exact)
-                .await;
+            let answer = community.call(operation, &exact).await;
             let case = format!("{} with {needed} alone", operation.id);
             differences.expect(operation.succeeds(&answer), case, answer.body);
         }

@@ -112,9 +112,7 @@ async fn every_answer_of_the_contract_is_json() {
     let community = Community::with_all_records().await;
     for operation in OPERATIONS.iter() {
         let by = community.credential(operation.kinds[0]);
-        let answer = operation
-            .make(&community.rest, &community.parameters(), &by)
-            .await;
+        let answer = community.call(operation, &by).await;
         let media = answer.header("content-type").unwrap_or_default();
         assert!(
             media.starts_with("application/json"),

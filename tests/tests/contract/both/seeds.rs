@@ -307,10 +307,7 @@ async fn the_mudbase_page_adds_a_reaction() {
     let community = Community::start().await;
     let operation = Operation::named("mb-reactions-add");
     let jwt = community.credential(Kind::Jwt);
-    let answer = operation
-        .make(&community.rest, &community.parameters(), &jwt)
-        .await
-        .expect(200);
+    let answer = community.call(operation, &jwt).await.expect(200);
     let owner = &community.demo.users[0]._id;
     let data = json!([{ "emoji": "👍", "users": [owner], "count": 1 }]);
     assert_eq!(answer, json!({ "success": true, "data": data }));
