@@ -18,7 +18,7 @@ use tonic::{
 };
 
 /// How long spans may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a process says when its traces go nowhere.
 pub const DROPPED: &str = "the collector takes no traces";
@@ -144,7 +144,7 @@ impl Collector {
     pub async fn spans_when(&self, wanted: impl Fn(&[Span]) -> bool) -> Vec<Span> {
         let mut spans = self.spans.clone();
         let found = spans.wait_for(|spans| wanted(spans));
-        let found = tokio::time::timeout(PATIENCE, found).await.is_ok();
+        let found = tokio::time::timeout(TIMEOUT, found).await.is_ok();
         let spans = self.spans.borrow().clone();
         assert!(found, "what was waited for is not in {spans:#?}");
         spans

@@ -240,20 +240,20 @@ impl Community {
     }
 
     /// Makes another community with a channel and a message.
-    pub async fn neighbour(&self, name: &str) -> Neighbour {
+    pub async fn another(&self, name: &str) -> OtherCommunity {
         // Others on a shared platform have neighbours, too.
         let name = format!("{name}-{}", guest::unique());
         let email = format!("owner@{name}.example");
         let community = self.platform.bootstrap(&name, &email).await;
         // The platform may have closed this one's connections meanwhile.
         let rest = Rest::new(self.platform.http());
-        Neighbour::furnish(&rest, &self.services, community).await
+        OtherCommunity::fill(&rest, &self.services, community).await
     }
 }
 
 /// Another community on the same platform.
 #[derive(Debug)]
-pub struct Neighbour {
+pub struct OtherCommunity {
     /// Its credentials.
     pub community: Bootstrapped,
     /// Its records.
@@ -263,8 +263,8 @@ pub struct Neighbour {
     outgoing: Option<Outgoing>,
 }
 
-impl Neighbour {
-    async fn furnish(rest: &Rest, services: &Services, community: Bootstrapped) -> Self {
+impl OtherCommunity {
+    async fn fill(rest: &Rest, services: &Services, community: Bootstrapped) -> Self {
         let system_key = Credential::SystemKey(community.system_api_key.clone());
         let system = Caller::new(rest, system_key);
         let integrator = Caller::new(rest, Credential::Bearer(community.api_key.clone()));

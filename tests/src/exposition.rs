@@ -10,7 +10,7 @@ use guildhall_testkit::{Cluster, Options, Plan, Platform, Rest, Shape, Stack};
 use crate::Community;
 
 /// How long a figure may take to become what a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A community whose processes all show their metrics, in the shape that tests run on.
 pub async fn with_metrics(rate_limit: u32) -> Community {
@@ -127,7 +127,7 @@ pub async fn shows(stack: &Stack, what: &str, as_it_should: impl Fn(&Exposition)
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, wait).await;
+    let waited = tokio::time::timeout(TIMEOUT, wait).await;
     waited.unwrap_or_else(|_elapsed| panic!("it never shows {what}"));
 }
 

@@ -65,7 +65,7 @@ pub struct Records {
 
 /// Some of the requests in a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct Counts {
     /// All of them.
     pub requests: usize,
     /// Those that did what they were to do.
@@ -108,9 +108,9 @@ impl Records {
 
     /// Their figures.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> Counts {
         let took = self.records.iter().map(|record| record.took);
-        Figures {
+        Counts {
             requests: self.records.len(),
             right: self.count(Record::is_right),
             refused: self.count(Record::is_refused),
@@ -183,7 +183,7 @@ impl Records {
     }
 }
 
-impl fmt::Display for Figures {
+impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             requests,

@@ -54,7 +54,7 @@ pub(crate) async fn make(platform: &SharedPlatform, services: &Services) -> (Str
     let name = format!("Demo {}", unique());
     let (made, users) = people(platform, &name).await;
     let guest = Guest { services, made };
-    let demo = guest.furnish(platform, users).await;
+    let demo = guest.fill(platform, users).await;
     (name, demo)
 }
 
@@ -114,7 +114,7 @@ struct Guest<'a> {
 
 impl Guest<'_> {
     /// Channels, a topic, the first messages, a webhook, and everybody's JWT.
-    async fn furnish(&self, platform: &SharedPlatform, mut users: Vec<demo::User>) -> Demo {
+    async fn fill(&self, platform: &SharedPlatform, mut users: Vec<demo::User>) -> Demo {
         for key in [
             &self.made.system_key,
             &self.made.api_key,

@@ -23,7 +23,7 @@ use tonic_types::StatusExt;
 use crate::figures::{Fate, Record, Records};
 
 /// Longer than any answer may take: the services end every call after 30 seconds.
-const PATIENCE: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// How long a client rests after an answer, and after a refusal.
 const REST: Duration = Duration::from_millis(20);
@@ -40,7 +40,7 @@ pub struct Room {
 
 /// Where a client asks.
 #[derive(Debug, Clone)]
-pub enum Door {
+pub enum EntryPoint {
     /// A gateway.
     Rest(Rest),
     /// A replica of messaging.
@@ -82,34 +82,37 @@ impl Traffic {
     }
 
     /// `count` clients that send each message once, without an Idempotency-Key.
-    pub fn sends(&mut self, via: &'static str, door: &Door, count: usize) {
-        self.writers(via, door, count, false);
+    pub fn sends(&mut self, via: &'static str, entry_point: &EntryPoint, count: usize) {
+        self.writers(via, entry_point, count, false);
     }
 
     /// `count` clients that repeat each message with its Idempotency-Key until it is stored.
-    pub fn keyed_sends(&mut self, via: &'static str, door: &Door, count: usize) {
-        self.writers(via, door, count, true);
+    pub fn keyed_sends(&mut self, via: &'static str, entry_point: &EntryPoint, count: usize) {
+        self.writers(via, entry_point, count, true);
     }
 
-    fn writers(&mut self, via: &'static str, door: &Door, count: usize, keyed: bool) {
+    fn writers(&mut self, via: &'static str, entry_point: &EntryPoint, count: usize, keyed: bool) {
         for _ in 0..count {
-            let (door, room, name) = (door.clone(), self.room.clone(), self.clients.len());
+            let (entry_point, room, name) =
+                (entry_point.clone(), self.room.clone(), self.clients.len());
             let act = move |n| -> BoxFuture<'static, Fate> {
-                let (door, room) = (door.clone(), room.clone());
+                let (entry_point, room) = (entry_point.clone(), room.clone());
                 let text = format!("{via} client {name} message {n}");
-                Box::pin(async move { door.send(&room, &text, keyed.then_some(&text)).await })
+                Box::pin(
+                    async move { entry_point.send(&room, &text, keyed.then_some(&text)).await },
+                )
             };
             self.client(via, Arc::new(act), keyed);
         }
     }
 
     /// `count` clients that list the newest messages.
-    pub fn reads(&mut self, via: &'static str, door: &Door, count: usize) {
+    pub fn reads(&mut self, via: &'static str, entry_point: &EntryPoint, count: usize) {
         for _ in 0..count {
-            let (door, room) = (door.clone(), self.room.clone());
+            let (entry_point, room) = (entry_point.clone(), self.room.clone());
             let act = move |_| -> BoxFuture<'static, Fate> {
-                let (door, room) = (door.clone(), room.clone());
-                Box::pin(async move { door.list(&room).await })
+                let (entry_point, room) = (entry_point.clone(), room.clone());
+                Box::pin(async move { entry_point.list(&room).await })
             };
             self.client(via, Arc::new(act), false);
         }
@@ -144,7 +147,7 @@ impl Traffic {
         let mut records = self.records.subscribe();
         let wanted = right(&records.borrow()) + count;
         let reached = records.wait_for(|records| right(records) >= wanted);
-        let reached = timeout(PATIENCE * 2, reached).await.map(drop);
+        let reached = timeout(TIMEOUT * 2, reached).await.map(drop);
         reached.expect("requests are answered again");
     }
 
@@ -155,7 +158,7 @@ impl Traffic {
             let newest = records.iter().rev().take(count);
             records.len() >= count && newest.into_iter().all(Record::is_right)
         });
-        let reached = timeout(PATIENCE * 2, steady).await.map(drop);
+        let reached = timeout(TIMEOUT * 2, steady).await.map(drop);
         reached.expect("requests are answered right");
     }
 
@@ -174,7 +177,7 @@ impl Client {
         let mut n = 0;
         while !*self.stop.borrow() {
             let began = Instant::now();
-            let fate = timeout(PATIENCE, (self.act)(n)).await;
+            let fate = timeout(TIMEOUT, (self.act)(n)).await;
             let fate = fate.unwrap_or_else(|_| Fate::Wrong("no answer at all".into()));
             let record = Record {
                 via: self.via,
@@ -205,7 +208,7 @@ impl Room {
     }
 }
 
-impl Door {
+impl EntryPoint {
     /// A gateway.
     #[must_use]
     pub fn gateway(cluster: &Cluster, replica: usize) -> Self {

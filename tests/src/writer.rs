@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long the platform may take for an answer, whatever it is.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a message may stay without acknowledgement.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Every so many messages, a writer replies to its last one.
 const REPLIES: usize = 3;
 
@@ -110,7 +110,7 @@ impl Writers {
             self.acknowledged.push(known);
         }
         for _ in 0..count {
-            let next = tokio::time::timeout(PATIENCE, self.arriving.recv()).await;
+            let next = tokio::time::timeout(TIMEOUT, self.arriving.recv()).await;
             let next = next.expect("progress").expect("writers at work");
             self.acknowledged.push(next);
         }
@@ -177,7 +177,7 @@ impl Writer {
                 let id = answer.json()["data"]["messageId"].take();
                 return id.as_str().expect("an id").to_owned();
             }
-            assert!(took < PATIENCE, "{text}: {answer:?} after {took:?}");
+            assert!(took < TIMEOUT, "{text}: {answer:?} after {took:?}");
             self.effort.repeated += 1;
             tokio::time::sleep(PAUSE).await;
         }

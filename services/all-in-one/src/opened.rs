@@ -62,9 +62,9 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// `services`, all of them behind `peer`, with every call vouched for.
+    /// `services`, all of them behind `peer`, with a peer token in every call.
     pub fn peers(&self, services: &[&'static Entry], peer: Peer) -> Peers {
-        let peer = self.tokens.vouch(peer);
+        let peer = self.tokens.sign_calls(peer);
         let services = services.iter();
         services.map(|service| (*service, peer.clone())).collect()
     }

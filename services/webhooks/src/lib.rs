@@ -70,7 +70,7 @@ struct Inner {
 pub struct Peers {
     /// Communities and users.
     pub directory: Directory,
-    /// Channels and messages; vouched for.
+    /// Channels and messages; calls carry a peer token.
     pub messaging: Peer,
     /// Where e-mails go.
     pub mail: Transport,

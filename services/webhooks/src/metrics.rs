@@ -27,16 +27,16 @@ static DUE: LazyLock<Gauge> = LazyLock::new(|| {
     )
 });
 
-/// The figures of deliveries.
+/// The metrics of deliveries.
 #[derive(Debug, Clone)]
-pub(crate) struct Figures {
+pub(crate) struct Metrics {
     delivered: Counter,
     gone: Counter,
     failed: Counter,
     duration: Histogram,
 }
 
-impl Default for Figures {
+impl Default for Metrics {
     fn default() -> Self {
         let of = |result: &str| ATTEMPTS.get_or_create_owned(&vec![("result", result.to_owned())]);
         Self {
@@ -48,7 +48,7 @@ impl Default for Figures {
     }
 }
 
-impl Figures {
+impl Metrics {
     /// An attempt begins; it ends when this is dropped.
     pub fn begin(&self) -> Open {
         Open::count(&IN_FLIGHT)

@@ -46,9 +46,9 @@ impl AccessLayer {
         request: &mut Request<Body>,
         rule: &RpcRule,
     ) -> Result<Option<Credential>> {
-        let vouched = self.tokens.vouches_for(request.headers());
+        let is_service = self.tokens.is_service(request.headers());
         match *rule.access {
-            AccessRule::Internal if vouched => return Ok(None),
+            AccessRule::Internal if is_service => return Ok(None),
             AccessRule::Internal => {
                 return Err(Error::new(
                     Reason::InternalOnly,
@@ -58,7 +58,7 @@ impl AccessLayer {
             AccessRule::Public | AccessRule::Credential { .. } => {}
         }
         let credential = Credential::from_metadata(request.headers())?;
-        if vouched {
+        if is_service {
             // The gateway has counted the request already, and knows where it came from.
             let address = request
                 .headers()

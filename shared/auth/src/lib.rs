@@ -12,7 +12,7 @@
 //! * [`guard`]: rate limit, credential, permission: in this order
 //! * [`layer`]: the guard in front of a gRPC service
 //! * `stream`: streams that end with their credential
-//! * [`peer`]: how services vouch for each other
+//! * [`peer`]: the tokens by which services know each other
 //! * `metrics`: who was not let in
 
 pub mod caller;

@@ -1,4 +1,4 @@
-//! How services vouch for each other: short-lived tokens that only they can make.
+//! The short-lived tokens by which services know each other.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,7 @@ use tower::Service;
 
 /// The gRPC metadata of the token.
 const HEADER: &str = "x-guildhall-peer";
-/// The gRPC metadata with which a vouched-for gateway passes the client's address on.
+/// The gRPC metadata with which a gateway passes the client's address on.
 pub const CLIENT_ADDRESS: &str = "x-guildhall-client-address";
 /// How long a token is valid.
 const LIFE: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ impl PeerTokens {
 
     /// Whether a request comes from a service of this platform.
     #[must_use]
-    pub fn vouches_for(&self, headers: &HeaderMap) -> bool {
+    pub fn is_service(&self, headers: &HeaderMap) -> bool {
         let Some(token) = headers.get(HEADER) else {
             return false;
         };
@@ -100,10 +100,10 @@ impl PeerTokens {
         Some(Timestamp::from_millis(expiry.parse().ok()?))
     }
 
-    /// A peer to which every call is vouched for.
+    /// `peer` with a token in every call.
     #[must_use]
-    pub fn vouch(&self, peer: Peer) -> Peer {
-        Peer::in_process(Vouched {
+    pub fn sign_calls(&self, peer: Peer) -> Peer {
+        Peer::in_process(Signed {
             peer,
             tokens: self.clone(),
         })
@@ -116,12 +116,12 @@ fn none() -> (Timestamp, HeaderValue) {
 }
 
 #[derive(Clone)]
-struct Vouched {
+struct Signed {
     peer: Peer,
     tokens: PeerTokens,
 }
 
-impl Service<Request<Body>> for Vouched {
+impl Service<Request<Body>> for Signed {
     type Response = <Peer as Service<Request<Body>>>::Response;
     type Error = <Peer as Service<Request<Body>>>::Error;
     type Future = <Peer as Service<Request<Body>>>::Future;
@@ -143,19 +143,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_same_secret_vouches() {
+    fn only_a_token_of_the_same_secret_is_accepted() {
         let tokens = PeerTokens::new(b"secret");
         let mut headers = HeaderMap::new();
-        assert!(!tokens.vouches_for(&headers));
+        assert!(!tokens.is_service(&headers));
         headers.insert(HEADER, tokens.issue());
-        assert!(tokens.vouches_for(&headers));
-        assert!(!PeerTokens::new(b"other").vouches_for(&headers));
+        assert!(tokens.is_service(&headers));
+        assert!(!PeerTokens::new(b"other").is_service(&headers));
         let later = Timestamp::now().plus(LIFE).as_millis();
         headers.insert(
             HEADER,
             HeaderValue::from_str(&format!("{later}.00")).unwrap(),
         );
-        assert!(!tokens.vouches_for(&headers));
+        assert!(!tokens.is_service(&headers));
     }
 
     #[test]
@@ -166,10 +166,10 @@ mod tests {
         let keep = |until| tokens.0.checked.lock()[0] = (until, known.clone());
         let now = Timestamp::now();
         keep(now.plus(LIFE));
-        assert!(tokens.vouches_for(&headers));
+        assert!(tokens.is_service(&headers));
         keep(now);
-        assert!(!tokens.vouches_for(&headers));
+        assert!(!tokens.is_service(&headers));
         keep(now.plus(LIFE * 3));
-        assert!(!tokens.vouches_for(&headers), "the clock was set back");
+        assert!(!tokens.is_service(&headers), "the clock was set back");
     }
 }

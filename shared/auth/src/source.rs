@@ -39,7 +39,7 @@ pub trait CredentialSource: Send + Sync + 'static {
     async fn signing_keys(&self) -> Result<Vec<SigningKey>>;
 }
 
-/// Identity, asked over gRPC. The peer vouches for itself: these RPCs are internal.
+/// Identity, asked over gRPC. Its calls carry a peer token: these RPCs are internal.
 #[derive(Debug, Clone)]
 pub struct RemoteSource {
     credentials: CredentialServiceClient<Peer>,

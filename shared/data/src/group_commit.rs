@@ -23,7 +23,7 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
-use crate::{database::outcome_unknown, metrics::CommitFigures};
+use crate::{database::outcome_unknown, metrics::CommitMetrics};
 
 /// Items that wait at most.
 const QUEUE: usize = 4096;
@@ -39,7 +39,7 @@ const PAUSES: [Duration; 3] = [
 ];
 
 /// How long a batch is tried again: callers wait behind it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a batch was not stored.
 #[derive(Debug)]
@@ -82,14 +82,14 @@ struct Pending<B: Batch> {
 /// The queue in front of a [`Batch`]. Cheap to clone; ends when the last clone is dropped.
 pub struct GroupCommit<B: Batch> {
     queue: mpsc::Sender<Pending<B>>,
-    figures: CommitFigures,
+    metrics: CommitMetrics,
 }
 
 impl<B: Batch> Clone for GroupCommit<B> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
-            figures: self.figures.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -109,19 +109,19 @@ impl<B: Batch> GroupCommit<B> {
     /// When the system has no thread to give, and what the batch says of its
     /// [`prepare`](Batch::prepare).
     pub async fn start(batch: B) -> Result<Self> {
-        let (queue, arrivals) = mpsc::channel(QUEUE);
-        let figures = CommitFigures::of(B::NAME);
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let metrics = CommitMetrics::of(B::NAME);
         let committer = Committer {
             batch,
-            figures: figures.clone(),
+            metrics: metrics.clone(),
         };
         let (ready, started) = oneshot::channel();
         thread::Builder::new()
             .name(format!("commit-{}", B::NAME))
-            .spawn(move || commit_on_this_thread(committer, arrivals, ready))
+            .spawn(move || commit_on_this_thread(committer, queued, ready))
             .map_err(Error::internal)?;
         started.await.map_err(Error::internal)??;
-        Ok(Self { queue, figures })
+        Ok(Self { queue, metrics })
     }
 
     /// Stores an item; it is on disk when this returns. Dropping the future cancels nothing.
@@ -139,10 +139,10 @@ impl<B: Batch> GroupCommit<B> {
             origin: Origin::here(&waiting),
         };
         // Before it is taken off again.
-        self.figures.waiting.inc();
+        self.metrics.waiting.inc();
         self.queue.try_send(pending).map_err(|_full| {
-            self.figures.waiting.dec();
-            self.figures.refusals.inc();
+            self.metrics.waiting.dec();
+            self.metrics.refusals.inc();
             Error::unavailable(Reason::Overloaded, "Too many writes are waiting, try again")
         })?;
         let answered = answered.instrument(waiting).await;
@@ -153,12 +153,12 @@ impl<B: Batch> GroupCommit<B> {
 /// What commits, and counts what becomes of it.
 struct Committer<B> {
     batch: B,
-    figures: CommitFigures,
+    metrics: CommitMetrics,
 }
 
 fn commit_on_this_thread<B: Batch>(
     committer: Committer<B>,
-    arrivals: mpsc::Receiver<Pending<B>>,
+    queued: mpsc::Receiver<Pending<B>>,
     ready: oneshot::Sender<Result<()>>,
 ) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
@@ -171,17 +171,17 @@ fn commit_on_this_thread<B: Batch>(
         let prepared = committer.batch.prepare().await;
         let is_ready = prepared.is_ok();
         if ready.send(prepared).is_ok() && is_ready {
-            run(Arc::new(committer), arrivals).await;
+            run(Arc::new(committer), queued).await;
         }
     });
 }
 
-async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receiver<Pending<B>>) {
+async fn run<B: Batch>(committer: Arc<Committer<B>>, mut queued: mpsc::Receiver<Pending<B>>) {
     let mut pending = Vec::with_capacity(BATCH);
-    let figures = &committer.figures;
-    while arrivals.recv_many(&mut pending, BATCH).await > 0 {
+    let metrics = &committer.metrics;
+    while queued.recv_many(&mut pending, BATCH).await > 0 {
         let began = Instant::now();
-        figures.begin(pending.iter().map(|pending| began - pending.arrived));
+        metrics.begin(pending.iter().map(|pending| began - pending.arrived));
         let (items, (answers, origins)): (Vec<_>, (Vec<_>, Vec<_>)) = pending
             .drain(..)
             .map(|pending| (pending.item, (pending.answer, pending.origin)))
@@ -193,7 +193,7 @@ async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receive
         let span = log.in_scope(|| span_of(&origins));
         let stored = async move { stores.store(items, &origins).await };
         let stored = tokio::spawn(stored.instrument(span).instrument(log)).await;
-        figures.duration.observe(began.elapsed().as_secs_f64());
+        metrics.duration.observe(began.elapsed().as_secs_f64());
         match stored {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
@@ -203,7 +203,7 @@ async fn run<B: Batch>(committer: Arc<Committer<B>>, mut arrivals: mpsc::Receive
             }
             Err(panic) => {
                 tracing::error!(%panic, "a commit panicked");
-                figures.panicked.inc();
+                metrics.panicked.inc();
                 for answer in answers {
                     let _ = answer.send(Err(Error::bug("the commit panicked")));
                 }
@@ -266,11 +266,11 @@ impl<B: Batch> Committer<B> {
     /// Commits, and tries again when nothing was stored and what was in the way may be gone: after
     /// a restart of the database, connections die one by one as they are used.
     async fn commit(&self, items: &[B::Item]) -> Result<Vec<B::Answer>, Failure> {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         let mut pauses = PAUSES.into_iter();
         loop {
             let stored = self.batch.commit(items).await;
-            self.figures.judge(&stored);
+            self.metrics.judge(&stored);
             match stored {
                 Err(Failure::RolledBack(error)) if passes(&error) && Instant::now() < give_up => {
                     let Some(pause) = pauses.next() else {
@@ -287,7 +287,7 @@ impl<B: Batch> Committer<B> {
         match self.batch.outcomes(items).await {
             Ok(outcomes) => outcomes.into_iter().map(stored_or_not).collect(),
             Err(error) => {
-                self.figures.unresolved.inc();
+                self.metrics.unresolved.inc();
                 let unknown = outcome_unknown().caused_by(error);
                 items.iter().map(|_| Err(unknown.clone())).collect()
             }

@@ -77,7 +77,7 @@ static TIMEOUTS: LazyLock<Counter> = LazyLock::new(|| {
 
 /// What one group commit counts.
 #[derive(Debug, Clone)]
-pub(crate) struct CommitFigures {
+pub(crate) struct CommitMetrics {
     /// Writes that wait.
     pub waiting: Gauge,
     /// Writes in a batch.
@@ -98,8 +98,8 @@ pub(crate) struct CommitFigures {
     pub panicked: Counter,
 }
 
-impl CommitFigures {
-    /// The figures of the queue called `queue`.
+impl CommitMetrics {
+    /// The metrics of the queue called `queue`.
     pub fn of(queue: &str) -> Self {
         let labels = vec![("queue", queue.to_owned())];
         let trouble = |kind: &str| {
@@ -146,13 +146,13 @@ impl CommitFigures {
 
 /// What one pool counts.
 #[derive(Debug, Clone)]
-pub(crate) struct PoolFigures {
+pub(crate) struct PoolMetrics {
     begin: Histogram,
     _sampler: Sampler,
 }
 
-impl PoolFigures {
-    /// The figures of a pool of `database`.
+impl PoolMetrics {
+    /// The metrics of a pool of `database`.
     pub fn of(backend: Backend, database: &str, name: &str, pool: &DatabaseConnection) -> Self {
         let labels = vec![("database", database.to_owned()), ("pool", name.to_owned())];
         let state = |state: &str| {

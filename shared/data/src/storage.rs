@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn each_service_has_a_database_of_its_own() {
-        let named = PostgresServer::parse("postgres://u:p@db:6432/town").unwrap();
+        let named = PostgresServer::parse("postgres://u:p@db:6432/guildhall").unwrap();
         assert_eq!(named.database("messaging"), "town_messaging");
         let unnamed = PostgresServer::parse("postgresql://u@db").unwrap();
         assert_eq!(unnamed.database("identity"), "guildhall_identity");
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn neither_what_is_shown_nor_what_is_refused_tells_the_password() {
-        let server = PostgresServer::parse("postgres://secretuser:hunter2@db:6432/town").unwrap();
+        let server =
+            PostgresServer::parse("postgres://secretuser:hunter2@db:6432/guildhall").unwrap();
         let shown = format!(
             "{server} {server:?} {:?}",
             Storage::Postgres(server.clone())
@@ -141,14 +142,14 @@ mod tests {
         assert!(shown.contains("db:6432"), "{shown}");
         assert!(!shown.contains("hunter2") && !shown.contains("secretuser"));
         for refused in [
-            "mysql://u:hunter2@db/town",
-            "postgres://u:hunter2@db/Town-1",
+            "mysql://u:hunter2@db/guildhall",
+            "postgres://u:hunter2@db/Guildhall-1",
             "hunter2",
-            "postgres://u:hunter2@db:port/town",
-            "postgres://u:hunter2@db/town?sslmode=perhaps",
-            "postgres://u@db/town?pasword=hunter2",
-            "postgres://u:x#hunter2@db/town",
-            "postgres://u:1?hunter2@db/town",
+            "postgres://u:hunter2@db:port/guildhall",
+            "postgres://u:hunter2@db/guildhall?sslmode=perhaps",
+            "postgres://u@db/guildhall?pasword=hunter2",
+            "postgres://u:x#hunter2@db/guildhall",
+            "postgres://u:1?hunter2@db/guildhall",
         ] {
             let error = PostgresServer::parse(refused).unwrap_err().with_causes();
             assert!(!error.contains("hunter2"), "{error}");

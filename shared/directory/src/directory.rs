@@ -42,7 +42,7 @@ struct Inner {
 }
 
 impl Directory {
-    /// The directory that `identity` keeps, a peer that is vouched for: its RPCs are internal.
+    /// The directory that `identity` keeps, a peer whose calls carry a token: its RPCs are internal.
     #[must_use]
     pub fn new(identity: Peer, signals: &Signals) -> Self {
         Self(Arc::new(Inner {

@@ -61,7 +61,7 @@ static PARKED: LazyLock<Gauges> = LazyLock::new(|| {
 
 /// What a relay counts.
 #[derive(Debug)]
-pub(crate) struct RelayFigures {
+pub(crate) struct RelayMetrics {
     /// Events that were passed on.
     pub delivered: Counter,
     /// Times that they could not be.
@@ -72,8 +72,8 @@ pub(crate) struct RelayFigures {
     pub age: Histogram,
 }
 
-impl RelayFigures {
-    /// The figures of what carries the events of `service` to `reader`.
+impl RelayMetrics {
+    /// The metrics of what carries the events of `service` to `reader`.
     pub fn of(service: &str, reader: &str) -> Self {
         let labels = vec![
             ("service", service.to_owned()),
@@ -90,7 +90,7 @@ impl RelayFigures {
 
 /// What a consumer counts.
 #[derive(Debug)]
-pub(crate) struct ConsumerFigures {
+pub(crate) struct ConsumerMetrics {
     /// Events that led to something.
     pub handled: Counter,
     /// Events that led to nothing.
@@ -102,8 +102,8 @@ pub(crate) struct ConsumerFigures {
     _waiting: Sampler,
 }
 
-impl ConsumerFigures {
-    /// The figures of the consumer called `name`, whose parked events lie in `database`.
+impl ConsumerMetrics {
+    /// The metrics of the consumer called `name`, whose parked events lie in `database`.
     pub fn of(name: &'static str, database: &Database) -> Self {
         let consumer = ("consumer", name.to_owned());
         let of = |outcome: &str| {
@@ -134,15 +134,15 @@ impl ConsumerFigures {
 
 /// What is counted of a stream that a consumer is fed from.
 #[derive(Debug)]
-pub(crate) struct StreamFigures {
+pub(crate) struct StreamMetrics {
     /// Messages in it that have not reached the consumer.
     pub pending: Gauge,
     /// Messages in it that are no events.
     pub unreadable: Counter,
 }
 
-impl StreamFigures {
-    /// The figures of the stream of `service` for `consumer`.
+impl StreamMetrics {
+    /// The metrics of the stream of `service` for `consumer`.
     pub fn of(consumer: &str, service: &str) -> Self {
         let labels = vec![
             ("consumer", consumer.to_owned()),

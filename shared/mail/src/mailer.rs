@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     Pace, Transport,
     failure::{Failure, Kind},
-    metrics::MailFigures,
+    metrics::MailMetrics,
     queue::{self, Outcome},
 };
 
@@ -63,7 +63,7 @@ impl Mailer {
             database,
             transport,
             pace,
-            figures: MailFigures::new(),
+            metrics: MailMetrics::new(),
         });
         let wake = Arc::clone(&queued);
         tokio::spawn(async move {
@@ -111,7 +111,7 @@ struct Sending {
     database: Database,
     transport: Transport,
     pace: Pace,
-    figures: MailFigures,
+    metrics: MailMetrics,
 }
 
 impl Sending {
@@ -167,16 +167,16 @@ impl Sending {
         let (community, id, attempts) = (mail.community_id, mail.id, mail.attempts);
         match outcome {
             Outcome::Sent => {
-                self.figures.sent.inc();
+                self.metrics.sent.inc();
                 tracing::debug!(%community, mail = %id, attempts, "e-mail sent");
             }
             Outcome::Retry(at, failure) => {
-                self.figures.retried.inc();
+                self.metrics.retried.inc();
                 let (failure, next) = (failure.kind.as_str(), at.to_iso());
                 tracing::info!(%community, mail = %id, attempts, failure, next, "e-mail not sent yet");
             }
             Outcome::GivenUp(failure) => {
-                self.figures.given_up.inc();
+                self.metrics.given_up.inc();
                 let failure = failure.kind.as_str();
                 tracing::warn!(%community, mail = %id, attempts, failure, "e-mail given up");
             }

@@ -13,14 +13,14 @@ static MAILS: LazyLock<Counters> = LazyLock::new(|| {
 
 /// How attempts ended.
 #[derive(Debug, Clone)]
-pub(crate) struct MailFigures {
+pub(crate) struct MailMetrics {
     pub sent: Counter,
     pub retried: Counter,
     pub given_up: Counter,
 }
 
-impl MailFigures {
-    /// The figures of this process's mailers.
+impl MailMetrics {
+    /// The metrics of this process's mailers.
     pub fn new() -> Self {
         let of = |result: &str| MAILS.get_or_create_owned(&vec![("result", result.to_owned())]);
         Self {

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use guildhall_catalog::Service;
 use guildhall_runtime::{Error, Peer, Result, peer::Address};
 
-/// The services that a process calls, by name; every call to them is vouched for.
+/// The services that a process calls, by name; every call to them carries a peer token.
 #[derive(Debug, Clone, Default)]
 pub struct Peers(BTreeMap<&'static str, Peer>);
 

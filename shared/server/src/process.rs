@@ -116,7 +116,7 @@ impl<'a> Process<'a> {
         open(&self.shutdown, &self.signals, opening).await
     }
 
-    /// The services that the flags name, with every call vouched for.
+    /// The services that the flags name, with a peer token in every call.
     ///
     /// # Errors
     /// When the TLS files cannot be used.
@@ -214,7 +214,7 @@ pub async fn leave(signals: &Signals) {
     }
 }
 
-/// The services that flags name, in other processes, with every call vouched for by `tokens`.
+/// The services that flags name, in other processes, with a peer token of `tokens` in every call.
 ///
 /// # Errors
 /// When the TLS files cannot be used.
@@ -231,7 +231,7 @@ pub fn connect<C>(
             tls: settings.tls(),
             repeatable: Arc::new(move |path, headers| rules.is_repeatable(path, headers)),
         })?;
-        Ok(tokens.vouch(peer))
+        Ok(tokens.sign_calls(peer))
     };
     urls.iter()
         .map(|(service, replicas)| Ok((*service, peer(replicas)?)))

@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     broker::{Broker, BusSettings},
     coverage::{Coverage, Lease, UNCOVERED_LIFE},
-    metrics::BusFigures,
+    metrics::BusMetrics,
     presence::Publishers,
     subscribers::Subscribers,
 };
@@ -109,8 +109,8 @@ pub(crate) fn start(
     shutdown: &Shutdown,
 ) -> Result<Arc<Bus>> {
     let name = EventId::generate().to_string();
-    let figures = BusFigures::new();
-    let broker = Broker::new(settings, &name, figures.connects.clone())?;
+    let metrics = BusMetrics::new();
+    let broker = Broker::new(settings, &name, metrics.connects.clone())?;
     let bus = Arc::new(Bus {
         lease: Lease::new(),
         coverage: watch::Sender::new(Coverage::Broken),
@@ -133,7 +133,7 @@ pub(crate) fn start(
         lapses_at: None,
         notified_at: Instant::now(),
         bus: Arc::clone(&bus),
-        figures,
+        metrics,
         subscribers,
         shutdown: shutdown.clone(),
     };
@@ -161,7 +161,7 @@ struct Node {
     /// When local subscribers were last told that they missed something.
     notified_at: Instant,
     bus: Arc<Bus>,
-    figures: BusFigures,
+    metrics: BusMetrics,
     subscribers: Subscribers,
     shutdown: Shutdown,
 }
@@ -258,7 +258,7 @@ impl Node {
             .iter()
             .filter_map(|signal| signal.kind.as_ref())
         {
-            self.figures.received.inc();
+            self.metrics.received.inc();
             self.subscribers.received(kind);
         }
         missed
@@ -292,7 +292,7 @@ impl Node {
         let again = coverage != Coverage::Everywhere && now >= self.notified_at + UNCOVERED_LIFE;
         if missed || changed || again {
             self.notified_at = now;
-            self.figures.missed.inc();
+            self.metrics.missed.inc();
             self.bus.lease.begin_anew(now);
             self.subscribers.missed();
         }
@@ -303,7 +303,7 @@ impl Node {
                 ?coverage,
                 "the coverage of other processes' signals has changed"
             );
-            self.figures.cover(coverage);
+            self.metrics.cover(coverage);
             self.bus.coverage.send_replace(coverage);
         }
     }
@@ -333,7 +333,7 @@ impl Node {
         // Never waits: a batch that the connection cannot take shows as a gap at the next heartbeat.
         let published = client.publish(self.subject.clone(), payload).now_or_never();
         if let Some(Ok(())) = published {
-            self.figures.sent.inc_by(count);
+            self.metrics.sent.inc_by(count);
         }
     }
 }

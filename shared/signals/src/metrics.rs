@@ -42,9 +42,9 @@ static MISSED: LazyLock<Counter> = LazyLock::new(|| {
     )
 });
 
-/// The figures of one cache.
+/// The metrics of one cache.
 #[derive(Debug)]
-pub(crate) struct CacheFigures {
+pub(crate) struct CacheMetrics {
     /// Questions that it answered.
     pub hits: Counter,
     /// Questions that it could not answer.
@@ -52,8 +52,8 @@ pub(crate) struct CacheFigures {
     _entries: Sampler,
 }
 
-impl CacheFigures {
-    /// The figures of the cache called `name`, whose entries `count` counts.
+impl CacheMetrics {
+    /// The metrics of the cache called `name`, whose entries `count` counts.
     pub fn of(name: &str, count: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         let cache = ("cache", name.to_owned());
         let of = |result: &str| {
@@ -74,9 +74,9 @@ impl CacheFigures {
     }
 }
 
-/// The figures of the bus.
+/// The metrics of the bus.
 #[derive(Debug, Clone)]
-pub(crate) struct BusFigures {
+pub(crate) struct BusMetrics {
     /// Connections to the broker.
     pub connects: Counter,
     /// Signals given to the broker.
@@ -88,22 +88,22 @@ pub(crate) struct BusFigures {
     states: [(Coverage, Gauge); 3],
 }
 
-impl BusFigures {
+impl BusMetrics {
     /// Those of this process.
     pub fn new() -> Self {
         let of = |coverage: Coverage| {
             let labels = vec![("state", name(coverage).to_owned())];
             (coverage, COVERAGE.get_or_create_owned(&labels))
         };
-        let figures = Self {
+        let metrics = Self {
             connects: CONNECTS.clone(),
             sent: SENT.clone(),
             received: RECEIVED.clone(),
             missed: MISSED.clone(),
             states: [Coverage::Everywhere, Coverage::Partial, Coverage::Broken].map(of),
         };
-        figures.cover(Coverage::Broken);
-        figures
+        metrics.cover(Coverage::Broken);
+        metrics
     }
 
     /// The coverage from now on.

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How a call is answered.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Receiver {
     /// The next call.
     pub async fn call(&self) -> Call {
         let mut calls = self.calls.lock().await;
-        let call = timeout(PATIENCE, calls.recv()).await;
+        let call = timeout(TIMEOUT, calls.recv()).await;
         call.unwrap_or_else(|_| panic!("no call came"))
             .expect("a receiver that works")
     }

@@ -34,7 +34,7 @@ const SCRIPT: &str = include_str!("smtp.py");
 const USER: &str = "guildhall@example.com";
 
 /// How long an event is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a server keeps connections private, and whom it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ impl Smtp {
             control.read_line(&mut answer).await?;
             std::io::Result::Ok(answer)
         };
-        let answer = tokio::time::timeout(PATIENCE, asking).await;
+        let answer = tokio::time::timeout(TIMEOUT, asking).await;
         let answer = answer.unwrap_or_else(|_| panic!("nothing came of {question}"));
         serde_json::from_str(&answer.expect("an answer")).expect("JSON")
     }

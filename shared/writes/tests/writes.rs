@@ -36,7 +36,7 @@ use tonic::{Request, Response, Status, body::Body};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// How long a step of a test may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const KEYED: &str = "/guildhall.webhooks.v1.WorkflowService/CreateWorkflow";
 const REPEATABLE: &str = "/guildhall.webhooks.v1.WorkflowService/DeleteWorkflow";
 
@@ -223,7 +223,7 @@ async fn a_repeat_that_overtakes_the_first_is_told_to_wait() {
         let world = Arc::clone(&world);
         tokio::spawn(async move { world.call(KEYED, Some("k"), "slow").await })
     };
-    let begun = tokio::time::timeout(PATIENCE, world.begun.notified());
+    let begun = tokio::time::timeout(TIMEOUT, world.begun.notified());
     begun.await.expect("the first call writes");
     let early = world.call(KEYED, Some("k"), "slow").await;
     assert_eq!(reason(early), Reason::IdempotencyInFlight);

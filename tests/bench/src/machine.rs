@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Result, duel::median, process};
+use crate::{Result, comparison::median, process};
 
 /// Flushes that are timed.
 const FLUSHES: usize = 200;

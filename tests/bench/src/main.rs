@@ -1,7 +1,7 @@
 //! `make bench`: our figures beside the floors that they are measured against, from one run.
 //!
 //! * [`case`]: what is measured, a file per group of cases
-//! * [`duel`]: how it is measured: both sides in turn, round by round
+//! * [`comparison`]: how it is measured: both sides in turn, round by round
 //! * [`load`]: the load generator
 //! * [`floor`]: the other sides
 //! * [`environment`]: the real platform, and what is in it before a case begins
@@ -10,7 +10,7 @@
 
 mod case;
 mod child;
-mod duel;
+mod comparison;
 mod environment;
 mod floor;
 mod load;

@@ -16,11 +16,11 @@ pub enum Member {
 
 /// The processes that take part in a case.
 #[derive(Debug, Clone, Default)]
-pub struct Cast {
+pub struct Processes {
     members: Vec<(&'static str, Member)>,
 }
 
-impl Cast {
+impl Processes {
     /// Nobody but this process, which makes the load.
     #[must_use]
     pub fn new() -> Self {
@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_and_uses_time() {
-        let cast = Cast::new();
-        assert!(cast.memory()["generator"] > 100);
-        assert!(cast.time().contains_key("generator"));
+        let processes = Processes::new();
+        assert!(processes.memory()["generator"] > 100);
+        assert!(processes.time().contains_key("generator"));
     }
 }

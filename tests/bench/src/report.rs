@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     case::{Better, Case, Target},
-    duel::{Duel, Sample, median},
+    comparison::{Comparison, Sample, median},
     machine::Machine,
 };
 
@@ -64,7 +64,7 @@ pub struct Outcome {
     pub invalid: Vec<String>,
     /// Latency with calls at half of that rate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub half: Option<Half>,
+    pub half: Option<HalfRate>,
     /// Microseconds on a core per call, by process.
     pub cpu_micros_per_call: BTreeMap<&'static str, f64>,
     /// The most memory in use, KiB, by process.
@@ -75,7 +75,7 @@ pub struct Outcome {
 
 /// Latency at half of the top rate, in milliseconds, from the planned beginning of each call.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Half {
+pub struct HalfRate {
     /// Calls per second.
     pub rate: f64,
     /// The median.
@@ -113,12 +113,16 @@ impl Verdict {
 }
 
 impl Outcome {
-    /// The medians of a duel.
+    /// The medians of a comparison.
     #[must_use]
-    pub fn of(case: Case, duel: Duel) -> Self {
+    pub fn of(case: Case, comparison: Comparison) -> Self {
         let values = |side: &[Sample]| side.iter().map(|sample| sample.value).collect::<Vec<_>>();
-        let middle = |of: fn(&Sample) -> f64| median(duel.ours.iter().map(of));
-        let (target, ours, floor) = (case.target(), values(&duel.ours), values(&duel.floor));
+        let middle = |of: fn(&Sample) -> f64| median(comparison.ours.iter().map(of));
+        let (target, ours, floor) = (
+            case.target(),
+            values(&comparison.ours),
+            values(&comparison.floor),
+        );
         let (our, its) = (median(ours.iter().copied()), median(floor.iter().copied()));
         Self {
             name: target.name,
@@ -135,10 +139,10 @@ impl Outcome {
             verdict: Verdict::of(our, its, &target),
             ours_rounds: ours,
             floor_rounds: floor,
-            invalid: duel.flaws,
+            invalid: comparison.flaws,
             half: None,
-            cpu_micros_per_call: duel.cpu,
-            peak_memory_kib: duel.memory,
+            cpu_micros_per_call: comparison.cpu,
+            peak_memory_kib: comparison.memory,
             notes: Vec::new(),
         }
     }
@@ -241,10 +245,10 @@ mod tests {
 
     fn report(ours: &[f64], floor: &[f64]) -> Report {
         let samples = |values: &[f64]| values.iter().copied().map(Sample::of).collect();
-        let duel = Duel {
+        let comparison = Comparison {
             ours: samples(ours),
             floor: samples(floor),
-            ..Duel::default()
+            ..Comparison::default()
         };
         let machine = Machine {
             cpu: "A processor".to_owned(),
@@ -258,7 +262,7 @@ mod tests {
         Report {
             machine,
             seconds: 4.0,
-            cases: vec![Outcome::of(Case::ListFlat, duel)],
+            cases: vec![Outcome::of(Case::ListFlat, comparison)],
         }
     }
 

@@ -15,7 +15,7 @@ use guildhall_tests::{
     Community, Ledger, OPERATIONS,
     figures::Fate,
     outgoing,
-    traffic::{Door, Room, Traffic, refusal},
+    traffic::{EntryPoint, Room, Traffic, refusal},
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tonic::{Code, Status, Streaming};
@@ -135,9 +135,9 @@ async fn a_broker_that_is_away_from_the_start_is_missed_by_streams_alone() {
         assert!(begin.elapsed() < Duration::from_secs(3));
     }
     let mut traffic = Traffic::in_room(&room);
-    traffic.sends("gateway", &Door::gateway(cluster, 0), 4);
-    traffic.keyed_sends("gateway", &Door::gateway(cluster, 0), 4);
-    traffic.reads("gateway", &Door::gateway(cluster, 0), 2);
+    traffic.sends("gateway", &EntryPoint::gateway(cluster, 0), 4);
+    traffic.keyed_sends("gateway", &EntryPoint::gateway(cluster, 0), 4);
+    traffic.reads("gateway", &EntryPoint::gateway(cluster, 0), 2);
     traffic.goes_on(200).await;
 
     cluster.nats.start_again().await;
@@ -193,8 +193,8 @@ async fn a_broker_that_dies_is_bridged_or_missed_and_found_again() {
     let room = Room::open(&cluster).await;
     let mut traffic = Traffic::in_room(&room);
     // Each replica's streams hear of what was sent through the other.
-    traffic.sends("grpc", &Door::messaging(&cluster, 0).await, 4);
-    traffic.sends("rest", &Door::gateway(&cluster, 0), 4);
+    traffic.sends("grpc", &EntryPoint::messaging(&cluster, 0).await, 4);
+    traffic.sends("rest", &EntryPoint::gateway(&cluster, 0), 4);
     traffic.goes_on(100).await;
     let mut watchers = Vec::new();
     for replica in 0..2 {

@@ -17,7 +17,7 @@ const MESSAGES: usize = 150;
 /// How long the broker stands still: longer than anybody waits for its answer.
 const STILL: Duration = Duration::from_secs(7);
 /// How long everything may take to arrive, once the broker is back.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A delivery as it is queued.
 struct Delivery {
@@ -87,7 +87,7 @@ async fn received(receiver: &Receiver, wanted: &[Row]) -> HashMap<String, HashSe
             received.entry(message).or_default().insert(id);
         }
     };
-    if timeout(PATIENCE, all).await.is_err() {
+    if timeout(TIMEOUT, all).await.is_err() {
         panic!("{} messages have not arrived", missing.len());
     }
     received

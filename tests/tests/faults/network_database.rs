@@ -15,7 +15,7 @@ use guildhall_tests::{
     Ledger,
     figures::Fate,
     memory::Memory,
-    traffic::{Door, Room, Traffic, refusal},
+    traffic::{EntryPoint, Room, Traffic, refusal},
 };
 use tokio::time::sleep;
 
@@ -29,7 +29,7 @@ const BUDGET: Duration = Duration::from_secs(15 + 1);
 async fn cluster(replicas: usize) -> Cluster {
     Cluster::start_with(Plan {
         replicas: Replicas::with(&[(MESSAGING, replicas)]),
-        wires: true,
+        proxies: true,
         ..Plan::default()
     })
     .await
@@ -40,8 +40,8 @@ async fn a_slow_line_to_messagings_database_slows_it_down_and_no_more() {
     let cluster = cluster(1).await;
     let mut traffic = Traffic::in_room(&Room::open(&cluster).await);
     let (rest, grpc) = (
-        Door::gateway(&cluster, 0),
-        Door::messaging(&cluster, 0).await,
+        EntryPoint::gateway(&cluster, 0),
+        EntryPoint::messaging(&cluster, 0).await,
     );
     traffic.sends("rest", &rest, 8);
     traffic.keyed_sends("rest", &rest, 8);
@@ -51,13 +51,13 @@ async fn a_slow_line_to_messagings_database_slows_it_down_and_no_more() {
     let memory = Memory::of(&cluster);
     let delay = Duration::from_millis(200);
     cluster[MESSAGING][0]
-        .wires()
+        .proxies()
         .database
         .set(Mode::Delay(delay));
     let slow_from = Instant::now();
     sleep(Duration::from_secs(12)).await;
     let slow_to = Instant::now();
-    cluster[MESSAGING][0].wires().database.set(Mode::Pass);
+    cluster[MESSAGING][0].proxies().database.set(Mode::Pass);
     traffic.goes_on(100).await;
     let records = traffic.end().await;
 
@@ -72,7 +72,7 @@ async fn a_slow_line_to_messagings_database_slows_it_down_and_no_more() {
 }
 
 /// What messaging says to one message, while the line is reset at a certain moment of its storing.
-async fn sent_into_a_snare(
+async fn sent_while_cut(
     cluster: &Cluster,
     room: &Room,
     n: usize,
@@ -81,7 +81,7 @@ async fn sent_into_a_snare(
 ) -> Fate {
     let text = format!("number {n}, {when:?}, {}", pattern.to_lowercase());
     let pattern = pattern.replace("TEXT", &text);
-    let line = &cluster[MESSAGING][0].wires().database;
+    let line = &cluster[MESSAGING][0].proxies().database;
     let reset = line.reset_when(pattern.as_bytes(), when);
     let request = SendMessageRequest {
         channel: room.channel.clone(),
@@ -114,36 +114,36 @@ async fn a_reset_in_mid_transaction_leaves_no_doubt() {
     let cluster = cluster(1).await;
     let room = Room::open(&cluster).await;
     // Its text travels with the insert, whose statement the server knows already.
-    let snares = [
+    let cuts = [
         ("TEXT", When::BeforeForwarding),
         ("TEXT", When::BeforeAnswering),
         ("COMMIT", When::BeforeForwarding),
         ("COMMIT", When::AfterForwarding),
         ("COMMIT", When::BeforeAnswering),
     ];
-    for snare in snares {
+    for cut in cuts {
         let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
         let mut longest = Duration::ZERO;
         for n in 0..10 {
             let began = Instant::now();
-            match sent_into_a_snare(&cluster, &room, n, n % 2 == 0, snare).await {
+            match sent_while_cut(&cluster, &room, n, n % 2 == 0, cut).await {
                 Fate::Stored { id, text } => acknowledged.push((id, text)),
                 Fate::Refused(reason) => refused.push(reason),
                 other @ (Fate::Read | Fate::InFlight | Fate::Wrong(_)) => {
-                    panic!("{snare:?}: {other:?}")
+                    panic!("{cut:?}: {other:?}")
                 }
             }
             longest = longest.max(began.elapsed());
         }
         let ledger = Ledger::of(&cluster).await;
         ledger.assert_sound();
-        let suffix = format!(", {:?}, {}", snare.1, snare.0.to_lowercase());
+        let suffix = format!(", {:?}, {}", cut.1, cut.0.to_lowercase());
         let stored = ledger.rows.iter().filter(|row| row.text.ends_with(&suffix));
         let stored: Vec<_> = stored
             .map(|row| (row.id.clone(), row.text.clone()))
             .collect();
         println!(
-            "reset at {snare:?}: 10 sent, {} acknowledged, {} refused {:?}, {} stored, longest {longest:.1?}",
+            "reset at {cut:?}: 10 sent, {} acknowledged, {} refused {:?}, {} stored, longest {longest:.1?}",
             acknowledged.len(),
             refused.len(),
             refused.first(),
@@ -151,15 +151,15 @@ async fn a_reset_in_mid_transaction_leaves_no_doubt() {
         );
         assert_eq!(
             stored, acknowledged,
-            "{snare:?}: stored is what was said to be"
+            "{cut:?}: stored is what was said to be"
         );
         let commits = matches!(
-            snare,
+            cut,
             ("COMMIT", When::AfterForwarding | When::BeforeAnswering)
         );
         // What is acknowledged all the same: there the line was cut as the relay of events remembered
         // how far it had come.
-        let never = snare == ("COMMIT", When::BeforeForwarding);
+        let never = cut == ("COMMIT", When::BeforeForwarding);
         assert!(
             !commits || refused.is_empty(),
             "it is stored, and that can be found out"
@@ -168,8 +168,8 @@ async fn a_reset_in_mid_transaction_leaves_no_doubt() {
     }
     // Whoever was refused tries again, and is not stored twice.
     let mut traffic = Traffic::in_room(&room);
-    traffic.keyed_sends("rest", &Door::gateway(&cluster, 0), 4);
-    let line = &cluster[MESSAGING][0].wires().database;
+    traffic.keyed_sends("rest", &EntryPoint::gateway(&cluster, 0), 4);
+    let line = &cluster[MESSAGING][0].proxies().database;
     for when in [
         When::BeforeForwarding,
         When::AfterForwarding,
@@ -194,10 +194,10 @@ async fn a_replica_that_is_cut_off_from_the_database_says_so_and_recovers() {
     let cluster = cluster(2).await;
     let room = Room::open(&cluster).await;
     let mut traffic = Traffic::in_room(&room);
-    let rest = Door::gateway(&cluster, 0);
+    let rest = EntryPoint::gateway(&cluster, 0);
     let (cut_off, other) = (
-        Door::messaging(&cluster, 0).await,
-        Door::messaging(&cluster, 1).await,
+        EntryPoint::messaging(&cluster, 0).await,
+        EntryPoint::messaging(&cluster, 1).await,
     );
     traffic.sends("gateway", &rest, 8);
     traffic.keyed_sends("gateway", &rest, 8);
@@ -209,7 +209,7 @@ async fn a_replica_that_is_cut_off_from_the_database_says_so_and_recovers() {
     traffic.reads("other", &other, 2);
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster[MESSAGING][0].wires().database;
+    let line = &cluster[MESSAGING][0].proxies().database;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;
@@ -252,14 +252,14 @@ async fn without_identitys_database_who_is_known_goes_on() {
     let cluster = cluster(1).await;
     let room = Room::open(&cluster).await;
     let mut traffic = Traffic::in_room(&room);
-    let rest = Door::gateway(&cluster, 0);
+    let rest = EntryPoint::gateway(&cluster, 0);
     traffic.sends("known", &rest, 8);
     traffic.keyed_sends("known", &rest, 4);
     traffic.reads("known", &rest, 4);
     traffic.logins("login", &cluster.rest(), &cluster.demo());
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster[IDENTITY][0].wires().database;
+    let line = &cluster[IDENTITY][0].proxies().database;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;

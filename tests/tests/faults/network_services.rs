@@ -9,7 +9,7 @@ use guildhall_tests::{
     Ledger,
     figures::Records,
     memory::Memory,
-    traffic::{Door, Room, Traffic},
+    traffic::{EntryPoint, Room, Traffic},
 };
 use tokio::time::sleep;
 
@@ -27,7 +27,7 @@ const NOTICED: Duration = Duration::from_secs(5 + 2);
 async fn cluster(replicas: usize) -> Cluster {
     Cluster::start_with(Plan {
         replicas: Replicas::with(&[(MESSAGING, replicas)]),
-        wires: true,
+        proxies: true,
         ..Plan::default()
     })
     .await
@@ -36,18 +36,18 @@ async fn cluster(replicas: usize) -> Cluster {
 /// Writers and readers at the gateway, and writers at messaging itself, which asks identity.
 async fn everybody(cluster: &Cluster) -> Traffic {
     let mut traffic = Traffic::in_room(&Room::open(cluster).await);
-    let gateway = Door::gateway(cluster, 0);
+    let gateway = EntryPoint::gateway(cluster, 0);
     traffic.sends("sends", &gateway, 8);
     traffic.keyed_sends("keyed", &gateway, 8);
     traffic.reads("reads", &gateway, 8);
-    traffic.sends("grpc", &Door::messaging(cluster, 0).await, 4);
+    traffic.sends("grpc", &EntryPoint::messaging(cluster, 0).await, 4);
     traffic.logins("logins", &cluster.rest(), &cluster.demo());
     traffic.is_steady(200).await;
     traffic
 }
 
-/// The doors of identity and messaging: between the gateway and either, and messaging and identity.
-fn doors(cluster: &Cluster) -> impl Iterator<Item = &Replica> {
+/// The entry_points of identity and messaging: between the gateway and either, and messaging and identity.
+fn entry_points(cluster: &Cluster) -> impl Iterator<Item = &Replica> {
     cluster[IDENTITY].iter().chain(&cluster[MESSAGING])
 }
 
@@ -63,14 +63,14 @@ async fn slow_lines_between_all_services_break_nothing() {
     let traffic = everybody(&cluster).await;
     let memory = Memory::of(&cluster);
     let delay = Duration::from_millis(200);
-    for replica in doors(&cluster) {
-        replica.wires().door.set(Mode::Delay(delay));
+    for replica in entry_points(&cluster) {
+        replica.proxies().inbound.set(Mode::Delay(delay));
     }
     let slow_from = Instant::now();
     sleep(Duration::from_secs(10)).await;
     let slow_to = Instant::now();
-    for replica in doors(&cluster) {
-        replica.wires().door.set(Mode::Pass);
+    for replica in entry_points(&cluster) {
+        replica.proxies().inbound.set(Mode::Pass);
     }
     traffic.goes_on(200).await;
     let records = traffic.end().await;
@@ -98,8 +98,8 @@ async fn connections_that_are_reset_are_not_noticed_by_who_reads() {
     let from = Instant::now();
     let mut resets = 0;
     while from.elapsed() < Duration::from_secs(15) {
-        for replica in doors(&cluster) {
-            replica.wires().door.reset_all();
+        for replica in entry_points(&cluster) {
+            replica.proxies().inbound.reset_all();
             resets += 1;
             // A call is tried three times: nobody is to be unlucky all of them.
             traffic.goes_on(100).await;
@@ -134,13 +134,13 @@ async fn connections_that_are_reset_are_not_noticed_by_who_reads() {
 async fn a_replica_that_nobody_reaches_is_passed_over() {
     let cluster = cluster(2).await;
     let mut traffic = Traffic::in_room(&Room::open(&cluster).await);
-    let gateway = Door::gateway(&cluster, 0);
+    let gateway = EntryPoint::gateway(&cluster, 0);
     traffic.sends("sends", &gateway, 16);
     traffic.keyed_sends("keyed", &gateway, 8);
     traffic.reads("reads", &gateway, 8);
     traffic.is_steady(300).await;
     let memory = Memory::of(&cluster);
-    let line = &cluster[MESSAGING][0].wires().door;
+    let line = &cluster[MESSAGING][0].proxies().inbound;
     line.set(Mode::Blackhole);
     let cut_at = Instant::now();
     sleep(OUTAGE).await;
@@ -176,15 +176,15 @@ async fn a_replica_that_nobody_reaches_is_passed_over() {
 async fn while_a_service_is_unreachable_its_callers_are_told_in_time() {
     let cluster = cluster(1).await;
     let mut traffic = everybody(&cluster).await;
-    traffic.reads("direct reads", &Door::messaging(&cluster, 0).await, 4);
+    traffic.reads("direct reads", &EntryPoint::messaging(&cluster, 0).await, 4);
     let memory = Memory::of(&cluster);
-    for replica in doors(&cluster) {
-        replica.wires().door.set(Mode::Blackhole);
+    for replica in entry_points(&cluster) {
+        replica.proxies().inbound.set(Mode::Blackhole);
     }
     let cut_at = Instant::now();
     sleep(OUTAGE).await;
-    for replica in doors(&cluster) {
-        replica.wires().door.set(Mode::Pass);
+    for replica in entry_points(&cluster) {
+        replica.proxies().inbound.set(Mode::Pass);
     }
     let healed_at = Instant::now();
     sleep(RECOVERY).await;

@@ -54,12 +54,12 @@ struct Used {
 
 /// Where it is used.
 #[derive(Debug, Clone)]
-enum Door {
+enum EntryPoint {
     Gateway(Rest),
     Messaging(Channel),
 }
 
-impl Door {
+impl EntryPoint {
     /// Whether the credential is let in.
     async fn lets_in(&self, used: &Used) -> bool {
         match self {
@@ -108,14 +108,14 @@ impl Door {
     }
 }
 
-/// Who uses a credential at one door.
+/// Who uses a credential at one entry_point.
 struct User {
     /// How often it was let in.
     known: watch::Receiver<usize>,
     uses: JoinHandle<Uses>,
 }
 
-/// What a door said to a credential.
+/// What a entry_point said to a credential.
 #[derive(Debug, Default)]
 struct Uses {
     count: usize,
@@ -125,7 +125,7 @@ struct Uses {
 /// A cluster of two of each, and everybody who lets callers in.
 struct Community {
     cluster: Cluster,
-    doors: Vec<Door>,
+    entry_points: Vec<EntryPoint>,
     keys: Keys,
 }
 
@@ -133,7 +133,7 @@ impl Community {
     async fn start(broker: bool) -> Self {
         let cluster = Cluster::start_with(Plan {
             replicas: Replicas::with(&[(IDENTITY, 2), (MESSAGING, 2), (GATEWAY, 2)]),
-            wires: true,
+            proxies: true,
             broker,
             ..Plan::default()
         })
@@ -141,16 +141,16 @@ impl Community {
         let gateways = cluster[GATEWAY]
             .iter()
             .map(|gateway| Rest::new(gateway.url()));
-        let mut doors: Vec<_> = gateways.map(Door::Gateway).collect();
+        let mut entry_points: Vec<_> = gateways.map(EntryPoint::Gateway).collect();
         for replica in &cluster[MESSAGING] {
-            doors.push(Door::Messaging(connect(replica.url()).await));
+            entry_points.push(EntryPoint::Messaging(connect(replica.url()).await));
         }
         // Keys are made and revoked at the first replica of identity.
         let services = Services::at(connect(cluster[IDENTITY][0].url()).await);
         let keys = Keys::new(services, &cluster.demo().user("johndoe").jwt);
         Self {
             cluster,
-            doors,
+            entry_points,
             keys,
         }
     }
@@ -229,9 +229,9 @@ impl Community {
     async fn revoke_in_use(&mut self, kind: Kind, case: &str, trouble: Option<Trouble>) {
         let (used, made) = self.credential(kind).await;
         let (stop, stopped) = watch::channel(false);
-        let doors = self.doors.iter().cloned();
-        let mut users: Vec<_> = doors
-            .map(|door| door.sees(used.clone(), stopped.clone()))
+        let entry_points = self.entry_points.iter().cloned();
+        let mut users: Vec<_> = entry_points
+            .map(|entry_point| entry_point.sees(used.clone(), stopped.clone()))
             .collect();
         for user in &mut users {
             let known = user.known.wait_for(|count| *count >= BEFORE);
@@ -299,8 +299,8 @@ impl Trouble {
         match self {
             Self::Killed => cluster.nats.kill9().await,
             Self::StandsStill => cluster.nats.pause().await,
-            Self::GatewayCutOff => cluster[GATEWAY][0].wires().broker.set(Mode::Blackhole),
-            Self::IdentityCutOff => cluster[IDENTITY][0].wires().broker.set(Mode::Blackhole),
+            Self::GatewayCutOff => cluster[GATEWAY][0].proxies().broker.set(Mode::Blackhole),
+            Self::IdentityCutOff => cluster[IDENTITY][0].proxies().broker.set(Mode::Blackhole),
         }
     }
 
@@ -308,8 +308,8 @@ impl Trouble {
         match self {
             Self::Killed => cluster.nats.start_again().await,
             Self::StandsStill => cluster.nats.resume().await,
-            Self::GatewayCutOff => cluster[GATEWAY][0].wires().broker.set(Mode::Pass),
-            Self::IdentityCutOff => cluster[IDENTITY][0].wires().broker.set(Mode::Pass),
+            Self::GatewayCutOff => cluster[GATEWAY][0].proxies().broker.set(Mode::Pass),
+            Self::IdentityCutOff => cluster[IDENTITY][0].proxies().broker.set(Mode::Pass),
         }
     }
 }

@@ -28,7 +28,7 @@ const PROBE: Duration = Duration::from_millis(100);
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long an answer may take, and how long all must be ready again after a restart.
 const ANSWER: Duration = Duration::from_secs(20);
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn plan(replicas: usize) -> Plan {
     Plan {
@@ -164,7 +164,7 @@ impl Load {
 
     /// Waits until all gateways are ready and the clients have written for a while.
     async fn settle(&mut self) {
-        let settled = tokio::time::timeout(PATIENCE, self.settled()).await;
+        let settled = tokio::time::timeout(TIMEOUT, self.settled()).await;
         settled.expect("all ready and at work again in time");
     }
 

@@ -71,7 +71,7 @@ async fn a_token_ends_with_its_seven_days() {
 async fn a_token_that_names_another_community_or_nobody_is_refused() {
     let community = Community::start().await;
     let (key_id, private) = signing_key(&community).await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let good: Claims = {
         let payload = community
             .demo

@@ -191,11 +191,11 @@ async fn what_the_database_refuses_is_one_line_in_the_process_that_asked_it() {
 #[tokio::test]
 async fn a_database_that_is_away_is_one_line_with_its_cause() {
     let community = cluster(Plan {
-        wires: true,
+        proxies: true,
         ..Plan::default()
     })
     .await;
-    let line = &messaging_of(&community)[MESSAGING][0].wires().database;
+    let line = &messaging_of(&community)[MESSAGING][0].proxies().database;
     line.set(Mode::Refuse);
     line.reset_all();
     let answer = send(&community, "no-database", general(&community)).await;

@@ -12,7 +12,7 @@ const PROCESS: u64 = 12;
 const SERVICES: [(&str, u64); 3] = [("identity", 4), ("messaging", 4), ("webhooks", 4)];
 
 /// The allocator gives back what the start needed only some ten seconds later.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Memory that belongs to a process alone, MiB. Its binary is not in it: that is shared, and many
 /// times as large in a debug build.
@@ -34,7 +34,7 @@ async fn an_idle_platform_takes_little_memory() {
     let bound = PROCESS + SERVICES.iter().map(|(_, takes)| takes).sum::<u64>();
     let (started, mut takes) = (Instant::now(), anonymous(platform.pid()));
     while takes > bound {
-        assert!(started.elapsed() < PATIENCE, "{takes} of {bound} MiB");
+        assert!(started.elapsed() < TIMEOUT, "{takes} of {bound} MiB");
         sleep(Duration::from_secs(1)).await;
         takes = anonymous(platform.pid());
     }

@@ -56,7 +56,7 @@ impl TestIdentity {
         let access = AccessLayer::new(guard(&identity, &signals), rules, tokens.clone());
         let outside = Peer::in_process(around(access).layer(rpcs.routes().prepare()));
         Self {
-            inside: tokens.vouch(outside.clone()),
+            inside: tokens.sign_calls(outside.clone()),
             outside,
             home,
             identity,

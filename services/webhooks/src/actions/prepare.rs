@@ -1,6 +1,6 @@
 //! From domain events to deliveries: what is looked up before they are queued.
 //!
-//! Who is told is not cached: a list that is older than an event may lack a webhook that was made
+//! Subscriptions are not cached: a list that is older than an event may lack a webhook that was made
 //! before it, on another replica.
 
 use std::{collections::HashMap, sync::Arc};
@@ -14,22 +14,22 @@ use crate::{
     Webhooks,
     domain::{
         EventKind,
-        payload::{self, Story},
-        subscription::{Subscription, told},
+        payload::{self, Subject},
+        subscription::{Subscription, matching},
     },
     store::{deliveries::NewDelivery, outgoing},
 };
 
-/// An event that somebody is told of.
-struct Told<'a> {
+/// An event with the webhooks that subscribe to it.
+struct Matched<'a> {
     event: &'a Event,
-    story: Story,
+    subject: Subject,
     to: Vec<(WebhookId, EventKind)>,
 }
 
 impl Webhooks {
     /// The deliveries of each event, to be [queued](crate::store::deliveries::queue) in the
-    /// transaction that notes that it was heard of; none where nobody is told. After it committed,
+    /// transaction that notes that it was heard of; none where no webhook wants it. After it committed,
     /// [`wake`](Self::wake) their webhooks.
     ///
     /// # Errors
@@ -39,27 +39,27 @@ impl Webhooks {
         &self,
         events: &[&Event],
     ) -> Result<Vec<Result<Option<Vec<NewDelivery>>>>> {
-        let stories: Vec<_> = events.iter().map(|event| Story::of(event)).collect();
-        let communities = stories.iter().flatten().flatten().map(|it| it.community);
+        let subjects: Vec<_> = events.iter().map(|event| Subject::of(event)).collect();
+        let communities = subjects.iter().flatten().flatten().map(|it| it.community);
         let reader = self.0.database.reader();
         let subscriptions = outgoing::subscriptions(reader, communities.collect()).await?;
-        let told = events.iter().zip(stories).map(|(event, story)| {
-            Ok(story?.and_then(|story| Told::of(event, story, &subscriptions)))
+        let matched = events.iter().zip(subjects).map(|(event, subject)| {
+            Ok(subject?.and_then(|subject| Matched::of(event, subject, &subscriptions)))
         });
-        let told: Vec<Result<Option<Told<'_>>>> = told.collect();
+        let matched: Vec<Result<Option<Matched<'_>>>> = matched.collect();
         let mut users: HashMap<_, Vec<_>> = HashMap::new();
-        for told in told.iter().flatten().flatten() {
-            let of_community = users.entry(told.story.community).or_default();
-            of_community.extend(told.story.user);
+        for matched in matched.iter().flatten().flatten() {
+            let of_community = users.entry(matched.subject.community).or_default();
+            of_community.extend(matched.subject.user);
         }
-        let mut cast = HashMap::with_capacity(users.len());
+        let mut context = HashMap::with_capacity(users.len());
         for (community, users) in users {
-            cast.insert(community, self.cast(community, users).await?);
+            context.insert(community, self.context(community, users).await?);
         }
-        let deliveries = told.into_iter().map(|told| match told {
-            Ok(Some(told)) => match cast.get(&told.story.community) {
-                Some(Some(cast)) => told.written(cast).map(Some),
-                // The community is gone, and nobody is left to be told.
+        let deliveries = matched.into_iter().map(|matched| match matched {
+            Ok(Some(matched)) => match context.get(&matched.subject.community) {
+                Some(Some(context)) => matched.deliveries(context).map(Some),
+                // The community is gone, and no webhook is left.
                 Some(None) | None => Ok(None),
             },
             Ok(None) => Ok(None),
@@ -69,47 +69,47 @@ impl Webhooks {
     }
 
     /// What payloads say of a community and some of its users; none when it is gone.
-    async fn cast(&self, community: CommunityId, users: Vec<UserId>) -> Result<Option<Cast>> {
+    async fn context(&self, community: CommunityId, users: Vec<UserId>) -> Result<Option<Context>> {
         let name = match self.0.directory.community_name(community).await {
             Ok(name) => name,
             Err(error) if error.reason() == Reason::CommunityNotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let users = self.0.directory.get_all(community, users).await?;
-        Ok(Some(Cast { name, users }))
+        Ok(Some(Context { name, users }))
     }
 }
 
 /// A community, and users of it.
-struct Cast {
+struct Context {
     name: Arc<str>,
     users: HashMap<UserId, Arc<User>>,
 }
 
-impl<'a> Told<'a> {
-    /// Who is told of an event; none when nobody is.
+impl<'a> Matched<'a> {
+    /// The webhooks that subscribe to an event; none when there are none.
     fn of(
         event: &'a Event,
-        story: Story,
+        subject: Subject,
         all: &HashMap<CommunityId, Vec<Subscription>>,
     ) -> Option<Self> {
-        let to: Vec<_> = told(&story, all.get(&story.community)?).collect();
-        (!to.is_empty()).then_some(Self { event, story, to })
+        let to: Vec<_> = matching(&subject, all.get(&subject.community)?).collect();
+        (!to.is_empty()).then_some(Self { event, subject, to })
     }
 
-    fn written(&self, cast: &Cast) -> Result<Vec<NewDelivery>> {
-        let Self { event, story, to } = self;
-        let user = story.user.and_then(|id| cast.users.get(&id));
+    fn deliveries(&self, context: &Context) -> Result<Vec<NewDelivery>> {
+        let Self { event, subject, to } = self;
+        let user = subject.user.and_then(|id| context.users.get(&id));
         let mut deliveries = Vec::with_capacity(to.len());
         for (webhook, kind) in to {
             let user = user.map(|user| &**user);
             deliveries.push(NewDelivery {
-                community: story.community,
+                community: subject.community,
                 webhook: *webhook,
                 kind: *kind,
                 event_id: payload::event_id(event, *kind),
-                event_time: story.time,
-                body: payload::body(event, story, *kind, &cast.name, user)?,
+                event_time: subject.time,
+                body: payload::body(event, subject, *kind, &context.name, user)?,
             });
         }
         Ok(deliveries)

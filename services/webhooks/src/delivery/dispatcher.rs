@@ -15,7 +15,7 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    metrics::Figures,
+    metrics::Metrics,
     store::deliveries::{
         due::{self, Claims},
         outcomes::Outcomes,
@@ -47,7 +47,7 @@ pub(super) struct Dispatch {
     pub slots: Slots,
     pub health: moka::sync::Cache<WebhookId, Health>,
     pub timing: Timing,
-    pub figures: Figures,
+    pub metrics: Metrics,
     pub shutdown: Shutdown,
     endpoints: Mutex<HashMap<Key, Arc<Endpoint>>>,
     running: watch::Sender<usize>,
@@ -80,7 +80,7 @@ impl Dispatcher {
             slots: Slots::default(),
             health,
             timing,
-            figures: Figures::default(),
+            metrics: Metrics::default(),
             shutdown: shutdown.clone(),
             endpoints: Mutex::default(),
             running: watch::Sender::new(0),
@@ -111,7 +111,7 @@ impl Dispatcher {
         loop {
             match due::webhooks(dispatch.database.reader()).await {
                 Ok(found) => {
-                    dispatch.figures.due(found.len());
+                    dispatch.metrics.due(found.len());
                     found.into_iter().for_each(|key| dispatch.wake(key));
                 }
                 Err(error) => tracing::warn!(?error, "cannot look for what is due"),

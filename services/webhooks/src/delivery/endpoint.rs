@@ -285,11 +285,11 @@ impl Dispatch {
             if !has_time(self, &delivery) {
                 return None;
             }
-            let _in_flight = self.figures.begin();
+            let _in_flight = self.metrics.begin();
             Some(self.sender.attempt(receiver, &delivery).await)
         });
         let attempt = attempt.await?;
-        self.figures.ended(attempt.verdict, attempt.duration);
+        self.metrics.ended(attempt.verdict, attempt.duration);
         Some((delivery, attempt))
     }
 

@@ -1,6 +1,6 @@
 //! What a delivery says: from a domain event to the JSON of each kind (contract: events, "Events").
 //!
-//! A new event is carried out by its case in [`Story::of`] and in [`details`]: the compiler asks
+//! A new event is carried out by its case in [`Subject::of`] and in [`details`]: the compiler asks
 //! for both.
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -18,7 +18,7 @@ use super::EventKind;
 
 /// A domain event, as far as it decides who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Story {
+pub struct Subject {
     /// The community in which it happened.
     pub community: CommunityId,
     /// When it happened.
@@ -37,7 +37,7 @@ pub struct Story {
     pub by_bulk_import: bool,
 }
 
-impl Story {
+impl Subject {
     /// What an event is about; none for what no kind tells of.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Story {
         let Some(payload) = &event.payload else {
             return Ok(None);
         };
-        let story = Self {
+        let subject = Self {
             community: event.community_id.parse()?,
             time: event
                 .time
@@ -63,7 +63,7 @@ impl Story {
             Ok::<_, Error>(Self {
                 channel: Some(channel.parse()?),
                 is_direct: kind == ChannelType::Dm,
-                ..story
+                ..subject
             })
         };
         Ok(Some(match payload {
@@ -84,7 +84,7 @@ impl Story {
                 kinds: &[EventKind::UserJoinedCommunity],
                 user: optional(&joined.user_id)?,
                 by_bulk_import: joined.by_bulk_import,
-                ..story
+                ..subject
             },
             Payload::WorkflowEventReceived(_) => return Ok(None),
         }))
@@ -121,7 +121,7 @@ pub fn event_id(event: &Event, kind: EventKind) -> String {
 /// A bug: only when JSON cannot be written.
 pub fn body(
     event: &Event,
-    story: &Story,
+    subject: &Subject,
     kind: EventKind,
     community_name: &str,
     user: Option<&User>,
@@ -130,12 +130,12 @@ pub fn body(
     let mut body = json!({
         "event": kind.name(),
         "event_id": event_id(event, kind),
-        "timestamp": story.time.to_iso(),
-        "community": { "community_id": story.community.to_string(), "name": community_name },
+        "timestamp": subject.time.to_iso(),
+        "community": { "community_id": subject.community.to_string(), "name": community_name },
         "user": user,
     });
     if let (Some(body), Some(payload)) = (body.as_object_mut(), &event.payload) {
-        body.extend(details(payload, story.time));
+        body.extend(details(payload, subject.time));
     }
     serde_json::to_string(&body).map_err(Error::internal)
 }
@@ -246,9 +246,9 @@ mod tests {
     }
 
     fn told(event: &Event, kind: EventKind, user: Option<&User>) -> Value {
-        let story = Story::of(event).unwrap().unwrap();
-        assert!(story.kinds.contains(&kind));
-        let body = body(event, &story, kind, "Club", user).unwrap();
+        let subject = Subject::of(event).unwrap().unwrap();
+        assert!(subject.kinds.contains(&kind));
+        let body = body(event, &subject, kind, "Club", user).unwrap();
         serde_json::from_str(&body).unwrap()
     }
 

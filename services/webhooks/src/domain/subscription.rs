@@ -1,17 +1,17 @@
-//! Which webhooks are told of what.
+//! Which webhooks subscribe to which events.
 
 use std::{collections::HashSet, time::Duration};
 
 use guildhall_data::{ChannelId, WebhookId};
 use guildhall_runtime::Timestamp;
 
-use super::{EventKind, EventKinds, payload::Story};
+use super::{EventKind, EventKinds, payload::Subject};
 
 /// How far the clocks of two hosts may be apart: an event that seems to be so much older than its
-/// webhook is told all the same.
+/// webhook is delivered all the same.
 pub const CLOCKS: Duration = Duration::from_secs(300);
 
-/// What a webhook wants to be told.
+/// What a webhook subscribes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The webhook.
@@ -29,29 +29,29 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whether it wants to be told of `story` as `kind`.
-    fn wants(&self, story: &Story, kind: EventKind) -> bool {
+    /// Whether it subscribes to `subject` as `kind`.
+    fn wants(&self, subject: &Subject, kind: EventKind) -> bool {
         let is_ignored = |webhook| self.ignored.contains(&webhook);
         let is_chosen = |channel| self.channels.contains(&channel);
         self.kinds.contains(kind)
-            && story.time >= self.active_since
-            // What is said in private is told to nobody.
-            && !story.is_direct
-            && !story.came_by.is_some_and(is_ignored)
-            && (self.joins_on_bulk_import || !story.by_bulk_import)
-            && (kind != EventKind::ChannelMessagePosted || story.channel.is_some_and(is_chosen))
+            && subject.time >= self.active_since
+            // Direct messages are private.
+            && !subject.is_direct
+            && !subject.came_by.is_some_and(is_ignored)
+            && (self.joins_on_bulk_import || !subject.by_bulk_import)
+            && (kind != EventKind::ChannelMessagePosted || subject.channel.is_some_and(is_chosen))
     }
 }
 
-/// Who is told of a story, and as what.
-pub fn told<'a>(
-    story: &'a Story,
+/// The webhooks that subscribe to an event, and the kind as which each gets it.
+pub fn matching<'a>(
+    subject: &'a Subject,
     subscriptions: &'a [Subscription],
 ) -> impl Iterator<Item = (WebhookId, EventKind)> + 'a {
     subscriptions.iter().flat_map(|subscription| {
-        let kinds = story.kinds.iter().copied();
+        let kinds = subject.kinds.iter().copied();
         kinds
-            .filter(|kind| subscription.wants(story, *kind))
+            .filter(|kind| subscription.wants(subject, *kind))
             .map(|kind| (subscription.webhook, kind))
     })
 }
@@ -75,8 +75,8 @@ mod tests {
         }
     }
 
-    fn posted() -> Story {
-        Story {
+    fn posted() -> Subject {
+        Subject {
             community: CommunityId::generate(),
             time: Timestamp::from_millis(1_000),
             kinds: &[EventKind::MessagePosted, EventKind::ChannelMessagePosted],
@@ -88,43 +88,43 @@ mod tests {
         }
     }
 
-    fn kinds(story: Story, subscription: Subscription) -> Vec<EventKind> {
-        told(&story, &[subscription])
+    fn kinds(subject: Subject, subscription: Subscription) -> Vec<EventKind> {
+        matching(&subject, &[subscription])
             .map(|(_, kind)| kind)
             .collect()
     }
 
     #[test]
     fn a_message_is_told_as_posted_anywhere_and_as_posted_to_a_channel_chosen() {
-        let story = posted();
-        assert_eq!(kinds(story, subscription()), [EventKind::MessagePosted]);
-        let channels = story.channel.into_iter().collect();
+        let subject = posted();
+        assert_eq!(kinds(subject, subscription()), [EventKind::MessagePosted]);
+        let channels = subject.channel.into_iter().collect();
         let chosen = Subscription {
             channels,
             ..subscription()
         };
-        assert_eq!(kinds(story, chosen.clone()), story.kinds);
-        let direct = Story {
+        assert_eq!(kinds(subject, chosen.clone()), subject.kinds);
+        let direct = Subject {
             is_direct: true,
-            ..story
+            ..subject
         };
         assert!(kinds(direct, chosen).is_empty());
     }
 
     #[test]
     fn a_message_does_not_go_back_to_where_it_came_from() {
-        let story = posted();
-        let ignored = story.came_by.into_iter().collect();
+        let subject = posted();
+        let ignored = subject.came_by.into_iter().collect();
         let subscription = Subscription {
             ignored,
             ..subscription()
         };
-        assert!(kinds(story, subscription).is_empty());
+        assert!(kinds(subject, subscription).is_empty());
     }
 
     #[test]
     fn nothing_is_told_that_happened_before() {
-        let earlier = Story {
+        let earlier = Subject {
             time: Timestamp::from_millis(999),
             ..posted()
         };
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_bulk_import_is_told_to_those_who_ask_for_it() {
-        let joined = Story {
+        let joined = Subject {
             kinds: &[EventKind::UserJoinedCommunity],
             by_bulk_import: true,
             ..posted()

@@ -26,14 +26,14 @@ use super::{
     wal,
     write_queue::{WriteGuard, WriteQueue},
 };
-use crate::{group_commit::Failure, metrics::PoolFigures};
+use crate::{group_commit::Failure, metrics::PoolMetrics};
 
 /// A service's SQLite file, for its group commits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SqliteFile {
     service: Arc<str>,
     queue: WriteQueue,
-    figures: PoolFigures,
+    metrics: PoolMetrics,
     connection: Arc<Mutex<Connection>>,
     /// The pages of its log at which the log is begun anew.
     long: Arc<AtomicI64>,
@@ -60,14 +60,14 @@ impl FileGuard {
 }
 
 impl SqliteFile {
-    /// `figures` are those of the other writers: all wait for each other.
-    pub(super) fn open(path: &Path, service: &str, figures: PoolFigures) -> Result<Self> {
+    /// `metrics` are those of the other writers: all wait for each other.
+    pub(super) fn open(path: &Path, service: &str, metrics: PoolMetrics) -> Result<Self> {
         let connection = connect(path).map_err(failed)?;
         require_durability(&connection)?;
         Ok(Self {
             service: service.into(),
             queue: WriteQueue::default(),
-            figures,
+            metrics,
             connection: Arc::new(Mutex::new(connection)),
             long: Arc::new(AtomicI64::new(wal::LONG)),
         })
@@ -108,7 +108,7 @@ impl SqliteFile {
     ) -> Result<T, Failure> {
         let (asked_at, begin) = (Instant::now(), Step::of("BEGIN", DbBackend::Sqlite));
         let guard = begin.run(self.lock()).await;
-        let guard = guard.inspect_err(|_| self.figures.begun(asked_at));
+        let guard = guard.inspect_err(|_| self.metrics.begun(asked_at));
         let guard = guard.map_err(Failure::RolledBack)?;
         let written = self.write_now(&begin, asked_at, write)?;
         guard.end();
@@ -125,7 +125,7 @@ impl SqliteFile {
         let connection = &mut *connection;
         let begun = begin
             .run_here(move || connection.transaction_with_behavior(TransactionBehavior::Immediate));
-        self.figures.begun(asked_at);
+        self.metrics.begun(asked_at);
         let transaction = FileTransaction {
             inner: begun.map_err(|error| Failure::RolledBack(failed(error)))?,
             service: &self.service,

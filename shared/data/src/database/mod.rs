@@ -27,7 +27,7 @@ pub use failure::failed;
 pub use write_queue::Transaction;
 
 use self::{file::SqliteFile, migrations::Atomic, traced::Step};
-use crate::{Storage, metrics::PoolFigures};
+use crate::{Storage, metrics::PoolMetrics};
 
 /// What kind of database it is: a few queries have a twin for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ enum Batcher {
 #[derive(Debug, Clone)]
 struct Pool {
     connections: DatabaseConnection,
-    figures: PoolFigures,
+    metrics: PoolMetrics,
 }
 
 impl Pool {
@@ -80,7 +80,7 @@ impl Pool {
     ) -> Self {
         traced::watch(&mut connections, service);
         Self {
-            figures: PoolFigures::of(backend, service, name, &connections),
+            metrics: PoolMetrics::of(backend, service, name, &connections),
             connections,
         }
     }
@@ -168,7 +168,7 @@ async fn begin(pool: &Pool, file: Option<&SqliteFile>) -> Result<Transaction> {
     let asked_at = Instant::now();
     let begun = Step::of("BEGIN", pool.connections.get_database_backend());
     let begun = begun.run(begin_locked(pool, file)).await;
-    pool.figures.begun(asked_at);
+    pool.metrics.begun(asked_at);
     begun
 }
 

@@ -12,7 +12,9 @@ use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::{Backend, Batcher, Database, Pool, failed, file::SqliteFile, write_queue::PATIENCE};
+use super::{
+    Backend, Batcher, Database, Pool, failed, file::SqliteFile, write_queue::QUEUE_TIMEOUT,
+};
 
 /// Connections that read. SQLite gains nothing from more than the cores at hand.
 const READERS: u32 = 4;
@@ -45,7 +47,7 @@ pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> R
     require_durability(&writer).await?;
     let pool = |name, connections| Pool::new(Backend::Sqlite, service, name, connections);
     let writer = pool("writer", writer);
-    let file = SqliteFile::open(&path, service, writer.figures.clone())?;
+    let file = SqliteFile::open(&path, service, writer.metrics.clone())?;
     Ok(Database {
         backend: Backend::Sqlite,
         reader: pool("reader", reader),
@@ -81,7 +83,7 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(QUEUE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {

@@ -16,7 +16,7 @@ pub(super) const LONG: i64 = 2_048;
 const AGAIN_AFTER: i64 = 256;
 
 /// How long an attempt waits for reads to end. Writes wait behind it.
-const PATIENCE: Duration = Duration::from_millis(100);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Reads the number of pages in the log. It reads memory only.
 pub(super) fn pages(connection: &Connection) -> rusqlite::Result<i64> {
@@ -26,7 +26,7 @@ pub(super) fn pages(connection: &Connection) -> rusqlite::Result<i64> {
 /// Copies a log of `pages` into the database and waits until nobody reads from it: the next write
 /// begins it anew. Answers how long it may be before this is tried again.
 pub(super) fn restart(connection: &Connection, pages: i64) -> rusqlite::Result<i64> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     let done = checkpoint(connection, "RESTART");
     connection.busy_timeout(super::sqlite::BUSY_TIMEOUT)?;
     let (was_busy, _) = done?;

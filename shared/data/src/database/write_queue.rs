@@ -13,7 +13,7 @@ use super::{failure::unreachable_now, file::FileGuard};
 use crate::metrics::count_timeout;
 
 /// How long a write waits for the lock.
-pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The queue of those who want to write. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ impl WriteQueue {
     /// # Errors
     /// UNREACHABLE when that takes too long.
     pub async fn lock(&self) -> Result<WriteGuard> {
-        let taken = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).lock_owned()).await;
+        let taken = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.0).lock_owned()).await;
         taken.map(WriteGuard).map_err(|elapsed| {
             count_timeout();
             unreachable_now(elapsed)

@@ -23,7 +23,7 @@ const LOAD: usize = 64 << 20;
 /// Bytes of a commit.
 const COMMIT: usize = 256 << 10;
 /// How long the load may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 async fn open(folder: &TempDir) -> Database {
     let storage = Storage::files(folder.path());
@@ -65,7 +65,7 @@ async fn length_under_load(write: impl AsyncFn(&Database, entity::ActiveModel)) 
         row.answer = Set(vec![7; COMMIT]);
         write(&database, row).await;
         longest = longest.max(length(&log));
-        assert!(began.elapsed() < PATIENCE, "the load takes too long");
+        assert!(began.elapsed() < TIMEOUT, "the load takes too long");
     }
     over.store(true, Relaxed);
     longest

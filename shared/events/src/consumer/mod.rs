@@ -26,7 +26,7 @@ use prost::Message;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::{Retention, backoff::Backoff, metrics::ConsumerFigures};
+use crate::{Retention, backoff::Backoff, metrics::ConsumerMetrics};
 
 /// How often an event is tried that fails for a reason of its own.
 const TRIES: i32 = 5;
@@ -70,7 +70,7 @@ struct Inner<H> {
     database: Database,
     handler: H,
     retention: Retention,
-    figures: ConsumerFigures,
+    metrics: ConsumerMetrics,
 }
 
 impl<H> Clone for Consumer<H> {
@@ -104,7 +104,7 @@ impl<H: Handler> Consumer<H> {
         );
         let consumer = Self(Arc::new(Inner {
             name,
-            figures: ConsumerFigures::of(name, &database),
+            metrics: ConsumerMetrics::of(name, &database),
             database,
             handler,
             retention,
@@ -161,11 +161,11 @@ impl<H: Handler> Consumer<H> {
             name,
             database,
             handler,
-            figures,
+            metrics,
             ..
         } = &*self.0;
         let effects = self.0.effects(events).await?;
-        figures.passed.inc_by((events.len() - effects.len()) as u64);
+        metrics.passed.inc_by((events.len() - effects.len()) as u64);
         if effects.is_empty() {
             return Ok(());
         }
@@ -193,8 +193,8 @@ impl<H: Handler> Consumer<H> {
             false => Some(handler.apply(&transaction, effects).await?),
         };
         Database::commit(transaction).await?;
-        figures.handled.inc_by(handled as u64);
-        figures.repeated.inc_by(repeated as u64);
+        metrics.handled.inc_by(handled as u64);
+        metrics.repeated.inc_by(repeated as u64);
         if let Some(done) = done {
             handler.applied(done);
         }
@@ -224,7 +224,7 @@ impl<H: Handler> Consumer<H> {
         let transaction = database.begin().await?;
         parked::park(&transaction, name, event, Some((tries, error))).await?;
         Database::commit(transaction).await?;
-        self.0.figures.parked.inc();
+        self.0.metrics.parked.inc();
         tracing::error!(
             consumer = name,
             event = event.id,
@@ -273,7 +273,7 @@ impl<H: Handler> Consumer<H> {
             name,
             database,
             handler,
-            figures,
+            metrics,
             ..
         } = &*self.0;
         let event = Event::decode(row.payload.as_slice()).map_err(Error::internal)?;
@@ -287,7 +287,7 @@ impl<H: Handler> Consumer<H> {
         };
         parked::release(&transaction, row).await?;
         Database::commit(transaction).await?;
-        figures.handled.inc_by(new.len() as u64);
+        metrics.handled.inc_by(new.len() as u64);
         if let Some(done) = done {
             handler.applied(done);
         }

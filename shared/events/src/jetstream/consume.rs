@@ -15,12 +15,12 @@ use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JetStream, PATIENCE, away, batch, name_of};
+use super::{JetStream, TIMEOUT, away, batch, name_of};
 use crate::{
     backoff::Backoff,
     consumer::{self, Handler},
     cursor::Leases,
-    metrics::StreamFigures,
+    metrics::StreamMetrics,
 };
 
 /// Messages that are handled together, each of one event or many.
@@ -51,7 +51,7 @@ pub fn consume<H: Handler>(
             consumer: consumer.clone(),
             service,
             streams: streams.clone(),
-            figures: StreamFigures::of(consumer.name(), service),
+            metrics: StreamMetrics::of(consumer.name(), service),
             leases: Leases {
                 database: database.clone(),
                 reader,
@@ -72,7 +72,7 @@ struct Feed<H> {
     leases: Leases,
     /// When the lease was last renewed; none while another process has it.
     kept_at: Option<Instant>,
-    figures: StreamFigures,
+    metrics: StreamMetrics,
     shutdown: Shutdown,
 }
 
@@ -124,7 +124,7 @@ impl<H: Handler> Feed<H> {
         // Held: the connection lives as long as it.
         let (_client, context) = self.streams.connect().await?;
         self.streams.stream(&context, self.service).await?;
-        let source = timeout(PATIENCE, self.source(&context)).await;
+        let source = timeout(TIMEOUT, self.source(&context)).await;
         let source = source.map_err(away)??;
         let messages = source
             .stream()
@@ -132,7 +132,7 @@ impl<H: Handler> Feed<H> {
             .heartbeat(HEARTBEAT)
             .expires(EXPIRES)
             .messages();
-        let messages = timeout(PATIENCE, messages).await.map_err(away)?;
+        let messages = timeout(TIMEOUT, messages).await.map_err(away)?;
         let mut messages = pin!(messages.map_err(away)?.ready_chunks(BATCH));
         let shutdown = self.shutdown.clone();
         let mut sequence = None;
@@ -203,7 +203,7 @@ impl<H: Handler> Feed<H> {
         };
         if let Ok(info) = last.info() {
             let pending = i64::try_from(info.pending).unwrap_or(i64::MAX);
-            self.figures.pending.set(pending);
+            self.metrics.pending.set(pending);
         }
         let events = self.read_events(&messages);
         let mut backoff = Backoff::default();
@@ -236,7 +236,7 @@ impl<H> Feed<H> {
                     Ok(event) => events.push(event),
                     Err(error) => {
                         tracing::error!(%error, service = self.service, "what is in the stream is no event");
-                        self.figures.unreadable.inc();
+                        self.metrics.unreadable.inc();
                     }
                 }
             }

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 pub use self::{consume::consume, publish::publish};
 
 /// How long the broker may take for anything.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the broker keeps the ids by which it drops a message that comes again: the broker's own
 /// default. What comes later, or among others, is dropped by the inbox.
 const DUPLICATES: Duration = Duration::from_secs(120);
@@ -55,10 +55,10 @@ impl JetStream {
     async fn connect(&self) -> Result<(Client, Context)> {
         let broker = Broker::once(&self.0)?;
         let connecting = broker.options.connect(broker.servers);
-        let client = timeout(PATIENCE, connecting).await;
+        let client = timeout(TIMEOUT, connecting).await;
         let client = client.map_err(away)?.map_err(away)?;
         let mut context = jetstream::new(client.clone());
-        context.set_timeout(PATIENCE);
+        context.set_timeout(TIMEOUT);
         Ok((client, context))
     }
 
@@ -76,7 +76,7 @@ impl JetStream {
             num_replicas: self.0.stream_replicas,
             ..Config::default()
         };
-        let made = timeout(PATIENCE, context.create_or_update_stream(config)).await;
+        let made = timeout(TIMEOUT, context.create_or_update_stream(config)).await;
         made.map_err(away)?.map_err(away)
     }
 }

@@ -18,7 +18,7 @@ use self::window::{ROWS, Row, Window};
 use crate::{
     backoff::Backoff,
     cursor::{Leases, Mark},
-    metrics::RelayFigures,
+    metrics::RelayMetrics,
     outbox::{Outbox, PARTITIONS},
 };
 
@@ -61,7 +61,7 @@ pub(crate) fn start(outbox: &Outbox, sink: impl Sink, shutdown: &Shutdown) {
         owner: EventId::generate().to_string(),
     };
     let relay = Relay {
-        figures: RelayFigures::of(outbox.service(), &leases.reader),
+        metrics: RelayMetrics::of(outbox.service(), &leases.reader),
         outbox: outbox.clone(),
         leases,
         sink,
@@ -90,7 +90,7 @@ struct Relay<S> {
     checked_at: Instant,
     /// The position of each partition that was last recorded.
     saved: Option<HashMap<i16, i64>>,
-    figures: RelayFigures,
+    metrics: RelayMetrics,
 }
 
 /// How far the partitions that are held have come.
@@ -160,7 +160,7 @@ impl<S: Sink> Relay<S> {
                 Ok(Round::Nothing) => POLL,
                 Err(error) => {
                     self.is_ready = false;
-                    self.figures.failures.inc();
+                    self.metrics.failures.inc();
                     backoff.warn(&error, "events cannot be passed on, trying again");
                     backoff.next()
                 }
@@ -208,10 +208,10 @@ impl<S: Sink> Relay<S> {
         let count = rows.len() as u64;
         let mark = self.sink.deliver(rows).await?;
         self.mark = mark;
-        self.figures.delivered.inc_by(count);
+        self.metrics.delivered.inc_by(count);
         if let Some(oldest) = oldest {
             let age = Timestamp::now().as_millis() - oldest;
-            self.figures.age.observe(age.max(0) as f64 / 1000.0);
+            self.metrics.age.observe(age.max(0) as f64 / 1000.0);
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl<S: Sink> Relay<S> {
                 stream = self.leases.reader,
                 "the stream has lost events that it had: everything of the retention is sent again"
             );
-            self.figures.refills.inc();
+            self.metrics.refills.inc();
             self.progress.begin_again();
         }
         self.mark = mark;

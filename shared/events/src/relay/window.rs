@@ -1,7 +1,7 @@
 //! Which events of an outbox are new.
 //!
 //! On PostgreSQL positions are given before transactions end: a row may appear below others that
-//! were read before. So a position that is missing is a hole, and is looked at again until nobody
+//! were read before. So a position that is missing is a gap, and is looked at again until nobody
 //! can fill it any more: until all who wrote to the outbox when it was seen have ended.
 
 use std::collections::HashSet;
@@ -17,8 +17,8 @@ use crate::outbox::entity::{Column, Entity};
 
 /// Rows that are read at once.
 pub(crate) const ROWS: u64 = 1024;
-/// Holes that are looked at; with more of them nothing further is read.
-const MAX_HOLES: usize = 256;
+/// Gaps that are looked at; with more of them nothing further is read.
+const MAX_GAPS: usize = 256;
 
 /// Every writer to the outbox holds this lock until the end of its transaction.
 const WRITERS: &str = "SELECT virtualtransaction FROM pg_locks \
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 
 /// Positions that were missing between others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Hole {
+struct Gap {
     first: i64,
     last: i64,
     /// Who may still fill it; none until that was asked.
@@ -50,7 +50,7 @@ struct Hole {
 pub(crate) struct Window {
     /// The highest position that was read.
     head: i64,
-    holes: Vec<Hole>,
+    gaps: Vec<Gap>,
 }
 
 impl Window {
@@ -58,19 +58,19 @@ impl Window {
     pub fn after(position: i64) -> Self {
         Self {
             head: position,
-            holes: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 
     /// Up to here nothing can appear any more.
     pub fn settled(&self) -> i64 {
-        let first = self.holes.first();
-        first.map_or(self.head, |hole| hole.first - 1)
+        let first = self.gaps.first();
+        first.map_or(self.head, |gap| gap.first - 1)
     }
 
     /// Whether a row may appear without anybody being told.
     pub fn has_holes(&self) -> bool {
-        !self.holes.is_empty()
+        !self.gaps.is_empty()
     }
 
     /// The rows that are new, in the order of their positions, and the window after them.
@@ -82,7 +82,7 @@ impl Window {
         }
         if database.backend() == Backend::Sqlite {
             // One transaction writes at a time: what is missing was deleted.
-            next.holes.clear();
+            next.gaps.clear();
         } else if next.has_holes() {
             // Asked after the rows were read: whoever has ended in between is seen by the next.
             next.watch(&writers(database).await?);
@@ -96,11 +96,11 @@ impl Window {
     )]
     async fn new_rows(&self, database: &Database) -> Result<Vec<Row>> {
         let mut wanted = Condition::any();
-        if self.holes.len() < MAX_HOLES {
+        if self.gaps.len() < MAX_GAPS {
             wanted = wanted.add(Column::Position.gt(self.head));
         }
-        for hole in &self.holes {
-            wanted = wanted.add(Column::Position.between(hole.first, hole.last));
+        for gap in &self.gaps {
+            wanted = wanted.add(Column::Position.between(gap.first, gap.last));
         }
         // The bound keeps the search in the index off what is done.
         Entity::find()
@@ -128,7 +128,7 @@ impl Window {
             return;
         }
         if position > self.head + 1 {
-            self.holes.push(Hole {
+            self.gaps.push(Gap {
                 first: self.head + 1,
                 last: position - 1,
                 writers: None,
@@ -138,30 +138,27 @@ impl Window {
     }
 
     fn fill(&mut self, position: i64) {
-        let within = |hole: &Hole| (hole.first..=hole.last).contains(&position);
-        let Some(index) = self.holes.iter().position(within) else {
+        let within = |gap: &Gap| (gap.first..=gap.last).contains(&position);
+        let Some(index) = self.gaps.iter().position(within) else {
             return;
         };
-        let hole = self.holes.remove(index);
-        let part = |first, last| Hole {
+        let gap = self.gaps.remove(index);
+        let part = |first, last| Gap {
             first,
             last,
-            writers: hole.writers.clone(),
+            writers: gap.writers.clone(),
         };
-        let parts = [
-            part(hole.first, position - 1),
-            part(position + 1, hole.last),
-        ];
+        let parts = [part(gap.first, position - 1), part(position + 1, gap.last)];
         let parts = parts.into_iter().filter(|part| part.first <= part.last);
-        self.holes.splice(index..index, parts);
+        self.gaps.splice(index..index, parts);
     }
 
-    /// Forgets the holes that nobody who writes now could fill, and that were looked at since the
+    /// Forgets the gaps that nobody who writes now could fill, and that were looked at since the
     /// last who could has ended.
     fn watch(&mut self, writing: &HashSet<String>) {
-        self.holes.retain_mut(|hole| match &mut hole.writers {
+        self.gaps.retain_mut(|gap| match &mut gap.writers {
             None => {
-                hole.writers = Some(writing.clone());
+                gap.writers = Some(writing.clone());
                 true
             }
             Some(writers) if writers.is_empty() => false,

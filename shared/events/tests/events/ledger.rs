@@ -176,14 +176,14 @@ fn what(event: &Event) -> Result<&str> {
 /// A service that writes down what it hears of.
 pub struct Ledger {
     pub database: Database,
-    pub consumer: Consumer<Scribe>,
+    pub consumer: Consumer<EntryHandler>,
     /// How often it was told that effects are committed.
     changes: watch::Receiver<usize>,
     is_away: Arc<AtomicBool>,
     is_cured: Arc<AtomicBool>,
 }
 
-pub struct Scribe {
+pub struct EntryHandler {
     changes: watch::Sender<usize>,
     then: fn(),
     is_away: Arc<AtomicBool>,
@@ -191,7 +191,7 @@ pub struct Scribe {
 }
 
 #[async_trait]
-impl Handler for Scribe {
+impl Handler for EntryHandler {
     type Effect = (String, String);
     type Done = ();
 
@@ -239,7 +239,7 @@ impl Ledger {
             .unwrap();
         let (sender, changes) = watch::channel(0);
         let (is_away, is_cured) = (Arc::default(), Arc::default());
-        let scribe = Scribe {
+        let handler = EntryHandler {
             changes: sender,
             then,
             is_away: Arc::clone(&is_away),
@@ -249,7 +249,7 @@ impl Ledger {
             consumer: Consumer::new(
                 "ledger",
                 database.clone(),
-                scribe,
+                handler,
                 Retention::default(),
                 shutdown,
             ),

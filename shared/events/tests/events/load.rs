@@ -26,7 +26,7 @@ const LARGEST: usize = 30;
 /// How long a transaction stays open that ends late.
 const LATE: Duration = Duration::from_millis(100);
 /// How long progress may take, whatever is away meanwhile.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What writers were told of their events: key and number.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ impl Load {
 
     async fn comes_to(&self, wanted: impl FnMut(&Progress) -> bool) {
         let mut progress = self.progress.subscribe();
-        let reached = timeout(PATIENCE, progress.wait_for(wanted)).await;
+        let reached = timeout(TIMEOUT, progress.wait_for(wanted)).await;
         reached.expect("no progress").unwrap();
     }
 
@@ -153,7 +153,7 @@ struct Writer {
 }
 
 /// What became of a transaction.
-enum Fate {
+enum Outcome {
     Committed,
     GivenUp,
     Refused,
@@ -161,7 +161,7 @@ enum Fate {
 }
 
 /// How a writer ends a transaction.
-enum Manner {
+enum Timing {
     AtOnce,
     Late,
     GivenUp,
@@ -170,50 +170,50 @@ enum Manner {
 impl Writer {
     async fn run(mut self) -> Told {
         while !self.enough.load(Ordering::Relaxed) {
-            let manner = match self.chance.below(6) {
-                0 => Manner::GivenUp,
-                1 => Manner::Late,
-                _ => Manner::AtOnce,
+            let timing = match self.chance.below(6) {
+                0 => Timing::GivenUp,
+                1 => Timing::Late,
+                _ => Timing::AtOnce,
             };
             let count = 1 + self.chance.below(LARGEST);
             let events: Vec<_> = (0..count).map(|n| (self.next + n).to_string()).collect();
             self.next += count;
-            let fate = self.write(&manner, &events).await;
-            let told = match fate {
-                Fate::Committed => &mut self.told.committed,
-                Fate::GivenUp | Fate::Refused => &mut self.told.refused,
-                Fate::InDoubt => &mut self.told.in_doubt,
+            let outcome = self.write(&timing, &events).await;
+            let told = match outcome {
+                Outcome::Committed => &mut self.told.committed,
+                Outcome::GivenUp | Outcome::Refused => &mut self.told.refused,
+                Outcome::InDoubt => &mut self.told.in_doubt,
             };
             told.extend(events.into_iter().map(|event| (self.key.to_owned(), event)));
-            self.progress.send_modify(|progress| match fate {
-                Fate::Committed => progress.committed += count,
-                Fate::GivenUp => {}
-                Fate::Refused | Fate::InDoubt => progress.refused += count,
+            self.progress.send_modify(|progress| match outcome {
+                Outcome::Committed => progress.committed += count,
+                Outcome::GivenUp => {}
+                Outcome::Refused | Outcome::InDoubt => progress.refused += count,
             });
             sleep(self.pace).await;
         }
         self.told
     }
 
-    async fn write(&self, manner: &Manner, events: &[String]) -> Fate {
+    async fn write(&self, timing: &Timing, events: &[String]) -> Outcome {
         let Ok(transaction) = self.source.database.begin().await else {
-            return Fate::Refused;
+            return Outcome::Refused;
         };
         let events: Vec<_> = events.iter().map(String::as_str).collect();
         let written = self.source.try_write(&transaction, self.key, &events);
         if written.await.is_err() {
-            return Fate::Refused;
+            return Outcome::Refused;
         }
-        match manner {
-            Manner::AtOnce => {}
-            Manner::Late => sleep(LATE).await,
-            Manner::GivenUp => return Fate::GivenUp,
+        match timing {
+            Timing::AtOnce => {}
+            Timing::Late => sleep(LATE).await,
+            Timing::GivenUp => return Outcome::GivenUp,
         }
         if Database::commit(transaction).await.is_err() {
-            return Fate::InDoubt;
+            return Outcome::InDoubt;
         }
         self.source.outbox.announce();
-        Fate::Committed
+        Outcome::Committed
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long anything may take here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const STREAM: &str = "guildhall_events_source";
 
 /// What lies on PostgreSQL, as a process is told.
@@ -123,7 +123,7 @@ impl Pipeline {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        let quiet = timeout(PATIENCE, quiet).await;
+        let quiet = timeout(TIMEOUT, quiet).await;
         quiet.expect("something is under way for ever");
     }
 
@@ -146,7 +146,7 @@ pub async fn consumer(nats: &Nats) -> Consumer<pull::Config> {
 }
 
 /// Hears what a relay says to the stream, at the moment it does.
-pub struct Tap(watch::Receiver<Heard>);
+pub struct StreamObserver(watch::Receiver<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -154,7 +154,7 @@ struct Heard {
     all: usize,
 }
 
-impl Tap {
+impl StreamObserver {
     pub async fn new(nats: &Nats) -> Self {
         let client = async_nats::connect(nats.url()).await.unwrap();
         let messages = client.subscribe("guildhall.events.v1.source.*").await;
@@ -196,7 +196,7 @@ impl Tap {
     /// Waits until so many different events were passed on.
     pub async fn reaches(&mut self, events: usize) {
         let reached = self.0.wait_for(|heard| heard.ids.len() >= events);
-        let reached = timeout(PATIENCE, reached).await;
+        let reached = timeout(TIMEOUT, reached).await;
         reached.expect("nothing is passed on").unwrap();
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// How long a part may take to say something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A part at work. It ends when it is dropped, and with its owner.
 pub struct Subprocess {
@@ -56,7 +56,7 @@ impl Subprocess {
             }
             panic!("it ended without a word");
         };
-        let heard = timeout(PATIENCE, heard).await;
+        let heard = timeout(TIMEOUT, heard).await;
         heard.unwrap_or_else(|_| panic!("it never said {what:?}"));
     }
 

@@ -44,7 +44,7 @@ pub type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// How long all that is [`sampled`] may take together; what is late keeps its last value.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Upper bounds of the buckets for durations of requests, commits and the like, in seconds.
 const DURATIONS: [f64; 14] = [
@@ -146,7 +146,7 @@ pub async fn read() -> String {
         samplers.iter().filter_map(Weak::upgrade).collect()
     };
     let looked = join_all(looks.iter().map(|look| look()));
-    if tokio::time::timeout(PATIENCE, looked).await.is_err() {
+    if tokio::time::timeout(TIMEOUT, looked).await.is_err() {
         tracing::debug!("some figures were not brought up to date in time");
     }
     let mut text = String::new();

@@ -29,7 +29,7 @@ pub(super) enum Failure {
     Lost(#[source] h2::Error),
     /// A proxy on the way, and not a service of ours, answered that it is unavailable.
     #[error("unavailable on the way: {0}")]
-    OnTheWay(OnTheWay),
+    Intermediary(Intermediary),
     /// An earlier attempt, whose answer was lost, is still being processed.
     #[error("an earlier try is still under way")]
     UnderWay,
@@ -37,12 +37,12 @@ pub(super) enum Failure {
 
 /// The answer of a proxy on the way.
 #[derive(Debug)]
-pub(super) enum OnTheWay {
+pub(super) enum Intermediary {
     Http(StatusCode),
     Grpc(String),
 }
 
-impl fmt::Display for OnTheWay {
+impl fmt::Display for Intermediary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(status) => write!(f, "HTTP status {status}"),
@@ -90,11 +90,11 @@ pub(super) fn failure_in(response: &Response<RecvStream>) -> Option<Failure> {
     if let StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT =
         response.status()
     {
-        return Some(Failure::OnTheWay(OnTheWay::Http(response.status())));
+        return Some(Failure::Intermediary(Intermediary::Http(response.status())));
     }
     let status = unavailable_without_details(response.headers())?;
     let message = status.message().to_owned();
-    Some(Failure::OnTheWay(OnTheWay::Grpc(message)))
+    Some(Failure::Intermediary(Intermediary::Grpc(message)))
 }
 
 fn unavailable_without_details(headers: &HeaderMap) -> Option<Status> {

@@ -21,7 +21,7 @@ use tower::BoxError;
 use super::{
     address::Address,
     attempt::Failure,
-    metrics::AddressFigures,
+    metrics::AddressMetrics,
     pool::Waiters,
     wire::{self, Driver, Sender},
 };
@@ -55,7 +55,7 @@ pub(super) struct Connection {
     replica: usize,
     turn: usize,
     tls: Option<TlsConnector>,
-    figures: AddressFigures,
+    metrics: AddressMetrics,
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -69,7 +69,7 @@ impl Connection {
     ) -> Self {
         let tls = tls.filter(|_| address.is_https()).map(TlsConnector::from);
         Self {
-            figures: AddressFigures::of(&address),
+            metrics: AddressMetrics::of(&address),
             address,
             replica,
             turn,
@@ -100,11 +100,11 @@ impl Connection {
                         sender,
                         replica: self.replica,
                         address: self.address.clone(),
-                        figures: self.figures.clone(),
+                        metrics: self.metrics.clone(),
                         calls: AtomicUsize::new(0),
                         closing: AtomicBool::new(false),
                     }));
-                    let _open = Open::count(&self.figures.open);
+                    let _open = Open::count(&self.metrics.open);
                     waiters.opened.notify_waiters();
                     let ended = driver.await;
                     *self.session.lock() = None;
@@ -203,7 +203,7 @@ pub(super) struct Session {
     sender: Sender,
     replica: usize,
     address: Address,
-    figures: AddressFigures,
+    metrics: AddressMetrics,
     calls: AtomicUsize,
     /// It takes no new calls; those under way may still end.
     closing: AtomicBool,
@@ -254,7 +254,7 @@ impl Call {
             self.0.closing.store(true, Ordering::Relaxed);
         }
         let duration = began.elapsed().as_secs_f64();
-        self.0.figures.duration.observe(duration);
+        self.0.metrics.duration.observe(duration);
         answer
     }
 }

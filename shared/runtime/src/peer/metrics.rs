@@ -34,14 +34,14 @@ static RETRIES: LazyLock<Counter> = LazyLock::new(|| {
 
 /// Metrics of the connections to one address.
 #[derive(Debug, Clone)]
-pub(super) struct AddressFigures {
+pub(super) struct AddressMetrics {
     /// Connections that are up.
     pub open: Gauge,
     /// How long an attempt took.
     pub duration: Histogram,
 }
 
-impl AddressFigures {
+impl AddressMetrics {
     /// The metrics of an address.
     pub fn of(address: &Address) -> Self {
         let labels = vec![("address", address.to_string())];
@@ -54,7 +54,7 @@ impl AddressFigures {
 
 /// Metrics of failed calls.
 #[derive(Debug)]
-pub(super) struct Troubles {
+pub(super) struct FailureCounters {
     unsent: Counter,
     refused: Counter,
     lost: Counter,
@@ -64,7 +64,7 @@ pub(super) struct Troubles {
     pub retries: Counter,
 }
 
-impl Troubles {
+impl FailureCounters {
     /// Registers them.
     pub fn new() -> Self {
         let of = |kind: &str| FAILURES.get_or_create_owned(&vec![("kind", kind.to_owned())]);
@@ -84,7 +84,7 @@ impl Troubles {
             Failure::Unsent(_) => &self.unsent,
             Failure::Refused(_) => &self.refused,
             Failure::Lost(_) => &self.lost,
-            Failure::OnTheWay(_) => &self.on_the_way,
+            Failure::Intermediary(_) => &self.on_the_way,
             Failure::UnderWay => &self.under_way,
         };
         counter.inc();

@@ -13,7 +13,7 @@ use super::{
     Remote, Repeatable,
     attempt::{Answer, Failure, failure_in, is_in_flight, unreachable},
     connection::Call,
-    metrics::Troubles,
+    metrics::FailureCounters,
     pool::Pool,
 };
 use crate::{Error, Reason, Result, deadline};
@@ -38,7 +38,7 @@ pub(super) struct Network {
     pool: Pool,
     repeatable: Repeatable,
     budget: TpsBudget,
-    troubles: Troubles,
+    failure_counters: FailureCounters,
 }
 
 /// A call whose body was read, so that it can be sent again.
@@ -61,7 +61,7 @@ impl Network {
             pool: Pool::new(&remote.addresses, tls.as_ref()),
             repeatable: remote.repeatable,
             budget: TpsBudget::new(BUDGET_WINDOW, BUDGET_RESERVE, BUDGET_SHARE),
-            troubles: Troubles::new(),
+            failure_counters: FailureCounters::new(),
         })
     }
 
@@ -96,7 +96,7 @@ impl Network {
                 Err(failure) => failure,
             };
             tracing::debug!(%failure, method = message.head.uri.path(), "a call failed");
-            self.troubles.count(&failure);
+            self.failure_counters.count(&failure);
             // Its connection is gone and nothing reached a server: the next attempt takes another.
             if matches!(failure, Failure::Unsent(_)) {
                 continue;
@@ -108,8 +108,8 @@ impl Network {
             if tries == TRIES || !self.budget.withdraw() {
                 return Err(unreachable().caused_by(failure));
             }
-            self.troubles.retries.inc();
-            lost |= matches!(failure, Failure::Lost(_) | Failure::OnTheWay(_));
+            self.failure_counters.retries.inc();
+            lost |= matches!(failure, Failure::Lost(_) | Failure::Intermediary(_));
             if matches!(failure, Failure::UnderWay) {
                 tokio::time::sleep(UNDER_WAY).await;
             }
@@ -119,7 +119,7 @@ impl Network {
     fn may_repeat(&self, message: &Message, failure: &Failure) -> bool {
         match failure {
             Failure::Unsent(_) | Failure::Refused(_) => true,
-            Failure::Lost(_) | Failure::OnTheWay(_) | Failure::UnderWay => {
+            Failure::Lost(_) | Failure::Intermediary(_) | Failure::UnderWay => {
                 (self.repeatable)(message.head.uri.path(), &message.head.headers)
             }
         }

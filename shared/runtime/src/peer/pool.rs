@@ -29,7 +29,7 @@ const PER_ADDRESS: usize = 2;
 const ALONE: usize = 4;
 
 /// How long a call waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many calls may wait for a connection.
 const MAX_WAITING: usize = 1024;
@@ -123,7 +123,7 @@ impl Pool {
                 opened.await;
             }
         };
-        timeout(PATIENCE, call)
+        timeout(TIMEOUT, call)
             .await
             .unwrap_or_else(|_elapsed| Err(unreachable()))
     }

@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{CAPACITY, Cache, Inner, LookUps};
-use crate::{Signal, Signals, Subscription, coverage::COVERED_LIFE, metrics::CacheFigures};
+use crate::{Signal, Signals, Subscription, coverage::COVERED_LIFE, metrics::CacheMetrics};
 
 type Subscribe<K, V> = Box<dyn FnOnce(&Signals, Weak<Inner<K, V>>) -> Subscription>;
 
@@ -75,7 +75,7 @@ where
         let inner = Arc::new(Inner {
             signals: self.signals,
             alone: self.alone,
-            figures: CacheFigures::of(self.name, count),
+            metrics: CacheMetrics::of(self.name, count),
             entries,
             look_ups: Mutex::new(LookUps {
                 epoch: 0,

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
 pub use self::builder::Builder;
-use crate::{Signals, Subscription, metrics::CacheFigures};
+use crate::{Signals, Subscription, metrics::CacheMetrics};
 
 /// The most entries of a cache.
 const CAPACITY: u64 = 50_000;
@@ -33,7 +33,7 @@ struct Inner<K, V> {
     entries: moka::sync::Cache<K, Entry<V>>,
     /// Locked while entries come and go: only a look-up that is in here may store its result.
     look_ups: Mutex<LookUps<K, V>>,
-    figures: CacheFigures,
+    metrics: CacheMetrics,
 }
 
 #[derive(Clone)]
@@ -84,10 +84,10 @@ where
     pub fn get(&self, key: &K) -> Option<V> {
         let entry = self.inner.entries.get(key);
         let entry = entry.filter(|entry| self.inner.is_fresh(entry.asked_at));
-        let figures = &self.inner.figures;
+        let metrics = &self.inner.metrics;
         let counter = match entry {
-            Some(_) => &figures.hits,
-            None => &figures.misses,
+            Some(_) => &metrics.hits,
+            None => &metrics.misses,
         };
         counter.inc();
         entry.map(|entry| entry.value)

@@ -17,7 +17,7 @@ use guildhall_catalog::{self as catalog, GATEWAY, IDENTITY, MESSAGING, SERVICES,
 pub use self::{
     certificates::Certificates,
     plan::{Plan, Replicas},
-    replica::{Replica, Wires},
+    replica::{Proxies, Replica},
 };
 use crate::{
     Bootstrapped, Demo, Nats, Postgres, Rest, Service,
@@ -130,12 +130,12 @@ impl Cluster {
     ) -> Replica {
         let is_gateway = kind == GATEWAY;
         let listens = if is_gateway { "--http" } else { "--grpc" };
-        let wires = match plan.wires {
-            true => Some(Wires::lay(address, &self.postgres, &self.nats).await),
+        let proxies = match plan.proxies {
+            true => Some(Proxies::start(address, &self.postgres, &self.nats).await),
             false => None,
         };
-        let (database, broker) = match &wires {
-            Some(wires) => (wires.database.address(), wires.broker.address()),
+        let (database, broker) = match &proxies {
+            Some(proxies) => (proxies.database.address(), proxies.broker.address()),
             None => (self.postgres.address(), self.nats.address()),
         };
         let mut args = [
@@ -167,7 +167,7 @@ impl Cluster {
             true => "https",
             false => "http",
         };
-        Replica::new(service, scheme, address, wires)
+        Replica::new(service, scheme, address, proxies)
     }
 
     fn tls_variables(&self) -> Vec<(&'static str, String)> {
@@ -184,7 +184,7 @@ impl Cluster {
 
     /// Where all replicas of a service are reached.
     fn urls(&self, service: &catalog::Service) -> String {
-        let urls: Vec<_> = self[service].iter().map(Replica::door).collect();
+        let urls: Vec<_> = self[service].iter().map(Replica::proxied_url).collect();
         urls.join(",")
     }
 
@@ -199,7 +199,7 @@ impl Cluster {
             .map(str::to_owned)
             .to_vec();
         for service in SERVICES {
-            let url = self[service][0].door().to_owned();
+            let url = self[service][0].proxied_url().to_owned();
             args.extend([format!("--{}", service.url_flag()), url]);
         }
         let args: Vec<_> = args.iter().map(String::as_str).collect();
@@ -260,25 +260,25 @@ impl Cluster {
     /// Where the first gateway is reached.
     #[must_use]
     pub fn http(&self) -> &str {
-        self[GATEWAY][0].door()
+        self[GATEWAY][0].proxied_url()
     }
 
     /// Where the first replica of identity is reached.
     #[must_use]
     pub fn identity_url(&self) -> &str {
-        self[IDENTITY][0].door()
+        self[IDENTITY][0].proxied_url()
     }
 
     /// Where the first replica of messaging is reached.
     #[must_use]
     pub fn messaging_url(&self) -> &str {
-        self[MESSAGING][0].door()
+        self[MESSAGING][0].proxied_url()
     }
 
     /// Where the first replica of webhooks is reached.
     #[must_use]
     pub fn webhooks_url(&self) -> &str {
-        self[WEBHOOKS][0].door()
+        self[WEBHOOKS][0].proxied_url()
     }
 
     /// A REST client of the first gateway.

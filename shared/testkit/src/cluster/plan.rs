@@ -32,7 +32,7 @@ pub struct Plan {
     /// Whether NATS is there from the start.
     pub broker: bool,
     /// Whether each replica is reached, and reaches others, through proxies of its own.
-    pub wires: bool,
+    pub proxies: bool,
     /// Whether the services speak TLS, and ask callers for a certificate.
     pub tls: bool,
     /// Whether the first of each kind listens where it does by default, and not on a free port.
@@ -51,7 +51,7 @@ impl Default for Plan {
             private_receivers: false,
             settings: Vec::new(),
             broker: true,
-            wires: false,
+            proxies: false,
             tls: false,
             default_ports: false,
         }

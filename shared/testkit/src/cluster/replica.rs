@@ -12,25 +12,25 @@ use crate::{Nats, Postgres, Proxy, Service};
 pub struct Replica {
     pub(super) service: Service,
     url: String,
-    door: String,
-    wires: Option<Wires>,
+    proxied_url: String,
+    proxies: Option<Proxies>,
 }
 
 /// The proxies between a replica and the others.
 #[derive(Debug)]
-pub struct Wires {
+pub struct Proxies {
     /// Before the replica.
-    pub door: Proxy,
+    pub inbound: Proxy,
     /// Between it and PostgreSQL.
     pub database: Proxy,
     /// Between it and NATS.
     pub broker: Proxy,
 }
 
-impl Wires {
-    pub(super) async fn lay(address: SocketAddr, database: &Postgres, broker: &Nats) -> Self {
+impl Proxies {
+    pub(super) async fn start(address: SocketAddr, database: &Postgres, broker: &Nats) -> Self {
         Self {
-            door: Proxy::start(address).await,
+            inbound: Proxy::start(address).await,
             database: Proxy::start(database.address()).await,
             broker: Proxy::start(broker.address()).await,
         }
@@ -42,14 +42,14 @@ impl Replica {
         service: Service,
         scheme: &str,
         address: SocketAddr,
-        wires: Option<Wires>,
+        proxies: Option<Proxies>,
     ) -> Self {
-        let door = wires.as_ref().map(|wires| wires.door.address());
+        let proxied_url = proxies.as_ref().map(|proxies| proxies.inbound.address());
         Self {
             service,
             url: format!("{scheme}://{address}"),
-            door: format!("{scheme}://{}", door.unwrap_or(address)),
-            wires,
+            proxied_url: format!("{scheme}://{}", proxied_url.unwrap_or(address)),
+            proxies,
         }
     }
 
@@ -61,8 +61,8 @@ impl Replica {
 
     /// Where others reach it.
     #[must_use]
-    pub fn door(&self) -> &str {
-        &self.door
+    pub fn proxied_url(&self) -> &str {
+        &self.proxied_url
     }
 
     /// Its proxies.
@@ -70,8 +70,8 @@ impl Replica {
     /// # Panics
     /// When the plan asked for none.
     #[must_use]
-    pub fn wires(&self) -> &Wires {
-        self.wires.as_ref().expect("a plan with `wires`")
+    pub fn proxies(&self) -> &Proxies {
+        self.proxies.as_ref().expect("a plan with `proxies`")
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Mode, Wires,
+    Mode, State,
     trigger::{Trigger, When},
 };
 
@@ -77,13 +77,13 @@ impl Connection {
     }
 
     /// Carries bytes both ways until both streams have ended, or a reset.
-    pub(super) async fn carry(mut self, wires: &Wires, mut resets: watch::Receiver<u64>) {
+    pub(super) async fn carry(mut self, state: &State, mut resets: watch::Receiver<u64>) {
         let (mut from_client, mut to_client) = self.client.split();
         let (mut from_server, mut to_server) = self.server.split();
-        let (answers, mode) = (&self.answers, &wires.mode);
+        let (answers, mode) = (&self.answers, &state.mode);
         let up = async {
             let (send, receive) = mpsc::channel(UNDER_WAY);
-            let read = read_requests(&mut from_client, send, wires, answers);
+            let read = read_requests(&mut from_client, send, state, answers);
             let write = write(&mut to_server, receive, mode.subscribe());
             match tokio::try_join!(read, write)?.0 {
                 Some(end) => Err(end),
@@ -124,16 +124,16 @@ impl Connection {
 async fn read_requests(
     client: &mut ReadHalf<'_>,
     send: mpsc::Sender<Piece>,
-    wires: &Wires,
+    state: &State,
     answers: &Answers,
 ) -> Result<Option<End>, End> {
     let mut sent = Vec::new();
     while let Some(bytes) = read(client).await? {
         sent.extend_from_slice(&bytes);
-        let caught = wires.triggers.fire(&sent, bytes.len());
-        sent.drain(..sent.len().saturating_sub(wires.triggers.memory()));
+        let caught = state.triggers.fire(&sent, bytes.len());
+        sent.drain(..sent.len().saturating_sub(state.triggers.memory()));
         let Some(Trigger { when, happened, .. }) = caught else {
-            forward(&send, bytes, &wires.mode).await;
+            forward(&send, bytes, &state.mode).await;
             continue;
         };
         *answers.happened.lock().expect("no panic") = Some(happened);
@@ -141,11 +141,11 @@ async fn read_requests(
             When::BeforeForwarding => return Err(End::Reset),
             When::BeforeAnswering => answers.withheld.store(true, Ordering::Relaxed),
             When::AfterForwarding => {
-                forward(&send, bytes, &wires.mode).await;
+                forward(&send, bytes, &state.mode).await;
                 return Ok(Some(End::ResetClient));
             }
         }
-        forward(&send, bytes, &wires.mode).await;
+        forward(&send, bytes, &state.mode).await;
     }
     Ok(None)
 }

@@ -41,13 +41,13 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    wires: Arc<Wires>,
+    state: Arc<State>,
     accepting: JoinHandle<()>,
 }
 
 /// What all connections look at.
 #[derive(Debug)]
-struct Wires {
+struct State {
     target: SocketAddr,
     mode: watch::Sender<Mode>,
     /// Grows with every reset of all connections.
@@ -62,17 +62,17 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let wires = Arc::new(Wires {
+        let state = Arc::new(State {
             target,
             mode: watch::Sender::new(Mode::Pass),
             resets: watch::Sender::new(0),
             triggers: Triggers::default(),
             accepted: AtomicU64::new(0),
         });
-        let accepting = tokio::spawn(accept(listener, wires.clone()));
+        let accepting = tokio::spawn(accept(listener, state.clone()));
         Self {
             address,
-            wires,
+            state,
             accepting,
         }
     }
@@ -85,12 +85,12 @@ impl Proxy {
 
     /// Changes the mode, for open and new connections.
     pub fn set(&self, mode: Mode) {
-        self.wires.mode.send_replace(mode);
+        self.state.mode.send_replace(mode);
     }
 
     /// Resets every open connection (RST to both sides).
     pub fn reset_all(&self) {
-        self.wires.resets.send_modify(|count| *count += 1);
+        self.state.resets.send_modify(|count| *count += 1);
     }
 
     /// Resets the first connection whose client sends `pattern`, once (RST to both sides; only
@@ -101,14 +101,14 @@ impl Proxy {
     /// # Panics
     /// For an empty pattern.
     pub fn reset_when(&self, pattern: &[u8], when: When) -> impl Future<Output = ()> + use<> {
-        let happened = self.wires.triggers.set(pattern, when);
+        let happened = self.state.triggers.set(pattern, when);
         async { happened.await.expect("the proxy runs") }
     }
 
     /// How many connections it has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.wires.accepted.load(Ordering::Relaxed)
+        self.state.accepted.load(Ordering::Relaxed)
     }
 }
 
@@ -118,37 +118,37 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, wires: Arc<Wires>) {
+async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                wires.accepted.fetch_add(1, Ordering::Relaxed);
+                state.accepted.fetch_add(1, Ordering::Relaxed);
                 // The reset of a moment later is meant for this connection, too.
-                let resets = wires.resets.subscribe();
-                connections.spawn(serve(client, wires.clone(), resets));
+                let resets = state.resets.subscribe();
+                connections.spawn(serve(client, state.clone(), resets));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn serve(client: TcpStream, wires: Arc<Wires>, mut resets: watch::Receiver<u64>) {
+async fn serve(client: TcpStream, state: Arc<State>, mut resets: watch::Receiver<u64>) {
     let connected = tokio::select! {
-        connected = connect(&wires) => connected,
+        connected = connect(&state) => connected,
         _ = resets.changed() => return,
     };
     match connected {
-        Ok(server) => Connection::new(client, server).carry(&wires, resets).await,
+        Ok(server) => Connection::new(client, server).carry(&state, resets).await,
         Err(_) => {
             let _ = client.set_zero_linger();
         }
     }
 }
 
-async fn connect(wires: &Wires) -> io::Result<TcpStream> {
-    let mut mode = wires.mode.subscribe();
+async fn connect(state: &State) -> io::Result<TcpStream> {
+    let mut mode = state.mode.subscribe();
     if *mode.borrow_and_update() == Mode::Refuse {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
@@ -157,5 +157,5 @@ async fn connect(wires: &Wires) -> io::Result<TcpStream> {
     if let Mode::Delay(delay) = open {
         tokio::time::sleep(delay).await;
     }
-    TcpStream::connect(wires.target).await
+    TcpStream::connect(state.target).await
 }

@@ -4,14 +4,14 @@ use guildhall_proto::identity::v1::GetCurrentApiKeyRequest;
 
 use super::{
     Case,
-    race::{Race, at_once},
+    paired_run::{PairedRun, at_once},
 };
 use crate::{
     Result,
     child::Child,
     floor::auth::{KEY, METHOD},
     load::{self, Pace, grpc::Grpc},
-    process::{Cast, Member},
+    process::{Member, Processes},
     report::Outcome,
     settings::Settings,
 };
@@ -24,16 +24,16 @@ pub async fn layer(case: Case, settings: &Settings) -> Result<Outcome> {
     let service = Child::start(&["auth"]).await?;
     let calls = |name| Grpc::new(service.at(name)?, METHOD, KEY, [GetCurrentApiKeyRequest {}]);
     let without = calls("without")?;
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: Cast::new().with("service", Member::Alone(service.pid()?)),
+        processes: Processes::new().with("service", Member::Alone(service.pid()?)),
         target: calls("with")?,
         connections: CONNECTIONS,
     };
     let floor = async || {
-        let tally = load::run(&without, race.at(Pace::AsAnswered)).await?;
-        Ok(race.sample(&tally))
+        let tally = load::run(&without, paired_run.at(Pace::AsAnswered)).await?;
+        Ok(paired_run.sample(&tally))
     };
-    Ok(race.run(at_once, floor).await?.0)
+    Ok(paired_run.run(at_once, floor).await?.0)
 }

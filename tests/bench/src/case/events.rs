@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Case;
 use crate::{
     Result,
-    duel::{self, Duel, Sample},
+    comparison::{self, Comparison, Sample},
     environment::{self, community::Community, recorder::Asked},
     load::{self, Load, Pace, Tally, http1::Http1},
     report::Outcome,
@@ -22,7 +22,7 @@ const LESS: f64 = 0.9;
 /// Events that the queue may have more at the end than early on: a batch is on its way.
 const BATCH: f64 = 512.0;
 /// How long the consumer may take for all that waits for it.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The most messages per second that a consumer keeps up with, against as many sends as there can
 /// be without it.
@@ -30,20 +30,20 @@ pub async fn throughput(case: Case, settings: &Settings) -> Result<Outcome> {
     let stage = Stage::start().await?;
     let mut floor = stage.alone(settings, settings.rounds.div_ceil(2)).await?;
     let ledger = stage.ledger().await?;
-    let cast = environment::cast(&stage.cluster);
+    let processes = environment::processes(&stage.cluster);
     let held = stage
         .hold_what_it_can(&ledger, settings.sustained())
         .await?;
     stage.check(&ledger).await?;
     drop(ledger);
     floor.extend(stage.alone(settings, settings.rounds / 2).await?);
-    let duel = Duel {
+    let comparison = Comparison {
         ours: vec![held.sample()],
         floor,
-        memory: cast.memory(),
-        ..Duel::default()
+        memory: processes.memory(),
+        ..Comparison::default()
     };
-    let mut outcome = Outcome::of(case, duel);
+    let mut outcome = Outcome::of(case, comparison);
     outcome.notes.push(held.to_string());
     Ok(outcome)
 }
@@ -55,7 +55,7 @@ pub async fn lag(case: Case, settings: &Settings) -> Result<Outcome> {
     let held = stage
         .hold_what_it_can(&ledger, settings.sustained() / 6)
         .await?;
-    let cast = environment::cast(&stage.cluster);
+    let processes = environment::processes(&stage.cluster);
     let ours = async || {
         stage.drained(&ledger).await?;
         ledger.forget().await?;
@@ -71,9 +71,9 @@ pub async fn lag(case: Case, settings: &Settings) -> Result<Outcome> {
         })
     };
     let millisecond = async || Ok(Sample::of(1.0));
-    let duel = duel::fight(case, settings, &cast, ours, millisecond).await?;
+    let comparison = comparison::compare(case, settings, &processes, ours, millisecond).await?;
     stage.check(&ledger).await?;
-    let mut outcome = Outcome::of(case, duel);
+    let mut outcome = Outcome::of(case, comparison);
     let rate = held.handled / 2.0;
     outcome.notes.push(format!(
         "no floor: the limits are milliseconds, from a message's time, which is before its commit, \
@@ -202,7 +202,7 @@ impl Stage {
             if published == entries {
                 return Ok(());
             }
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > TIMEOUT {
                 return Err(format!("of {published} events only {entries} are handled").into());
             }
             // It must be alive at least.

@@ -2,7 +2,7 @@
 
 use super::{
     Case,
-    race::{Race, at_once},
+    paired_run::{PairedRun, at_once},
 };
 use crate::{
     Result,
@@ -31,16 +31,16 @@ pub async fn hop(case: Case, settings: &Settings, environment: &Environment) -> 
         body: String::new(),
     };
     let bare = Http1::new(gateway.at("http")?, [request])?;
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: environment.cast(),
+        processes: environment.processes(),
         target: environment.community.gets(PATH)?,
         connections: CONNECTIONS,
     };
     let floor = async || {
-        let tally = load::run(&bare, race.at(Pace::AsAnswered)).await?;
-        Ok(race.sample(&tally))
+        let tally = load::run(&bare, paired_run.at(Pace::AsAnswered)).await?;
+        Ok(paired_run.sample(&tally))
     };
-    Ok(race.run(at_once, floor).await?.0)
+    Ok(paired_run.run(at_once, floor).await?.0)
 }

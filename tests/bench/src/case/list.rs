@@ -6,11 +6,11 @@ use guildhall_testkit::Cluster;
 
 use super::{
     Case,
-    race::{Race, at_once},
+    paired_run::{PairedRun, at_once},
 };
 use crate::{
     Result,
-    duel::Sample,
+    comparison::Sample,
     environment::{
         Environment,
         lists::{Lists, PAGE},
@@ -39,17 +39,17 @@ pub async fn newest(
     environment: &mut Environment,
 ) -> Result<Outcome> {
     let lists = environment.lists(settings.messages).await?;
-    let race = race(case, settings, environment, &Lists::newest(&lists.long)).await?;
-    let query = learn(&environment.cluster, &race.target).await?;
+    let paired_run = paired_run(case, settings, environment, &Lists::newest(&lists.long)).await?;
+    let query = learn(&environment.cluster, &paired_run.target).await?;
     let script = script(environment, &query, &lists.long)?;
     let floor = async || {
         let found = environment
             .pgbench
-            .run(&script, CONNECTIONS, race.time())
+            .run(&script, CONNECTIONS, paired_run.time())
             .await?;
         Ok(Sample::of(found.rate))
     };
-    let (mut outcome, _) = race.run(at_once, floor).await?;
+    let (mut outcome, _) = paired_run.run(at_once, floor).await?;
     outcome.notes.push(format!("floor: {query}"));
     Ok(outcome)
 }
@@ -82,25 +82,25 @@ async fn two_pages(
     environment: &Environment,
     (ours, other): (String, String),
 ) -> Result<Outcome> {
-    let race = race(case, settings, environment, &ours).await?;
+    let paired_run = paired_run(case, settings, environment, &ours).await?;
     let other = page(environment, &other).await?;
     let floor = async || {
-        let tally = load::run(&other, race.at(Pace::AsAnswered)).await?;
-        Ok(race.sample(&tally))
+        let tally = load::run(&other, paired_run.at(Pace::AsAnswered)).await?;
+        Ok(paired_run.sample(&tally))
     };
-    Ok(race.run(at_once, floor).await?.0)
+    Ok(paired_run.run(at_once, floor).await?.0)
 }
 
-async fn race<'a>(
+async fn paired_run<'a>(
     case: Case,
     settings: &'a Settings,
     environment: &Environment,
     path: &str,
-) -> Result<Race<'a, Http1>> {
-    Ok(Race {
+) -> Result<PairedRun<'a, Http1>> {
+    Ok(PairedRun {
         case,
         settings,
-        cast: environment.cast(),
+        processes: environment.processes(),
         target: page(environment, path).await?,
         connections: CONNECTIONS,
     })

@@ -4,7 +4,7 @@ mod auth;
 mod events;
 mod hop;
 mod list;
-mod race;
+mod paired_run;
 mod sampling;
 mod send;
 mod webhooks;

@@ -1,6 +1,6 @@
 //! What traces cost when one request of ten is traced.
 
-use super::{Case, race::Race};
+use super::{Case, paired_run::PairedRun};
 use crate::{
     Result,
     child::Child,
@@ -30,10 +30,10 @@ pub async fn tenth(case: Case, settings: &Settings) -> Result<Outcome> {
     let here = Community::prepare(plain.http(), plain.demo())
         .await
         .sends()?;
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: environment::cast(&traced),
+        processes: environment::processes(&traced),
         target: there.sends()?,
         connections: CONNECTIONS,
     };
@@ -43,10 +43,10 @@ pub async fn tenth(case: Case, settings: &Settings) -> Result<Outcome> {
         checkpoint(&plain).await
     };
     let floor = async || {
-        let tally = load::run(&here, race.at(Pace::AsAnswered)).await?;
-        Ok(race.sample(&tally))
+        let tally = load::run(&here, paired_run.at(Pace::AsAnswered)).await?;
+        Ok(paired_run.sample(&tally))
     };
-    let (outcome, acknowledged) = race.run(flushed, floor).await?;
+    let (outcome, acknowledged) = paired_run.run(flushed, floor).await?;
     if outcome.invalid.is_empty() {
         stored(&traced).await?.check(before, acknowledged)?;
     }

@@ -4,18 +4,18 @@ use guildhall_testkit::Platform;
 
 use super::{
     Case,
-    race::{Race, at_once},
+    paired_run::{PairedRun, at_once},
 };
 use crate::{
     Result,
-    duel::Sample,
+    comparison::Sample,
     environment::{
         Environment, Stored,
         community::{Community, TEXT},
     },
     floor::sqlite::{self, Sqlite},
     load::Target,
-    process::{Cast, Member},
+    process::{Member, Processes},
     report::Outcome,
     settings::Settings,
 };
@@ -40,49 +40,49 @@ pub async fn rest(
     connections: usize,
     clients: Clients,
 ) -> Result<Outcome> {
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: environment.cast(),
+        processes: environment.processes(),
         target: environment.community.sends()?,
         connections,
     };
-    against_pgbench(race, environment, clients).await
+    against_pgbench(paired_run, environment, clients).await
 }
 
 /// Sends over gRPC straight to messaging, on the cluster.
 pub async fn grpc(case: Case, settings: &Settings, environment: &Environment) -> Result<Outcome> {
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: environment.cast(),
+        processes: environment.processes(),
         target: environment
             .community
             .sends_by_rpc(environment.cluster.messaging_url())?,
         connections: CONNECTIONS,
     };
-    against_pgbench(race, environment, Clients::Same).await
+    against_pgbench(paired_run, environment, Clients::Same).await
 }
 
 async fn against_pgbench<T: Target>(
-    race: Race<'_, T>,
+    paired_run: PairedRun<'_, T>,
     environment: &Environment,
     clients: Clients,
 ) -> Result<Outcome> {
     let script = environment.send_script().await?;
     let clients = match clients {
-        Clients::Same => race.connections,
-        Clients::Best => environment.pgbench.best(&script, race.time()).await?,
+        Clients::Same => paired_run.connections,
+        Clients::Best => environment.pgbench.best(&script, paired_run.time()).await?,
     };
     let before = environment.stored().await?;
     let floor = async || {
         let found = environment
             .pgbench
-            .run(&script, clients, race.time())
+            .run(&script, clients, paired_run.time())
             .await?;
         Ok(Sample::of(found.rate))
     };
-    let (mut outcome, acknowledged) = race
+    let (mut outcome, acknowledged) = paired_run
         .run(async || environment.checkpoint().await, floor)
         .await?;
     judge(
@@ -105,10 +105,10 @@ pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
     let mut floor = Sqlite::like(&database)?;
     let event = sqlite::ask(&database, "SELECT max(length(payload)) FROM outbox")?;
     let event = usize::try_from(event)?;
-    let race = Race {
+    let paired_run = PairedRun {
         case,
         settings,
-        cast: Cast::new().with("guildhall", Member::Alone(platform.pid())),
+        processes: Processes::new().with("guildhall", Member::Alone(platform.pid())),
         target: community.sends()?,
         connections: CONNECTIONS,
     };
@@ -120,8 +120,8 @@ pub async fn embedded(case: Case, settings: &Settings) -> Result<Outcome> {
         })
     };
     let before = stored()?;
-    let loops = async || Ok(Sample::of(floor.run(TEXT, event, race.time())?));
-    let (mut outcome, acknowledged) = race.run(at_once, loops).await?;
+    let loops = async || Ok(Sample::of(floor.run(TEXT, event, paired_run.time())?));
+    let (mut outcome, acknowledged) = paired_run.run(at_once, loops).await?;
     judge(&mut outcome, before, stored()?, acknowledged)?;
     Ok(outcome)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Case;
 use crate::{
     Result,
-    duel::{self, Sample},
+    comparison::{self, Sample},
     environment::{
         self,
         community::Community,
@@ -40,7 +40,7 @@ pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
     }
     let bytes = stage.length_of_a_delivery().await?;
     let bare = Posts::new(&format!("{}{UNSEEN}", stage.receiver.base()), bytes)?;
-    let cast = environment::cast(&stage.cluster);
+    let processes = environment::processes(&stage.cluster);
     let ours = async || {
         stage.receiver.forget().await?;
         environment::checkpoint(&stage.cluster).await?;
@@ -68,9 +68,9 @@ pub async fn out(case: Case, settings: &Settings) -> Result<Outcome> {
         Ok(Sample::rate(&load::run(&bare, load).await?))
     };
     let floor = async || calls(1).await;
-    let duel = duel::fight(case, settings, &cast, ours, floor).await?;
+    let comparison = comparison::compare(case, settings, &processes, ours, floor).await?;
     let at_once = calls(CONNECTIONS).await?.value;
-    let mut outcome = Outcome::of(case, duel);
+    let mut outcome = Outcome::of(case, comparison);
     outcome.notes.push(format!(
         "{OUT} webhooks; the events wait in the stream when a round begins, so that p50 and p99 \
          say when the last of them was delivered; floor: one loop, {bytes} bytes a call; \
@@ -91,13 +91,13 @@ fn flaw(came: Figures, deliveries: u64) -> Option<String> {
 /// none is.
 pub async fn isolation(case: Case, settings: &Settings) -> Result<Outcome> {
     let stage = Stage::start().await?;
-    let cast = environment::cast(&stage.cluster);
+    let processes = environment::processes(&stage.cluster);
     let dead = format!("{}{DEAD}", stage.receiver.base());
     let healthy = format!("{}{UNSEEN}", stage.receiver.base());
     let ours = async || stage.delays(settings, &dead).await;
     let floor = async || stage.delays(settings, &healthy).await;
-    let duel = duel::fight(case, settings, &cast, ours, floor).await?;
-    let mut outcome = Outcome::of(case, duel);
+    let comparison = comparison::compare(case, settings, &processes, ours, floor).await?;
+    let mut outcome = Outcome::of(case, comparison);
     outcome.notes.push(format!(
         "{RATE} messages a second, each to {ISOLATED} webhooks; p99 from a message's time to its \
          arrival at the healthy ones"

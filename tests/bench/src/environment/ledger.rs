@@ -73,10 +73,10 @@ impl MigrationTrait for CreateEntries {
     }
 }
 
-struct Scribe(Recorder);
+struct EntryHandler(Recorder);
 
 #[async_trait]
-impl Handler for Scribe {
+impl Handler for EntryHandler {
     type Effect = (ActiveModel, Timestamp);
     type Done = Vec<Timestamp>;
 
@@ -120,7 +120,7 @@ pub async fn serve(database: &str, broker: &str) -> Result<()> {
     let recorder = Recorder::new()?;
     let storage = Storage::Postgres(PostgresServer::parse(database)?);
     let database = Database::open::<Tables>(&storage, NAME).await?;
-    let scribe = Scribe(recorder.clone());
+    let scribe = EntryHandler(recorder.clone());
     let consumer = Consumer::new(
         NAME,
         database.clone(),

@@ -15,7 +15,7 @@ use crate::{
         lists::Lists,
     },
     floor::pgbench::{Pgbench, Script},
-    process::{Cast, Member},
+    process::{Member, Processes},
 };
 
 /// Connections to PostgreSQL: pgbench's 256 and ours. Statements are shown whole to who looks at
@@ -141,8 +141,8 @@ impl Environment {
 
     /// Who takes part.
     #[must_use]
-    pub fn cast(&self) -> Cast {
-        cast(&self.cluster)
+    pub fn processes(&self) -> Processes {
+        processes(&self.cluster)
     }
 }
 
@@ -169,16 +169,16 @@ pub fn plan() -> Plan {
 
 /// The processes of a cluster.
 #[must_use]
-pub fn cast(cluster: &Cluster) -> Cast {
-    let mut cast = Cast::new()
+pub fn processes(cluster: &Cluster) -> Processes {
+    let mut processes = Processes::new()
         .with("postgres", Member::Family(cluster.postgres.pid()))
         .with("nats", Member::Alone(cluster.nats.pid()));
     for kind in guildhall_catalog::processes() {
         for replica in &cluster[kind] {
-            cast = cast.with(kind.name, Member::Alone(replica.pid()));
+            processes = processes.with(kind.name, Member::Alone(replica.pid()));
         }
     }
-    cast
+    processes
 }
 
 /// See [`Environment::stored`].

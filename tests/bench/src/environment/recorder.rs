@@ -20,7 +20,7 @@ const PATH: &str = "/figures";
 /// The longest delay that is told apart, in milliseconds.
 const LONGEST: u64 = 600_000;
 /// How long anything here may take to come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// How often it is asked.
 const LOOK: Duration = Duration::from_millis(20);
 /// Nothing is under way any more when nothing has come for so long.
@@ -197,9 +197,9 @@ impl Asked {
                 came = now;
             }
         };
-        match timeout(PATIENCE, quiet).await {
+        match timeout(TIMEOUT, quiet).await {
             Ok(quiet) => quiet,
-            Err(_) => Err(format!("still more come after {PATIENCE:?}").into()),
+            Err(_) => Err(format!("still more come after {TIMEOUT:?}").into()),
         }
     }
 
@@ -217,11 +217,11 @@ impl Asked {
                 sleep(LOOK).await;
             }
         };
-        match timeout(PATIENCE, reached).await {
+        match timeout(TIMEOUT, reached).await {
             Ok(reached) => reached,
             Err(_) => {
                 let came = self.figures().await?.count;
-                Err(format!("of {count} only {came} have come within {PATIENCE:?}").into())
+                Err(format!("of {count} only {came} have come within {TIMEOUT:?}").into())
             }
         }
     }

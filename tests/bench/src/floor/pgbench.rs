@@ -23,7 +23,7 @@ const THREADS: usize = 2;
 /// Seconds beside the round's: its clock runs while it logs in, which its rate leaves out.
 const LOGIN: u64 = 1;
 /// Seconds after which no transaction is a failure.
-const PATIENCE: u64 = 30;
+const TIMEOUT: u64 = 30;
 /// A send: one row of each table and a COMMIT.
 const SEND: &str = include_str!("send.sql");
 
@@ -122,7 +122,7 @@ impl Pgbench {
             let output = self.output(script, clients, seconds + LOGIN).await?;
             let found = Found::parse(&output)?;
             // On a busy machine, logging in may have taken all the time.
-            if found.rate > 0.0 || seconds > PATIENCE {
+            if found.rate > 0.0 || seconds > TIMEOUT {
                 return Ok(found);
             }
             seconds *= 2;

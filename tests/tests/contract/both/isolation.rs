@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{Answer, grpc::signed};
 use guildhall_tests::{
-    Community, Differences, OPERATIONS, Parameters, community::Neighbour, operation::Kind,
+    Community, Differences, OPERATIONS, Parameters, community::OtherCommunity, operation::Kind,
     parameters::UNKNOWN,
 };
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn seen(answer: &Answer, sent: &str) -> (u16, Vec<(String, String)>, String) {
 /// Our parameters with one record of theirs, and the same with an unknown one.
 type Pair = (&'static str, fn(&mut Parameters, &str), String, String);
 
-fn pairs(theirs: &Neighbour) -> Vec<Pair> {
+fn pairs(theirs: &OtherCommunity) -> Vec<Pair> {
     let (parameters, owner) = (&theirs.parameters, &theirs.community.owner);
     vec![
         (
@@ -128,7 +128,7 @@ fn pairs(theirs: &Neighbour) -> Vec<Pair> {
 #[tokio::test]
 async fn a_foreign_record_is_answered_like_an_unknown_one() {
     let community = Community::with_all_records().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let theirs = theirs.with_all_records(&community).await;
     let mut differences = Differences::default();
     let mut compared = 0;
@@ -171,7 +171,7 @@ async fn a_foreign_record_is_answered_like_an_unknown_one() {
 #[tokio::test]
 async fn queries_find_nothing_of_the_others() {
     let community = Community::start().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     for (query, foreign, unknown) in [
         ("parent_id", theirs.parameters.message.as_str(), UNKNOWN),
         ("before", &theirs.parameters.message, UNKNOWN),
@@ -194,7 +194,7 @@ async fn queries_find_nothing_of_the_others() {
 #[tokio::test]
 async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
     let community = Community::with_all_records().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let before = community.fingerprint().await;
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
@@ -229,7 +229,7 @@ async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
 #[tokio::test]
 async fn each_community_sees_its_own() {
     let community = Community::start().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let ids = |data: &Value, list: &str, field: &str| -> Vec<Value> {
         let list = if list.is_empty() { data } else { &data[list] };
         list.as_array()
@@ -272,7 +272,7 @@ async fn each_community_sees_its_own() {
 #[tokio::test]
 async fn the_services_keep_communities_apart_as_well() {
     let community = Community::start().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let key = format!("Bearer {}", community.demo.api_key);
     let mut messages = MessageServiceClient::new(community.services.clone());
     let mut refusals = Vec::new();

@@ -10,19 +10,23 @@ use tonic::Code;
 
 use super::{
     REPLICAS,
-    world::{Door, World, message_to_send, text_of},
+    fixture::{EntryPoint, Fixture, message_to_send, text_of},
 };
 
 const KEYS: usize = 60;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client rests who is told that its key is in flight.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends under a key until it is acknowledged; the id, and how often the key was in flight.
-async fn send_until_acknowledged(world: &World, door: &Door, key: &str) -> (String, usize) {
+async fn send_until_acknowledged(
+    fixture: &Fixture,
+    entry_point: &EntryPoint,
+    key: &str,
+) -> (String, usize) {
     let mut in_flight = 0;
     loop {
-        if let Some(id) = send(world, door, key).await {
+        if let Some(id) = send(fixture, entry_point, key).await {
             return (id, in_flight);
         }
         in_flight += 1;
@@ -31,18 +35,18 @@ async fn send_until_acknowledged(world: &World, door: &Door, key: &str) -> (Stri
 }
 
 /// Sends a message whose text is its key; its id, or none when the key is in flight.
-async fn send(world: &World, door: &Door, key: &str) -> Option<String> {
-    let channel = &world.channels[0];
-    match door {
-        Door::Rest(rest) => {
+async fn send(fixture: &Fixture, entry_point: &EntryPoint, key: &str) -> Option<String> {
+    let channel = &fixture.channels[0];
+    match entry_point {
+        EntryPoint::Rest(rest) => {
             let body = json!({ "channelId": channel, "message": key, "sender": "ada" });
-            let call = rest.post("/v1/messages/send").bearer(&world.key);
+            let call = rest.post("/v1/messages/send").bearer(&fixture.key);
             let answer = call.idempotency_key(key).json(&body).send().await;
             let stored = answer.status != 409;
             stored.then(|| text_of(&answer.expect(200)["data"]["messageId"]))
         }
-        Door::Grpc(messages) => {
-            let mut request = world.signed(message_to_send(channel, "ada", key));
+        EntryPoint::Grpc(messages) => {
+            let mut request = fixture.signed(message_to_send(channel, "ada", key));
             let metadata = request.metadata_mut();
             metadata.insert("idempotency-key", key.parse().unwrap());
             match messages.clone().send_message(request).await {
@@ -59,15 +63,15 @@ async fn send(world: &World, door: &Door, key: &str) -> Option<String> {
 #[tokio::test]
 async fn one_key_at_all_doors_at_once_is_one_message() {
     let cluster = Cluster::start_with(super::plan(REPLICAS)).await;
-    let world = World::of(&cluster).await;
-    let doors = world.doors();
+    let fixture = Fixture::of(&cluster).await;
+    let entry_points = fixture.entry_points();
     let (mut acknowledged, mut in_flight) = (Vec::new(), 0);
     for n in 0..KEYS {
         let key = format!("key-{n}");
-        let sends = doors
+        let sends = entry_points
             .iter()
-            .map(|door| send_until_acknowledged(&world, door, &key));
-        let sent = tokio::time::timeout(PATIENCE, join_all(sends)).await;
+            .map(|entry_point| send_until_acknowledged(&fixture, entry_point, &key));
+        let sent = tokio::time::timeout(TIMEOUT, join_all(sends)).await;
         let sent = sent.expect("everybody gets it in the end");
         let ids: HashSet<_> = sent.iter().map(|(id, _)| id.clone()).collect();
         assert_eq!(ids.len(), 1, "{sent:?}");
@@ -79,11 +83,11 @@ async fn one_key_at_all_doors_at_once_is_one_message() {
         }));
     }
     let ledger = Ledger::of(&cluster).await;
-    let outcome = ledger.outcome(&world.channels, &acknowledged);
+    let outcome = ledger.outcome(&fixture.channels, &acknowledged);
     println!(
-        "one key at {} doors at once: keys {KEYS}, in flight elsewhere {in_flight}, lost {}, \
+        "one key at {} entry_points at once: keys {KEYS}, in flight elsewhere {in_flight}, lost {}, \
          doubled {}",
-        doors.len(),
+        entry_points.len(),
         outcome.lost,
         outcome.doubled,
     );

@@ -7,10 +7,10 @@ use guildhall_tests::Ledger;
 use tokio::sync::watch;
 use tonic::Streaming;
 
-use super::world::{Messages, World};
+use super::fixture::{Fixture, Messages};
 
 /// How long the last messages may be on their way.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A live stream, and the ids that it has told so far.
 pub struct Listener {
@@ -19,8 +19,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub async fn start(world: &World, mut messages: Messages, channel: &str) -> Self {
-        let request = world.signed(WatchMessagesRequest {
+    pub async fn start(fixture: &Fixture, mut messages: Messages, channel: &str) -> Self {
+        let request = fixture.signed(WatchMessagesRequest {
             channel: channel.to_owned(),
             after_seq: None,
         });
@@ -39,7 +39,7 @@ impl Listener {
         let rows = rows.filter(|row| row.channel_id == self.channel);
         let stored: Vec<_> = rows.map(|row| row.id.clone()).collect();
         let all = self.heard.wait_for(|heard| heard.len() >= stored.len());
-        let all = tokio::time::timeout(PATIENCE, all).await;
+        let all = tokio::time::timeout(TIMEOUT, all).await;
         let heard = all.expect("all in time").expect("no end");
         assert_eq!(*heard, stored);
     }

@@ -1,10 +1,10 @@
 //! Two of each service on one database: nobody who writes, reads or listens can tell.
 
+mod fixture;
 mod keys;
 mod listener;
 mod reader;
 mod start;
-mod world;
 
 use futures::future::try_join_all;
 use guildhall_testkit::{Cluster, Plan, Replicas};
@@ -12,9 +12,9 @@ use guildhall_tests::{Ledger, Outcome};
 use tokio::{sync::watch, task::JoinSet};
 
 use self::{
+    fixture::{EACH, Fixture},
     listener::Listener,
     reader::{List, Reader},
-    world::{EACH, World},
 };
 
 const REPLICAS: usize = 2;
@@ -30,34 +30,34 @@ fn plan(replicas: usize) -> Plan {
 #[tokio::test]
 async fn readers_and_listeners_miss_nothing_and_get_nothing_twice() {
     let cluster = Cluster::start_with(plan(REPLICAS)).await;
-    let world = World::of(&cluster).await;
+    let fixture = Fixture::of(&cluster).await;
     let mut listeners = Vec::new();
-    for messages in &world.grpc {
-        for channel in &world.channels {
-            listeners.push(Listener::start(&world, messages.clone(), channel).await);
+    for messages in &fixture.grpc {
+        for channel in &fixture.channels {
+            listeners.push(Listener::start(&fixture, messages.clone(), channel).await);
         }
     }
     let (over, is_over) = watch::channel(false);
     let mut readers = JoinSet::new();
     let lists = [
-        List::Channel(world.channels[0].clone()),
+        List::Channel(fixture.channels[0].clone()),
         List::Author("ada"),
         List::Community,
     ];
     for list in lists {
         for oldest_first in [false, true] {
             let reader = Reader {
-                world: world.clone(),
+                fixture: fixture.clone(),
                 list: list.clone(),
                 oldest_first,
             };
             readers.spawn(reader.run(is_over.clone()));
         }
     }
-    let doors = world.doors();
+    let entry_points = fixture.entry_points();
     let writers = (0..WRITERS).map(|name| {
-        let door = doors[name % doors.len()].clone();
-        tokio::spawn(world.clone().write(name, door))
+        let entry_point = entry_points[name % entry_points.len()].clone();
+        tokio::spawn(fixture.clone().write(name, entry_point))
     });
     let acknowledged = try_join_all(writers).await.unwrap().concat();
     over.send_replace(true);
@@ -77,7 +77,7 @@ async fn readers_and_listeners_miss_nothing_and_get_nothing_twice() {
         acknowledged.len()
     );
     assert_eq!(acknowledged.len(), WRITERS * EACH);
-    let outcome = ledger.outcome(&world.channels, &acknowledged);
+    let outcome = ledger.outcome(&fixture.channels, &acknowledged);
     assert_eq!(outcome, Outcome::CLEAN);
     ledger.assert_sound();
 }

@@ -7,7 +7,7 @@ use guildhall_proto::messaging::v1::{
 };
 use tokio::sync::watch;
 
-use super::world::{Messages, World, Written, text_of};
+use super::fixture::{Fixture, Messages, Written, text_of};
 
 /// Messages of a page: several pages in any list.
 const PAGE: u8 = 17;
@@ -64,7 +64,7 @@ impl List {
 
 /// Who pages through a list again and again, each page through the next replica.
 pub struct Reader {
-    pub world: World,
+    pub fixture: Fixture,
     pub list: List,
     pub oldest_first: bool,
 }
@@ -92,7 +92,7 @@ impl Reader {
 
     /// What the list holds now, at least.
     fn written(&self) -> Vec<String> {
-        let written = self.world.written.lock().unwrap();
+        let written = self.fixture.written.lock().unwrap();
         let mine = written.iter().filter(|message| self.list.holds(message));
         mine.map(|message| message.id.clone()).collect()
     }
@@ -113,7 +113,7 @@ impl Reader {
         let mut ids = Vec::new();
         let mut cursor = self.oldest_first.then(|| BEGINNING.to_owned());
         let parameter = self.list.parameter();
-        for rest in self.world.rest.iter().cycle() {
+        for rest in self.fixture.rest.iter().cycle() {
             let mut query = vec![("count", PAGE.to_string())];
             query.extend(parameter.clone());
             query.extend(cursor.map(|cursor| (place, cursor)));
@@ -122,7 +122,7 @@ impl Reader {
                 .map(|(name, value)| (*name, value.as_str()))
                 .collect();
             let call = rest.get("/v1/messages").query(&query);
-            let answer = call.bearer(&self.world.key).send().await.expect(200);
+            let answer = call.bearer(&self.fixture.key).send().await.expect(200);
             let page = &answer["data"];
             let messages = page["messages"].as_array().unwrap();
             ids.extend(messages.iter().map(|message| text_of(&message["id"])));
@@ -143,7 +143,7 @@ impl Reader {
                 position: Some(Position::MessageNumber(0)),
             });
         }
-        for replica in self.world.grpc.iter().cycle() {
+        for replica in self.fixture.grpc.iter().cycle() {
             let page = self.page(replica.clone(), request.clone()).await;
             messages.extend(page.0);
             request.page_token = page.1;
@@ -163,7 +163,7 @@ impl Reader {
         mut replica: Messages,
         request: ListMessagesRequest,
     ) -> (Vec<Message>, String) {
-        let request = self.world.signed(request);
+        let request = self.fixture.signed(request);
         let page = replica.list_messages(request).await.unwrap().into_inner();
         let mut messages = page.messages;
         // Newest first on the wire, either way.

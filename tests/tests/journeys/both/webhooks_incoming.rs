@@ -243,7 +243,7 @@ async fn the_calls_of_a_minute_are_counted_for_each_webhook() {
 #[tokio::test]
 async fn what_is_disabled_deleted_or_elsewhere_is_not_found() {
     let community = Community::start().await;
-    let theirs = community.neighbour("neighbours").await;
+    let theirs = community.another("neighbours").await;
     let news = Webhook::make(&community, json!({})).await;
     let hello = json!({ "message": "Hello" });
     let by_id = format!("/v1/webhooks/incoming/{}", news.id);

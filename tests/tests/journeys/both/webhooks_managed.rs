@@ -9,7 +9,7 @@ use guildhall_tests::{
 use http::Method;
 use serde_json::json;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_webhook_is_shown_as_the_contract_says() {
@@ -66,7 +66,7 @@ async fn a_webhook_is_shown_as_the_contract_says() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, used)
+    tokio::time::timeout(TIMEOUT, used)
         .await
         .expect("its use is noted");
 }

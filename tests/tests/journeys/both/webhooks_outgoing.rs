@@ -155,7 +155,7 @@ async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
     assert_eq!(second.header("webhook-id"), first.header("webhook-id"));
     assert_eq!(second.body, first.body);
 
-    let neighbour = community.neighbour("theirs").await;
+    let neighbour = community.another("theirs").await;
     let theirs = Credential::Bearer(neighbour.community.api_key.clone());
     let foreign = community.by(theirs).post(&again, &json!({})).await;
     Family::E2.refuses(&foreign, Refusal::NotFound);
@@ -202,7 +202,7 @@ async fn a_webhook_is_for_those_who_may_and_for_its_own_community() {
         (Method::GET, &deliveries),
         (Method::DELETE, &path),
     ];
-    let theirs = community.neighbour("theirs").await.community.api_key;
+    let theirs = community.another("theirs").await.community.api_key;
     let key = community.integrator();
     for (method, path) in calls {
         let by = async |caller: &Caller| {

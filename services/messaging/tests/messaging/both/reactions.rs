@@ -12,12 +12,12 @@ use guildhall_runtime::{Reason, Result};
 
 use crate::fixture::{Community, id_of};
 
-struct Scene {
+struct Fixture {
     community: Community,
     message: MessageId,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Arc<Self> {
         let community = Community::new().await;
         let channel = community.channel(ChannelKind::Open).await;
@@ -72,52 +72,52 @@ impl Scene {
 
 #[tokio::test]
 async fn a_repeated_reaction_counts_once_in_any_spelling() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let ann = UserId::generate();
-    assert!(scene.add(ann, ":sparkling_heart:").await.unwrap());
-    assert!(!scene.add(ann, "💖").await.unwrap());
+    assert!(fixture.add(ann, ":sparkling_heart:").await.unwrap());
+    assert!(!fixture.add(ann, "💖").await.unwrap());
     assert!(
-        scene
+        fixture
             .add(UserId::generate(), "sparkling_heart")
             .await
             .unwrap()
     );
-    assert_eq!(scene.emojis().await, [("💖".to_owned(), 2)]);
+    assert_eq!(fixture.emojis().await, [("💖".to_owned(), 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_reactions_of_a_member_count_once() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let users: Vec<_> = (0..30).map(|_| UserId::generate()).collect();
     let attempts = users.iter().chain(&users).map(|user| {
-        let (scene, user) = (Arc::clone(&scene), *user);
-        tokio::spawn(async move { scene.add(user, "+1").await.unwrap() })
+        let (fixture, user) = (Arc::clone(&fixture), *user);
+        tokio::spawn(async move { fixture.add(user, "+1").await.unwrap() })
     });
     let added = join_all(attempts)
         .await
         .into_iter()
         .filter(|added| *added.as_ref().unwrap());
     assert_eq!(added.count(), 30);
-    assert_eq!(scene.emojis().await, [("👍".to_owned(), 30)]);
+    assert_eq!(fixture.emojis().await, [("👍".to_owned(), 30)]);
 
     let attempts = users.iter().chain(&users).take(40).map(|user| {
-        let (scene, user) = (Arc::clone(&scene), *user);
-        tokio::spawn(async move { scene.remove(user, "+1").await })
+        let (fixture, user) = (Arc::clone(&fixture), *user);
+        tokio::spawn(async move { fixture.remove(user, "+1").await })
     });
     let removed = join_all(attempts)
         .await
         .into_iter()
         .filter(|removed| *removed.as_ref().unwrap());
     assert_eq!(removed.count(), 30);
-    assert!(scene.all().await.is_empty());
+    assert!(fixture.all().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_takes_twenty_emojis_and_more_of_the_same() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let attempts = join_all((0..30).map(|n| {
-        let scene = Arc::clone(&scene);
-        tokio::spawn(async move { scene.add(UserId::generate(), &format!("key{n}")).await })
+        let fixture = Arc::clone(&fixture);
+        tokio::spawn(async move { fixture.add(UserId::generate(), &format!("key{n}")).await })
     }))
     .await;
     let mut refused = 0;
@@ -128,41 +128,41 @@ async fn a_message_takes_twenty_emojis_and_more_of_the_same() {
         }
     }
     assert_eq!(refused, 10);
-    let emojis = scene.emojis().await;
+    let emojis = fixture.emojis().await;
     assert_eq!(emojis.len(), MAX_EMOJIS);
-    assert!(scene.add(UserId::generate(), &emojis[0].0).await.unwrap());
+    assert!(fixture.add(UserId::generate(), &emojis[0].0).await.unwrap());
 
     let last = &emojis[MAX_EMOJIS - 1].0;
-    let (_, _, users) = scene.all().await.pop().unwrap();
-    assert!(scene.remove(users[0], last).await);
-    assert!(scene.add(UserId::generate(), "one_more").await.unwrap());
+    let (_, _, users) = fixture.all().await.pop().unwrap();
+    assert!(fixture.remove(users[0], last).await);
+    assert!(fixture.add(UserId::generate(), "one_more").await.unwrap());
 }
 
 #[tokio::test]
 async fn emojis_come_in_the_order_of_their_first_use() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let (ann, bob) = (UserId::generate(), UserId::generate());
     for (user, emoji) in [(ann, "zzz"), (ann, "+1"), (bob, "apple"), (bob, "zzz")] {
-        scene.add(user, emoji).await.unwrap();
+        fixture.add(user, emoji).await.unwrap();
     }
     let names = |all: Vec<(String, i64)>| all.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-    assert_eq!(names(scene.emojis().await), ["💤", "👍", "🍎"]);
-    assert!(scene.remove(ann, "+1").await);
-    scene.add(ann, "+1").await.unwrap();
-    assert_eq!(names(scene.emojis().await), ["💤", "🍎", "👍"]);
+    assert_eq!(names(fixture.emojis().await), ["💤", "👍", "🍎"]);
+    assert!(fixture.remove(ann, "+1").await);
+    fixture.add(ann, "+1").await.unwrap();
+    assert_eq!(names(fixture.emojis().await), ["💤", "🍎", "👍"]);
 }
 
 #[tokio::test]
 async fn the_first_hundred_members_are_named() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let mut users = Vec::new();
     for _ in 0..MAX_USERS + 20 {
         let user = UserId::generate();
-        scene.add(user, "+1").await.unwrap();
+        fixture.add(user, "+1").await.unwrap();
         users.push(user);
     }
-    scene.add(users[0], "heart").await.unwrap();
-    let all = scene.all().await;
+    fixture.add(users[0], "heart").await.unwrap();
+    let all = fixture.all().await;
     assert_eq!(all.len(), 2);
     let (_, count, named) = &all[0];
     assert_eq!((*count, named.len() as u64), (120, MAX_USERS));
@@ -174,26 +174,26 @@ async fn the_first_hundred_members_are_named() {
 
 #[tokio::test]
 async fn a_missing_message_takes_no_reactions() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let missing = Reaction {
         message: MessageId::generate(),
-        ..scene.reaction(UserId::generate(), "+1")
+        ..fixture.reaction(UserId::generate(), "+1")
     };
-    let transaction = scene.community.database.begin().await.unwrap();
+    let transaction = fixture.community.database.begin().await.unwrap();
     let refused = reactions::insert(&transaction, &missing).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::MessageNotFound);
     drop(transaction);
-    assert!(!scene.remove(UserId::generate(), "+1").await);
+    assert!(!fixture.remove(UserId::generate(), "+1").await);
 }
 
 #[tokio::test]
 async fn the_answer_names_the_member_whose_reaction_it_answers() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let (ann, bob) = (UserId::generate(), UserId::generate());
-    scene.add(bob, "+1").await.unwrap();
-    let reader = scene.community.database.reader();
-    let named = || MessageReactions::with_users(reader, scene.community.id, scene.message);
-    let reaction = scene.reaction(ann, "+1");
+    fixture.add(bob, "+1").await.unwrap();
+    let reader = fixture.community.database.reader();
+    let named = || MessageReactions::with_users(reader, fixture.community.id, fixture.message);
+    let reaction = fixture.reaction(ann, "+1");
     let users = |all: MessageReactions| {
         all.into_iter()
             .map(|(row, users)| (row.count, users))
@@ -201,14 +201,14 @@ async fn the_answer_names_the_member_whose_reaction_it_answers() {
     };
 
     let before = named().await.unwrap();
-    let transaction = scene.community.database.begin().await.unwrap();
+    let transaction = fixture.community.database.begin().await.unwrap();
     reactions::insert(&transaction, &reaction).await.unwrap();
     let after = before.after(&transaction, &reaction, true).await.unwrap();
     Database::commit(transaction).await.unwrap();
     assert_eq!(users(after), [(2, vec![bob, ann])]);
 
     let before = named().await.unwrap();
-    let transaction = scene.community.database.begin().await.unwrap();
+    let transaction = fixture.community.database.begin().await.unwrap();
     reactions::remove(&transaction, &reaction).await.unwrap();
     let after = before.after(&transaction, &reaction, false).await.unwrap();
     Database::commit(transaction).await.unwrap();

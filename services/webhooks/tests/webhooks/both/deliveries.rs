@@ -17,20 +17,20 @@ use guildhall_webhooks::domain::{AesKey, Mode};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
-use crate::fixture::{World, reason, signed, spec, timing};
+use crate::fixture::{Fixture, reason, signed, spec, timing};
 
 const AES_KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 #[tokio::test]
 async fn a_message_arrives_signed_with_all_its_headers() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let made = replica.create(OutgoingWebhookSpec {
         api_key: "their key".into(),
         ..spec(receiver.url("hook"))
     });
     let made = made.await.unwrap();
-    assert_eq!(replica.hear(&[world.message("Hi")]).await, 1);
+    assert_eq!(replica.hear(&[fixture.message("Hi")]).await, 1);
 
     let call = receiver.call().await;
     let library = Webhook::new(&made.secret).unwrap();
@@ -64,8 +64,8 @@ async fn a_message_arrives_signed_with_all_its_headers() {
 
 #[tokio::test]
 async fn an_encrypted_body_is_signed_as_it_was_sent() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     for (mode, name) in [
         (Mode::Gcm, EncryptionMode::Gcm),
         (Mode::Cbc, EncryptionMode::Cbc),
@@ -79,7 +79,7 @@ async fn an_encrypted_body_is_signed_as_it_was_sent() {
             ..spec(receiver.url(name.as_str_name()))
         });
         let made = made.await.unwrap();
-        replica.hear(&[world.message("secret")]).await;
+        replica.hear(&[fixture.message("secret")]).await;
         let calls = match mode {
             Mode::Gcm => receiver.calls(1).await,
             Mode::Cbc => receiver.calls(2).await,
@@ -100,8 +100,8 @@ async fn an_encrypted_body_is_signed_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_secret_goes_on_signing_however_often_it_is_rotated() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, first) = replica.webhook(receiver.url("hook")).await;
     let rotate = async || {
         let rotated = replica.signed(UpdateOutgoingWebhookRequest {
@@ -115,7 +115,7 @@ async fn a_secret_goes_on_signing_however_often_it_is_rotated() {
     let mut secrets = vec![first];
     for signatures in 2..=5 {
         secrets.push(rotate().await.unwrap());
-        replica.hear(&[world.message("Hi")]).await;
+        replica.hear(&[fixture.message("Hi")]).await;
         let call = receiver.call().await;
         for secret in &secrets {
             let library = Webhook::new(secret).unwrap();
@@ -129,9 +129,9 @@ async fn a_secret_goes_on_signing_however_often_it_is_rotated() {
 
 #[tokio::test]
 async fn what_is_private_or_not_chosen_is_told_to_nobody() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
-    let before = world.message("before it was made");
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
+    let before = fixture.message("before it was made");
     tokio::time::sleep(Duration::from_millis(5)).await;
     let chosen = ChannelId::generate();
     let made = replica.create(OutgoingWebhookSpec {
@@ -142,9 +142,9 @@ async fn what_is_private_or_not_chosen_is_told_to_nobody() {
     made.await.unwrap();
     let events = [
         before,
-        world.message("in another channel"),
-        world.message_in(chosen, ChannelType::Dm, "in private"),
-        world.message_in(chosen, ChannelType::Forum, "told"),
+        fixture.message("in another channel"),
+        fixture.message_in(chosen, ChannelType::Dm, "in private"),
+        fixture.message_in(chosen, ChannelType::Forum, "told"),
     ];
     assert_eq!(replica.hear(&events).await, 1);
     assert_eq!(receiver.call().await.json()["message"]["text"], "told");
@@ -152,10 +152,10 @@ async fn what_is_private_or_not_chosen_is_told_to_nobody() {
 
 #[tokio::test]
 async fn an_event_that_is_heard_of_twice_is_delivered_once() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
-    let (once, last) = (world.message("once"), world.message("last"));
+    let (once, last) = (fixture.message("once"), fixture.message("last"));
     for events in [&[once.clone()][..], &[once, last]] {
         replica.hear(events).await;
     }
@@ -169,14 +169,14 @@ async fn an_event_that_is_heard_of_twice_is_delivered_once() {
 
 #[tokio::test]
 async fn a_redelivery_has_the_same_id_and_the_present_secret() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([
         Answer::Status(500),
         Answer::After(Duration::from_millis(500)),
     ]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     let first = receiver.call().await;
     let failed = |status| move |delivery: &_| status_of(delivery) == status;
     let delivery = replica.newest(&id, failed(DeliveryStatus::Failed)).await;
@@ -211,12 +211,12 @@ fn status_of(delivery: &guildhall_proto::webhooks::v1::Delivery) -> DeliveryStat
 
 #[tokio::test]
 async fn deliveries_are_listed_newest_first_in_pages() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::Status(500)]);
     for number in 0..5 {
-        replica.hear(&[world.message(&number.to_string())]).await;
+        replica.hear(&[fixture.message(&number.to_string())]).await;
         receiver.call().await;
     }
     let ended = |delivery: &_| status_of(delivery) == DeliveryStatus::Success;
@@ -252,11 +252,11 @@ async fn deliveries_are_listed_newest_first_in_pages() {
 
 #[tokio::test]
 async fn another_community_sees_nothing() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
-    replica.hear(&[world.message("Hi")]).await;
-    let (theirs, mut client) = (&world.neighbour.api_key, replica.client());
+    replica.hear(&[fixture.message("Hi")]).await;
+    let (theirs, mut client) = (&fixture.neighbour.api_key, replica.client());
     let get = GetOutgoingWebhookRequest { id: id.clone() };
     let get = client.get_outgoing_webhook(signed(get, theirs)).await;
     assert_eq!(reason(get), Reason::WebhookNotFound);
@@ -280,7 +280,7 @@ async fn another_community_sees_nothing() {
     };
     let redeliver = client.redeliver_delivery(signed(redeliver, theirs)).await;
     assert_eq!(reason(redeliver), Reason::WebhookNotFound);
-    let mut foreign = world.message("of the neighbour");
-    foreign.community_id = world.neighbour.community_id.to_string();
+    let mut foreign = fixture.message("of the neighbour");
+    foreign.community_id = fixture.neighbour.community_id.to_string();
     assert_eq!(replica.hear(&[foreign]).await, 0);
 }

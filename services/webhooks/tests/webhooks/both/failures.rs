@@ -13,7 +13,7 @@ use guildhall_webhooks::store::{deliveries, outgoing};
 use sea_orm::entity::prelude::*;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
-use crate::fixture::{World, spec, timing, webhook_id};
+use crate::fixture::{Fixture, spec, timing, webhook_id};
 
 fn is(status: DeliveryStatus) -> impl Fn(&Delivery) -> bool {
     move |delivery| delivery.status() == status
@@ -21,14 +21,14 @@ fn is(status: DeliveryStatus) -> impl Fn(&Delivery) -> bool {
 
 #[tokio::test]
 async fn what_fails_is_attempted_again_with_the_same_id() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[100, 100])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[100, 100])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([
         Answer::Status(500),
         Answer::Redirect(receiver.url("elsewhere")),
     ]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     let calls = receiver.calls(3).await;
     for call in &calls {
         assert_eq!(call.header("webhook-id"), calls[0].header("webhook-id"));
@@ -43,11 +43,11 @@ async fn what_fails_is_attempted_again_with_the_same_id() {
 
 #[tokio::test]
 async fn after_the_last_attempt_it_is_given_up() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[50, 50])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[50, 50])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer_always(Answer::Status(404));
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     receiver.calls(3).await;
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!((failed.attempts, failed.response_status), (3, 404));
@@ -57,11 +57,11 @@ async fn after_the_last_attempt_it_is_given_up() {
 
 #[tokio::test]
 async fn a_receiver_may_ask_for_time() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[10])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[10])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::RetryAfter(503, "2")]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     receiver.call().await;
     let asked_at = Instant::now();
     let waiting = replica.newest(&id, |delivery| delivery.attempts == 1).await;
@@ -72,11 +72,11 @@ async fn a_receiver_may_ask_for_time() {
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_is_told_nothing_more() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[100, 100])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[100, 100])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::Status(500), Answer::Status(410)]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     receiver.calls(2).await;
     let off = replica.settled(&id, |webhook| !webhook.enabled).await;
     assert_eq!(off.disabled_reason(), DisabledReason::Gone);
@@ -86,7 +86,7 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
     assert!(email.text.contains("410"), "{email:?}");
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.response_status, 410);
-    assert_eq!(replica.hear(&[world.message("unheard")]).await, 0);
+    assert_eq!(replica.hear(&[fixture.message("unheard")]).await, 0);
 
     let on = replica.signed(UpdateOutgoingWebhookRequest {
         id: id.clone(),
@@ -103,25 +103,25 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
     let on = on.unwrap().into_inner().webhook.unwrap();
     assert_eq!((on.enabled, on.consecutive_failures), (true, 0));
     assert_eq!(on.disabled_reason(), DisabledReason::Unspecified);
-    assert_eq!(replica.hear(&[world.message("heard")]).await, 1);
+    assert_eq!(replica.hear(&[fixture.message("heard")]).await, 1);
     assert_eq!(receiver.call().await.json()["message"]["text"], "heard");
 }
 
 #[tokio::test]
 async fn five_days_without_a_success_disable() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[100])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[100])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer_always(Answer::Status(500));
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     receiver.calls(2).await;
     replica
         .settled(&id, |webhook| webhook.consecutive_failures == 2)
         .await;
 
     let five_days_ago = Timestamp::now().minus(Duration::from_secs(5 * 24 * 3600 + 1));
-    let transaction = world.database.begin().await.unwrap();
-    outgoing::Entity::changing(world.community.community_id)
+    let transaction = fixture.database.begin().await.unwrap();
+    outgoing::Entity::changing(fixture.community.community_id)
         .col_expr(
             outgoing::Column::FailingSince,
             Expr::val(five_days_ago.as_millis()),
@@ -130,7 +130,7 @@ async fn five_days_without_a_success_disable() {
         .await
         .unwrap();
     Database::commit(transaction).await.unwrap();
-    replica.hear(&[world.message("the last")]).await;
+    replica.hear(&[fixture.message("the last")]).await;
     let off = replica.settled(&id, |webhook| !webhook.enabled).await;
     assert_eq!(off.disabled_reason(), DisabledReason::Failing);
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
@@ -142,15 +142,15 @@ async fn five_days_without_a_success_disable() {
 
 #[tokio::test]
 async fn ten_megabytes_of_answer_are_a_success_of_which_a_kibibyte_is_kept() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::Body(10 * 1024 * 1024)]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     let delivered = replica.newest(&id, is(DeliveryStatus::Success)).await;
-    let stored = deliveries::Entity::within(world.community.community_id)
+    let stored = deliveries::Entity::within(fixture.community.community_id)
         .filter(deliveries::Column::WebhookId.eq(webhook_id(&id)))
-        .one(world.database.reader())
+        .one(fixture.database.reader())
         .await
         .unwrap()
         .unwrap();
@@ -160,8 +160,8 @@ async fn ten_megabytes_of_answer_are_a_success_of_which_a_kibibyte_is_kept() {
 
 #[tokio::test]
 async fn receivers_that_answer_without_an_end_cost_the_process_nothing() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endless = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -176,7 +176,7 @@ async fn receivers_that_answer_without_an_end_cost_the_process_nothing() {
         floods.push(replica.webhook(format!("{endless}/{number}")).await.0);
     }
     let (healthy, _) = replica.webhook(receiver.url("hook")).await;
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     receiver.call().await;
     replica.newest(&healthy, is(DeliveryStatus::Success)).await;
     for flood in &floods {
@@ -188,11 +188,11 @@ async fn receivers_that_answer_without_an_end_cost_the_process_nothing() {
 
 #[tokio::test]
 async fn a_receiver_that_never_answers_is_given_its_time() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::Never]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.error, "no answer within 2s");
     assert!((2_000..4_000).contains(&failed.duration_ms), "{failed:?}");
@@ -200,12 +200,12 @@ async fn a_receiver_that_never_answers_is_given_its_time() {
 
 #[tokio::test]
 async fn a_name_that_means_this_machine_is_refused() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica_with(timing(&[]), false).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica_with(timing(&[]), false).await;
     let url = format!("https://localhost:{}/hook", receiver.port());
     let made = replica.create(spec(url)).await.unwrap();
     let id = made.webhook.unwrap().id;
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.error, "the url is not one of the public internet");
     for refused in [receiver.url("hook"), "https://127.0.0.1/hook".into()] {
@@ -216,11 +216,11 @@ async fn a_name_that_means_this_machine_is_refused() {
 
 #[tokio::test]
 async fn what_waits_for_a_webhook_is_dropped_with_it() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[300])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[300])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer([Answer::Status(500)]);
-    replica.hear(&[world.message("Hi")]).await;
+    replica.hear(&[fixture.message("Hi")]).await;
     replica.newest(&id, |delivery| delivery.attempts == 1).await;
     let delete = DeleteOutgoingWebhookRequest { id: id.clone() };
     let delete = replica.signed(delete);
@@ -230,10 +230,14 @@ async fn what_waits_for_a_webhook_is_dropped_with_it() {
         .await
         .unwrap();
     receiver.call().await;
-    let waiting = deliveries::Entity::within(world.community.community_id)
+    let waiting = deliveries::Entity::within(fixture.community.community_id)
         .filter(deliveries::Column::NextAttemptAt.is_not_null());
     for _ in 0..100 {
-        let waiting = waiting.clone().all(world.database.reader()).await.unwrap();
+        let waiting = waiting
+            .clone()
+            .all(fixture.database.reader())
+            .await
+            .unwrap();
         if waiting.is_empty() {
             assert!(receiver.is_quiet().await);
             return;
@@ -245,14 +249,14 @@ async fn what_waits_for_a_webhook_is_dropped_with_it() {
 
 #[tokio::test]
 async fn who_is_deleted_is_told_nothing_more_of_what_was_claimed() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let replicas = [
-        world.replica(timing(&[])).await,
-        world.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
     ];
     receiver.answer_always(Answer::After(Duration::from_millis(1_200)));
     let (id, _) = replicas[0].webhook(receiver.url("hook")).await;
-    let messages: Vec<_> = (0..4).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..4).map(|n| fixture.message(&n.to_string())).collect();
     replicas[0].hear(&messages).await;
     receiver.call().await;
     // Another process deletes it: nobody tells the one that delivers.

@@ -7,15 +7,15 @@ use guildhall_proto::webhooks::v1::{
 use guildhall_runtime::Reason;
 use tonic::metadata::MetadataValue;
 
-use crate::fixture::{World, reason, spec, timing};
+use crate::fixture::{Fixture, reason, spec, timing};
 
 const URL: &str = "https://crm.example/hook";
 const AES_KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 #[tokio::test]
 async fn a_secret_is_in_the_answer_that_makes_it_and_in_its_repeat_alone() {
-    let world = World::new().await;
-    let replica = world.replica(timing(&[])).await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
     let create = async || {
         let spec = Some(spec(URL.into()));
         let mut request = replica.signed(CreateOutgoingWebhookRequest { spec });
@@ -34,8 +34,8 @@ async fn a_secret_is_in_the_answer_that_makes_it_and_in_its_repeat_alone() {
 
 #[tokio::test]
 async fn no_two_have_the_same_url_and_events_and_there_are_fifty_at_most() {
-    let world = World::new().await;
-    let replica = world.replica(timing(&[])).await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
     replica.create(spec(URL.into())).await.unwrap();
     let same = replica.create(OutgoingWebhookSpec {
         name: "Another".into(),
@@ -77,8 +77,8 @@ async fn no_two_have_the_same_url_and_events_and_there_are_fifty_at_most() {
 
 #[tokio::test]
 async fn what_belongs_together_is_asked_for_together() {
-    let world = World::new().await;
-    let replica = world.replica(timing(&[])).await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
     let without_channels = OutgoingWebhookSpec {
         events: vec![4],
         ..spec(URL.into())
@@ -102,8 +102,8 @@ async fn what_belongs_together_is_asked_for_together() {
 
 #[tokio::test]
 async fn a_mask_changes_what_it_names_and_keeps_the_rest() {
-    let world = World::new().await;
-    let replica = world.replica(timing(&[])).await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
     let made = replica.create(OutgoingWebhookSpec {
         encryption: Some(EncryptionSpec {
             enabled: true,
@@ -171,8 +171,8 @@ async fn a_mask_changes_what_it_names_and_keeps_the_rest() {
 
 #[tokio::test]
 async fn a_webhook_that_is_deleted_is_not_found() {
-    let world = World::new().await;
-    let replica = world.replica(timing(&[])).await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(URL.into()).await;
     let delete = async || {
         let request = replica.signed(DeleteOutgoingWebhookRequest { id: id.clone() });

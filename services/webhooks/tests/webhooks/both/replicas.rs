@@ -14,13 +14,13 @@ use guildhall_testkit::receiver::{Answer, Receiver};
 use guildhall_webhooks::delivery::Timing;
 use sea_orm::ConnectionTrait;
 
-use crate::fixture::{World, timing, webhook_id};
+use crate::fixture::{Fixture, timing, webhook_id};
 
 #[tokio::test]
 async fn dead_endpoints_do_not_delay_a_healthy_one() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let (dead, healthy) = (Receiver::start().await, Receiver::start().await);
-    let replica = world.replica(Timing {
+    let replica = fixture.replica(Timing {
         attempt: Duration::from_secs(10),
         lease: Duration::from_secs(20),
         ..timing(&[])
@@ -30,12 +30,12 @@ async fn dead_endpoints_do_not_delay_a_healthy_one() {
     for number in 0..20 {
         replica.webhook(dead.url(&number.to_string())).await;
     }
-    let messages: Vec<_> = (0..20).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..20).map(|n| fixture.message(&n.to_string())).collect();
     assert_eq!(replica.hear(&messages).await, 400);
     dead.calls(20).await;
 
     replica.webhook(healthy.url("hook")).await;
-    let messages: Vec<_> = (0..100).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..100).map(|n| fixture.message(&n.to_string())).collect();
     let began = Instant::now();
     replica.hear(&messages).await;
     healthy.calls(100).await;
@@ -45,16 +45,16 @@ async fn dead_endpoints_do_not_delay_a_healthy_one() {
 
 #[tokio::test]
 async fn two_processes_deliver_each_event_once() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let replicas = [
-        world.replica(timing(&[])).await,
-        world.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
     ];
     let (id, _) = replicas[0].webhook(receiver.url("hook")).await;
-    let messages: Vec<_> = (0..300).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..300).map(|n| fixture.message(&n.to_string())).collect();
     for messages in messages.chunks(30) {
         replicas[0].hear(messages).await;
-        let webhook = (world.community.community_id, webhook_id(&id));
+        let webhook = (fixture.community.community_id, webhook_id(&id));
         replicas[1].webhooks.wake([webhook]);
     }
     let calls = receiver.calls(300).await;
@@ -67,35 +67,35 @@ async fn two_processes_deliver_each_event_once() {
 
 #[tokio::test]
 async fn who_is_made_or_changed_elsewhere_is_told_of_the_next_event() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let [hearing, other] = [
-        world.replica(timing(&[])).await,
-        world.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
+        fixture.replica(timing(&[])).await,
     ];
     // It has looked who wants to be told.
-    assert_eq!(hearing.hear(&[world.message("Nobody is told")]).await, 0);
+    assert_eq!(hearing.hear(&[fixture.message("Nobody is told")]).await, 0);
     other.webhook(receiver.url("hook")).await;
-    assert_eq!(hearing.hear(&[world.message("One is")]).await, 1);
+    assert_eq!(hearing.hear(&[fixture.message("One is")]).await, 1);
     receiver.call().await;
 }
 
 #[tokio::test]
 async fn clocks_that_are_apart_cost_no_event() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     replica.webhook(receiver.url("hook")).await;
     // The clock of whoever posts is behind; then ours is set back.
-    let mut behind = world.message("Behind");
+    let mut behind = fixture.message("Behind");
     let minute = Duration::from_secs(60);
     behind.time = Some(Timestamp::now().minus(minute).into());
     assert_eq!(replica.hear(&[behind]).await, 1);
     let ahead = "UPDATE outgoing_webhooks SET active_since = active_since + 86400000";
-    let transaction = world.database.begin().await.unwrap();
+    let transaction = fixture.database.begin().await.unwrap();
     transaction.execute_unprepared(ahead).await.unwrap();
     Database::commit(transaction).await.unwrap();
-    assert_eq!(replica.hear(&[world.message("Now")]).await, 1);
+    assert_eq!(replica.hear(&[fixture.message("Now")]).await, 1);
     // What happened well before is still not told.
-    let mut before = world.message("Before");
+    let mut before = fixture.message("Before");
     before.time = Some(Timestamp::now().minus(60 * minute).into());
     assert_eq!(replica.hear(&[before]).await, 0);
 }
@@ -106,14 +106,14 @@ fn status(delivery: &guildhall_proto::webhooks::v1::Delivery) -> DeliveryStatus 
 
 #[tokio::test]
 async fn what_was_under_way_in_a_process_that_died_is_attempted_again() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let timing = Timing {
         attempt: Duration::from_secs(1),
         lease: Duration::from_secs(3),
         ..timing(&[])
     };
     receiver.answer([Answer::Never]);
-    let survivor = world.replica(timing.clone()).await;
+    let survivor = fixture.replica(timing.clone()).await;
     let (id, _) = survivor.webhook(receiver.url("hook")).await;
     // It hears of the event, and dies in the middle of the attempt.
     let dying = tokio::runtime::Builder::new_multi_thread()
@@ -125,12 +125,12 @@ async fn what_was_under_way_in_a_process_that_died_is_attempted_again() {
         attempt: Duration::from_millis(2_500),
         ..timing
     };
-    let (world, called) = (std::sync::Arc::new(world), std::sync::Arc::new(receiver));
+    let (fixture, called) = (std::sync::Arc::new(fixture), std::sync::Arc::new(receiver));
     let heard = {
-        let world = std::sync::Arc::clone(&world);
+        let fixture = std::sync::Arc::clone(&fixture);
         dying.spawn(async move {
-            let replica = world.replica(patient).await;
-            let event = world.message("Hi");
+            let replica = fixture.replica(patient).await;
+            let event = fixture.message("Hi");
             replica.hear(&[event]).await;
             std::mem::forget(replica);
         })
@@ -146,11 +146,11 @@ async fn what_was_under_way_in_a_process_that_died_is_attempted_again() {
 
 #[tokio::test]
 async fn a_process_that_stops_ends_what_it_began() {
-    let (world, receiver) = (World::new().await, Receiver::start().await);
-    let replica = world.replica(timing(&[])).await;
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(receiver.url("hook")).await;
     receiver.answer_always(Answer::After(Duration::from_millis(500)));
-    let messages: Vec<_> = (0..3).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..3).map(|n| fixture.message(&n.to_string())).collect();
     replica.hear(&messages).await;
     receiver.call().await;
     replica.shutdown.start();
@@ -169,7 +169,7 @@ async fn a_process_that_stops_ends_what_it_began() {
 #[ignore = "a measurement"]
 async fn deliveries_are_at_least_a_third_as_many_as_of_a_bare_client() {
     const NUMBER: usize = 5_000;
-    let (world, receiver) = (World::new().await, Receiver::start().await);
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let url = receiver.url("hook");
     let client = reqwest::Client::new();
     let began = Instant::now();
@@ -182,9 +182,11 @@ async fn deliveries_are_at_least_a_third_as_many_as_of_a_bare_client() {
     let bare = NUMBER as f64 / began.elapsed().as_secs_f64();
     receiver.calls(NUMBER).await;
 
-    let replica = world.replica(timing(&[])).await;
+    let replica = fixture.replica(timing(&[])).await;
     let (id, _) = replica.webhook(url).await;
-    let messages: Vec<_> = (0..NUMBER).map(|n| world.message(&n.to_string())).collect();
+    let messages: Vec<_> = (0..NUMBER)
+        .map(|n| fixture.message(&n.to_string()))
+        .collect();
     replica.hear(&messages).await;
     let began = Instant::now();
     receiver.calls(NUMBER).await;

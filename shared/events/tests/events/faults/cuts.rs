@@ -12,13 +12,13 @@ use tokio::time::{sleep, timeout};
 use crate::{
     ledger::{Ledger, Source, rows, run, storage},
     load::{Load, expect_handled},
-    pipeline::{Pipeline, Tap, stream, streams},
+    pipeline::{Pipeline, StreamObserver, stream, streams},
 };
 
 /// How long each of the writers rests.
 const PACE: Duration = Duration::from_millis(50);
 /// How long it may take until somebody sends what a trigger waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const WHENEVER: [When; 3] = [
     When::BeforeForwarding,
     When::AfterForwarding,
@@ -41,7 +41,7 @@ impl Pipeline {
 }
 
 async fn is_cut(line: &Proxy, pattern: &str, when: When) {
-    let cut = timeout(PATIENCE, line.reset_when(pattern.as_bytes(), when)).await;
+    let cut = timeout(TIMEOUT, line.reset_when(pattern.as_bytes(), when)).await;
     cut.unwrap_or_else(|_| panic!("nobody says {pattern}"));
 }
 
@@ -49,12 +49,12 @@ async fn is_cut(line: &Proxy, pattern: &str, when: When) {
 async fn a_relay_is_cut_off_in_mid_transaction() {
     let mut chance = Chance::seeded("cuts of the relay");
     let mut pipeline = Pipeline::new().await;
-    let mut tap = Tap::new(&pipeline.nats).await;
+    let mut observer = StreamObserver::new(&pipeline.nats).await;
     let line = pipeline.publish_over_a_line().await;
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
     for _ in 0..RESETS {
-        tap.goes_on(20).await;
+        observer.goes_on(20).await;
         sleep(chance.moment(Duration::from_millis(30))).await;
         line.reset_all();
     }
@@ -63,7 +63,7 @@ async fn a_relay_is_cut_off_in_mid_transaction() {
     let mark = created.unix_timestamp_nanos().to_string();
     for when in WHENEVER {
         for pattern in ["COMMIT", &mark] {
-            tap.goes_on(20).await;
+            observer.goes_on(20).await;
             is_cut(&line, pattern, when).await;
         }
     }
@@ -74,15 +74,15 @@ async fn a_relay_is_cut_off_in_mid_transaction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_comes_back_after_another_has_taken_over() {
     let mut pipeline = Pipeline::new().await;
-    let mut tap = Tap::new(&pipeline.nats).await;
+    let mut observer = StreamObserver::new(&pipeline.nats).await;
     let line = pipeline.publish_over_a_line().await;
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
-    tap.reaches(100).await;
+    observer.reaches(100).await;
     line.set(Mode::Blackhole);
     pipeline.publish();
     // Once the lease has run out.
-    tap.reaches(load.committed() + 500).await;
+    observer.reaches(load.committed() + 500).await;
     line.set(Mode::Pass);
     load.goes_on(1000).await;
     let told = load.end().await;
@@ -106,7 +106,7 @@ async fn a_consumer_is_cut_off_at_each_step_of_its_transaction() {
                 let pattern = pattern.replace("TEXT", &text);
                 let cut = line.reset_when(pattern.as_bytes(), when);
                 pipeline.source.post("key", &[&text]).await;
-                timeout(PATIENCE, cut).await.expect("it is said");
+                timeout(TIMEOUT, cut).await.expect("it is said");
                 posted.push(text);
                 pipeline.ledger.pages_of(posted.len()).await;
             }

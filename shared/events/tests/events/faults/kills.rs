@@ -10,7 +10,7 @@ use guildhall_testkit::{Chance, kills};
 use crate::{
     ledger::{Ledger, Source, end_leases, rows},
     load::Load,
-    pipeline::{Pipeline, Tap, consumer, storage, streams},
+    pipeline::{Pipeline, StreamObserver, consumer, storage, streams},
     subprocess::{Subprocess, until_parent_exits},
 };
 
@@ -97,20 +97,20 @@ async fn handles_until_killed() {
 async fn a_relay_is_killed_again_and_again_in_mid_batch() {
     let mut chance = Chance::seeded("kills of the relay");
     let mut pipeline = Pipeline::new().await;
-    let mut tap = Tap::new(&pipeline.nats).await;
+    let mut observer = StreamObserver::new(&pipeline.nats).await;
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
     let mut in_mid_batch = 0;
     let relays = RELAYS * kills();
     for relay in 1..=relays {
-        load.reaches(tap.events() + BACKLOG).await;
+        load.reaches(observer.events() + BACKLOG).await;
         let remembered = pipeline.remembered().await;
-        let first = tap.events() + 1;
+        let first = observer.events() + 1;
         let process = pipeline.start("relays_until_killed");
         if relay % REMEMBERS == 0 {
             pipeline.remembers_more_than(remembered).await;
         } else {
-            tap.reaches(first + chance.below(BACKLOG / 2)).await;
+            observer.reaches(first + chance.below(BACKLOG / 2)).await;
         }
         process.kill9().await;
         // It has passed events on, and did not come to remember it.
@@ -121,7 +121,7 @@ async fn a_relay_is_killed_again_and_again_in_mid_batch() {
     pipeline.publish();
     pipeline.expect_handled(&told).await;
 
-    let again = tap.again();
+    let again = observer.again();
     println!(
         "{relays} relays killed, {in_mid_batch} in mid-batch: {} events committed, {} given up, \
          {again} passed on again",

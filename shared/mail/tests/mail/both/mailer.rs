@@ -12,22 +12,22 @@ use guildhall_testkit::{
     smtp::{Email, Order, Security},
 };
 
-use crate::fixture::{Office, over};
+use crate::fixture::{Fixture, over};
 
 /// Where no e-mail is written.
 const NOWHERE: &str = "/nonexistent";
 
 #[tokio::test]
 async fn an_email_arrives_as_it_was_written() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
     let text =
         "Liebe Ada,\n\n.\nthe webhook “Zürich” was disabled — 停用.\nFrom here on: nothing.\n";
     let email = NewMail {
         text: Text::parse(text).unwrap(),
-        ..office.email("Your webhook “Zürich” was disabled ✉")
+        ..fixture.email("Your webhook “Zürich” was disabled ✉")
     };
-    office.queue(email).await;
+    fixture.queue(email).await;
     running.mailer.wake();
 
     let email = server.arrived(1).await.remove(0);
@@ -47,7 +47,7 @@ async fn an_email_arrives_as_it_was_written() {
     assert_eq!(email.defects, 0);
 
     running.end().await;
-    let row = office.rows().await.remove(0);
+    let row = fixture.rows().await.remove(0);
     assert_eq!((row.status, row.attempts), (Status::Sent, 1));
     assert_eq!(row.text, "", "what was sent is kept");
     let id = format!("<{}@example.org>", row.id);
@@ -56,23 +56,23 @@ async fn an_email_arrives_as_it_was_written() {
 
 #[tokio::test]
 async fn an_email_that_nobody_told_of_is_found() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
-    let _running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.email("Nobody woke the mailer")).await;
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
+    let _running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    fixture.queue(fixture.email("Nobody woke the mailer")).await;
     server.arrived(1).await;
 }
 
 #[tokio::test]
 async fn emails_wait_for_a_server_that_goes_away_and_comes_back() {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     let mut server = Smtp::away(Security::Plain).await;
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
     for number in 1..=2 {
-        office.queue(office.email("Patience")).await;
+        fixture.queue(fixture.email("Patience")).await;
         running.mailer.wake();
         let waiting =
             |row: &queue::Model| row.last_error.is_some() && row.status == Status::Waiting;
-        let waited = office.last_when(waiting).await;
+        let waited = fixture.last_when(waiting).await;
         assert!(waited.last_error.unwrap().starts_with("unreachable"));
         server.start_again().await;
         server.arrived(number).await;
@@ -81,7 +81,7 @@ async fn emails_wait_for_a_server_that_goes_away_and_comes_back() {
         }
     }
     running.end().await;
-    for row in office.rows().await {
+    for row in fixture.rows().await {
         assert_eq!(row.status, Status::Sent);
         assert!(row.attempts > 1);
     }
@@ -90,18 +90,18 @@ async fn emails_wait_for_a_server_that_goes_away_and_comes_back() {
 
 #[tokio::test]
 async fn an_email_that_is_put_off_is_tried_again_and_then_given_up() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
     server.obey(Order::Refuse(451)).await;
-    let running = office.start_impatient(&over(Some(&server.url())));
-    office.queue(office.email("Later")).await;
+    let running = fixture.start_impatient(&over(Some(&server.url())));
+    fixture.queue(fixture.email("Later")).await;
     running.mailer.wake();
-    let given_up = office.last_when(|row| row.status == Status::GivenUp).await;
+    let given_up = fixture.last_when(|row| row.status == Status::GivenUp).await;
     assert_eq!(server.refused(3).await, [451, 451, 451]);
     assert_eq!(given_up.attempts, 3);
     assert!(given_up.last_error.unwrap().starts_with("deferred"));
 
     server.obey(Order::Accept).await;
-    office.queue(office.email("Now")).await;
+    fixture.queue(fixture.email("Now")).await;
     running.mailer.wake();
     assert_eq!(server.arrived(1).await[0].header("subject"), "Now");
     running.end().await;
@@ -110,14 +110,14 @@ async fn an_email_that_is_put_off_is_tried_again_and_then_given_up() {
 
 #[tokio::test]
 async fn an_email_that_is_refused_is_given_up_at_once() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
     server.obey(Order::Refuse(550)).await;
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.email("Nobody lives here")).await;
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    fixture.queue(fixture.email("Nobody lives here")).await;
     running.mailer.wake();
     server.refused(1).await;
     running.end().await;
-    let row = office.rows().await.remove(0);
+    let row = fixture.rows().await.remove(0);
     assert_eq!((row.status, row.attempts), (Status::GivenUp, 1));
     assert_eq!((&*row.text, row.next_attempt_at), ("", None));
     assert!(row.last_error.unwrap().contains("550"));
@@ -125,14 +125,14 @@ async fn an_email_that_is_refused_is_given_up_at_once() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_left_in_time() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
     server.obey(Order::Silence).await;
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.email("Hello?")).await;
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    fixture.queue(fixture.email("Hello?")).await;
     running.mailer.wake();
     server.refused(1).await;
     server.obey(Order::Accept).await;
-    let row = office.last_when(|row| row.status == Status::Sent).await;
+    let row = fixture.last_when(|row| row.status == Status::Sent).await;
     assert_eq!(row.attempts, 2);
     assert!(row.last_error.unwrap().starts_with("timed out"));
     assert_eq!(server.emails().await.len(), 1);
@@ -140,14 +140,14 @@ async fn a_server_that_says_nothing_is_left_in_time() {
 
 #[tokio::test]
 async fn mailers_of_several_processes_send_each_email_once() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
     let subjects: BTreeSet<_> = (0..40).map(|number| format!("Email {number}")).collect();
     for subject in &subjects {
-        office.queue(office.email(subject)).await;
+        fixture.queue(fixture.email(subject)).await;
     }
     let settings = over(Some(&server.url()));
-    let one = office.start(&settings, Path::new(NOWHERE));
-    let other = office.start_another(&settings).await;
+    let one = fixture.start(&settings, Path::new(NOWHERE));
+    let other = fixture.start_another(&settings).await;
     server.arrived(subjects.len()).await;
     one.end().await;
     other.end().await;
@@ -159,7 +159,7 @@ async fn mailers_of_several_processes_send_each_email_once() {
         .collect();
     assert_eq!(arrived, subjects);
     assert_eq!(emails.len(), subjects.len(), "some came twice");
-    let rows = office.rows().await;
+    let rows = fixture.rows().await;
     assert!(
         rows.iter()
             .all(|row| row.status == Status::Sent && row.attempts == 1)
@@ -168,15 +168,15 @@ async fn mailers_of_several_processes_send_each_email_once() {
 
 #[tokio::test]
 async fn an_email_goes_with_its_transaction() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    let transaction = office.database.begin().await.unwrap();
-    queue(&transaction, office.email("It never happened"))
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    let transaction = fixture.database.begin().await.unwrap();
+    queue(&transaction, fixture.email("It never happened"))
         .await
         .unwrap();
     running.mailer.wake();
     Database::roll_back(transaction).await.unwrap();
-    office.queue(office.email("It happened")).await;
+    fixture.queue(fixture.email("It happened")).await;
     running.mailer.wake();
 
     server.arrived(1).await;
@@ -188,13 +188,13 @@ async fn an_email_goes_with_its_transaction() {
 
 #[tokio::test]
 async fn without_a_server_emails_are_files_for_their_owner_alone() {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("mail");
-    let running = office.start(&over(None), &directory);
-    office.queue(office.email("Grüße")).await;
+    let running = fixture.start(&over(None), &directory);
+    fixture.queue(fixture.email("Grüße")).await;
     running.mailer.wake();
-    let row = office.last_when(|row| row.status == Status::Sent).await;
+    let row = fixture.last_when(|row| row.status == Status::Sent).await;
     running.end().await;
 
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -210,17 +210,17 @@ async fn without_a_server_emails_are_files_for_their_owner_alone() {
 
 #[tokio::test]
 async fn the_sweeper_takes_what_is_done_and_leaves_what_waits() {
-    let (office, server) = (Office::new().await, Smtp::start().await);
-    let running = office.start(&over(Some(&server.url())), Path::new(NOWHERE));
-    office.queue(office.email("Done")).await;
+    let (fixture, server) = (Fixture::new().await, Smtp::start().await);
+    let running = fixture.start(&over(Some(&server.url())), Path::new(NOWHERE));
+    fixture.queue(fixture.email("Done")).await;
     running.mailer.wake();
     server.arrived(1).await;
     running.end().await;
-    office.queue(office.email("Waiting")).await;
-    sweep::step::<Entity>(&office.database, Column::DoneAt, Duration::ZERO)
+    fixture.queue(fixture.email("Waiting")).await;
+    sweep::step::<Entity>(&fixture.database, Column::DoneAt, Duration::ZERO)
         .await
         .unwrap();
-    let left = office.rows().await;
+    let left = fixture.rows().await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].subject, "Waiting");
 }

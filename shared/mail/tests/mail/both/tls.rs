@@ -9,7 +9,7 @@ use guildhall_mail::queue::Status;
 use guildhall_testkit::{Smtp, smtp::Security};
 use tokio::process::Command;
 
-use crate::fixture::{Office, over};
+use crate::fixture::{Fixture, over};
 
 const URL: &str = "GUILDHALL_TEST_SMTP_URL";
 
@@ -33,12 +33,12 @@ async fn sent(url: &str, authority: Option<&Path>) -> String {
 #[tokio::test]
 #[ignore = "the others run it"]
 async fn in_a_process_of_its_own() {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     let url = env::var(URL).expect("the address of a server");
-    let running = office.start(&over(Some(&url)), Path::new("unused"));
-    office.queue(office.email("Privately")).await;
+    let running = fixture.start(&over(Some(&url)), Path::new("unused"));
+    fixture.queue(fixture.email("Privately")).await;
     running.mailer.wake();
-    let row = office
+    let row = fixture
         .last_when(|row| row.status != Status::Waiting || row.last_error.is_some())
         .await;
     println!(

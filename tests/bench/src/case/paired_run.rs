@@ -8,29 +8,29 @@ use std::{
 use super::{Better, Case};
 use crate::{
     Result,
-    duel::{self, Sample},
+    comparison::{self, Sample},
     load::{self, Load, Pace, Tally, Target},
-    process::Cast,
-    report::{Half, Outcome},
+    process::Processes,
+    report::{HalfRate, Outcome},
     settings::Settings,
 };
 
 /// Our side of a case.
 #[derive(Debug)]
-pub struct Race<'a, T> {
+pub struct PairedRun<'a, T> {
     /// The case.
     pub case: Case,
     /// How long it takes.
     pub settings: &'a Settings,
     /// Who takes part.
-    pub cast: Cast,
+    pub processes: Processes,
     /// What is called.
     pub target: T,
     /// Over so many connections.
     pub connections: usize,
 }
 
-impl<T: Target> Race<'_, T> {
+impl<T: Target> PairedRun<'_, T> {
     /// Runs it against a floor; `before` comes before each round of either side. What it came to,
     /// and how many calls of ours were acknowledged in all.
     ///
@@ -52,8 +52,9 @@ impl<T: Target> Race<'_, T> {
             before().await?;
             floor().await
         };
-        let duel = duel::fight(self.case, self.settings, &self.cast, ours, floor).await?;
-        let mut outcome = Outcome::of(self.case, duel);
+        let comparison =
+            comparison::compare(self.case, self.settings, &self.processes, ours, floor).await?;
+        let mut outcome = Outcome::of(self.case, comparison);
         if self.case.target().better == Better::More {
             before().await?;
             let rate = outcome.ours / 2.0;
@@ -94,8 +95,8 @@ impl<T: Target> Race<'_, T> {
     }
 }
 
-fn half(rate: f64, tally: &Tally) -> Half {
-    Half {
+fn half(rate: f64, tally: &Tally) -> HalfRate {
+    HalfRate {
         rate,
         p50: tally.quantile(0.5),
         p99: tally.quantile(0.99),

@@ -27,7 +27,7 @@ pub type Messages = MessageServiceClient<Channel>;
 
 /// A way in.
 #[derive(Debug, Clone)]
-pub enum Door {
+pub enum EntryPoint {
     /// One of the gateways.
     Rest(Rest),
     /// One of the replicas of messaging.
@@ -44,7 +44,7 @@ pub struct Written {
 
 /// The cluster as its clients see it.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct Fixture {
     pub rest: Vec<Rest>,
     pub grpc: Vec<Messages>,
     pub channels: Vec<String>,
@@ -53,7 +53,7 @@ pub struct World {
     pub written: Arc<Mutex<Vec<Written>>>,
 }
 
-impl World {
+impl Fixture {
     pub async fn of(cluster: &Cluster) -> Self {
         let demo = cluster.demo();
         let mut channels = Vec::new();
@@ -76,9 +76,9 @@ impl World {
     }
 
     /// Every way in.
-    pub fn doors(&self) -> Vec<Door> {
-        let grpc = self.grpc.iter().cloned().map(Door::Grpc);
-        grpc.chain(self.rest.iter().cloned().map(Door::Rest))
+    pub fn entry_points(&self) -> Vec<EntryPoint> {
+        let grpc = self.grpc.iter().cloned().map(EntryPoint::Grpc);
+        grpc.chain(self.rest.iter().cloned().map(EntryPoint::Rest))
             .collect()
     }
 
@@ -86,8 +86,8 @@ impl World {
         grpc::signed(message, &format!("Bearer {}", self.key))
     }
 
-    /// Writes to all channels in turn through one door, and replies to some of it.
-    pub async fn write(self, name: usize, door: Door) -> Vec<Acknowledged> {
+    /// Writes to all channels in turn through one entry_point, and replies to some of it.
+    pub async fn write(self, name: usize, entry_point: EntryPoint) -> Vec<Acknowledged> {
         let sender = if name.is_multiple_of(2) {
             "ada"
         } else {
@@ -100,8 +100,8 @@ impl World {
             let (channel, text) = (&self.channels[at], format!("writer {name} message {n}"));
             let parent = parents.get(&at).filter(|_| n % REPLIES == 0);
             let id = match parent {
-                Some(parent) => self.reply(&door, parent, sender, &text).await,
-                None => self.send(&door, channel, sender, &text).await,
+                Some(parent) => self.reply(&entry_point, parent, sender, &text).await,
+                None => self.send(&entry_point, channel, sender, &text).await,
             };
             self.written.lock().unwrap().push(Written {
                 channel: channel.clone(),
@@ -116,13 +116,19 @@ impl World {
         acknowledged
     }
 
-    async fn send(&self, door: &Door, channel: &str, sender: &str, text: &str) -> String {
-        match door {
-            Door::Rest(rest) => {
+    async fn send(
+        &self,
+        entry_point: &EntryPoint,
+        channel: &str,
+        sender: &str,
+        text: &str,
+    ) -> String {
+        match entry_point {
+            EntryPoint::Rest(rest) => {
                 let body = json!({ "channelId": channel, "message": text, "sender": sender });
                 self.post(rest, "/v1/messages/send", &body).await
             }
-            Door::Grpc(messages) => {
+            EntryPoint::Grpc(messages) => {
                 let request = self.signed(message_to_send(channel, sender, text));
                 let answer = messages.clone().send_message(request).await.unwrap();
                 answer.into_inner().message.unwrap().id
@@ -130,13 +136,19 @@ impl World {
         }
     }
 
-    async fn reply(&self, door: &Door, parent: &str, sender: &str, text: &str) -> String {
-        match door {
-            Door::Rest(rest) => {
+    async fn reply(
+        &self,
+        entry_point: &EntryPoint,
+        parent: &str,
+        sender: &str,
+        text: &str,
+    ) -> String {
+        match entry_point {
+            EntryPoint::Rest(rest) => {
                 let body = json!({ "messageId": parent, "message": text, "sender": sender });
                 self.post(rest, "/v1/messages/reply", &body).await
             }
-            Door::Grpc(messages) => {
+            EntryPoint::Grpc(messages) => {
                 let request = self.signed(message_to_reply(parent, sender, text));
                 let answer = messages.clone().reply_message(request).await.unwrap();
                 answer.into_inner().message.unwrap().id

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Result, case::Case, load::Tally, process::Cast, settings::Settings};
+use crate::{Result, case::Case, load::Tally, process::Processes, settings::Settings};
 
 /// What a round of one side came to.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Sample {
 
 /// All rounds that count.
 #[derive(Debug, Clone, Default)]
-pub struct Duel {
+pub struct Comparison {
     /// Our rounds.
     pub ours: Vec<Sample>,
     /// Those of the floor.
@@ -75,22 +75,22 @@ pub struct Duel {
 ///
 /// # Errors
 /// When a side cannot run, or no round counts.
-pub async fn fight(
+pub async fn compare(
     case: Case,
     settings: &Settings,
-    cast: &Cast,
+    processes: &Processes,
     mut ours: impl AsyncFnMut() -> Result<Sample>,
     mut floor: impl AsyncFnMut() -> Result<Sample>,
-) -> Result<Duel> {
-    let (name, mut duel, mut calls) = (case.target().name, Duel::default(), 0);
+) -> Result<Comparison> {
+    let (name, mut comparison, mut calls) = (case.target().name, Comparison::default(), 0);
     for round in 0..=settings.rounds {
         let early = match round % 2 {
             0 => None,
             _ => Some(floor().await?),
         };
-        let before = cast.time();
+        let before = processes.time();
         let mine = ours().await?;
-        let used = cast.time();
+        let used = processes.time();
         let theirs = match early {
             Some(theirs) => theirs,
             None => floor().await?,
@@ -105,24 +105,27 @@ pub async fn fight(
         );
         if let Some(flaw) = mine.flaw.as_ref().or(theirs.flaw.as_ref()) {
             eprintln!("{name}, {called} does not count: {flaw}");
-            duel.flaws.push(format!("{called}: {flaw}"));
+            comparison.flaws.push(format!("{called}: {flaw}"));
             continue;
         }
         if round > 0 {
             calls += mine.calls;
             for (who, time) in used {
-                *duel.cpu.entry(who).or_default() += time - before.get(who).unwrap_or(&time);
+                *comparison.cpu.entry(who).or_default() += time - before.get(who).unwrap_or(&time);
             }
-            duel.ours.push(mine);
-            duel.floor.push(theirs);
+            comparison.ours.push(mine);
+            comparison.floor.push(theirs);
         }
     }
-    if duel.ours.is_empty() {
-        return Err(format!("{name}: no round counts; {}", duel.flaws.join("; ")).into());
+    if comparison.ours.is_empty() {
+        return Err(format!("{name}: no round counts; {}", comparison.flaws.join("; ")).into());
     }
-    duel.cpu.values_mut().for_each(|time| *time /= calls as f64);
-    duel.memory = cast.memory();
-    Ok(duel)
+    comparison
+        .cpu
+        .values_mut()
+        .for_each(|time| *time /= calls as f64);
+    comparison.memory = processes.memory();
+    Ok(comparison)
 }
 
 /// The middle of some figures; of an even number, the mean of the two in the middle.
@@ -165,12 +168,12 @@ mod tests {
             Ok(Sample::of(log.borrow().len() as f64))
         };
         let (ours, floor) = (async || side('o').await, async || side('f').await);
-        let cast = Cast::default();
-        let duel = fight(Case::Hop, &settings(), &cast, ours, floor)
+        let processes = Processes::default();
+        let comparison = compare(Case::Hop, &settings(), &processes, ours, floor)
             .await
             .unwrap();
         assert_eq!(log.borrow().as_str(), "offooffoof");
-        assert_eq!((duel.ours.len(), duel.floor.len()), (4, 4));
+        assert_eq!((comparison.ours.len(), comparison.floor.len()), (4, 4));
     }
 
     #[tokio::test]
@@ -183,11 +186,11 @@ mod tests {
             Ok(sample)
         };
         let floor = async || Ok(Sample::of(1.0));
-        let cast = Cast::default();
-        let duel = fight(Case::Hop, &settings(), &cast, ours, floor)
+        let processes = Processes::default();
+        let comparison = compare(Case::Hop, &settings(), &processes, ours, floor)
             .await
             .unwrap();
-        assert_eq!(duel.ours.len(), 3);
-        assert_eq!(duel.flaws, ["round 2: status 500"]);
+        assert_eq!(comparison.ours.len(), 3);
+        assert_eq!(comparison.flaws, ["round 2: status 500"]);
     }
 }
