@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn each_service_has_a_database_of_its_own() {
-        let named = PostgresServer::parse("postgres://u:p@db:6432/guildhall").unwrap();
-        assert_eq!(named.database("messaging"), "town_messaging");
+        let named = PostgresServer::parse("postgres://u:p@db:6432/chess").unwrap();
+        assert_eq!(named.database("messaging"), "chess_messaging");
         let unnamed = PostgresServer::parse("postgresql://u@db").unwrap();
         assert_eq!(unnamed.database("identity"), "guildhall_identity");
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn neither_what_is_shown_nor_what_is_refused_tells_the_password() {
         let server =
-            PostgresServer::parse("postgres://secretuser:hunter2@db:6432/guildhall").unwrap();
+            PostgresServer::parse("postgres://secretuser:hunter2@db:6432/chess").unwrap();
         let shown = format!(
             "{server} {server:?} {:?}",
             Storage::Postgres(server.clone())
@@ -142,14 +142,14 @@ mod tests {
         assert!(shown.contains("db:6432"), "{shown}");
         assert!(!shown.contains("hunter2") && !shown.contains("secretuser"));
         for refused in [
-            "mysql://u:hunter2@db/guildhall",
-            "postgres://u:hunter2@db/Guildhall-1",
+            "mysql://u:hunter2@db/chess",
+            "postgres://u:hunter2@db/Chess-1",
             "hunter2",
-            "postgres://u:hunter2@db:port/guildhall",
-            "postgres://u:hunter2@db/guildhall?sslmode=perhaps",
-            "postgres://u@db/guildhall?pasword=hunter2",
-            "postgres://u:x#hunter2@db/guildhall",
-            "postgres://u:1?hunter2@db/guildhall",
+            "postgres://u:hunter2@db:port/chess",
+            "postgres://u:hunter2@db/chess?sslmode=perhaps",
+            "postgres://u@db/chess?pasword=hunter2",
+            "postgres://u:x#hunter2@db/chess",
+            "postgres://u:1?hunter2@db/chess",
         ] {
             let error = PostgresServer::parse(refused).unwrap_err().with_causes();
             assert!(!error.contains("hunter2"), "{error}");
