@@ -133,8 +133,7 @@ mod tests {
 
     #[test]
     fn neither_what_is_shown_nor_what_is_refused_tells_the_password() {
-        let server =
-            PostgresServer::parse("postgres://secretuser:hunter2@db:6432/chess").unwrap();
+        let server = PostgresServer::parse("postgres://secretuser:hunter2@db:6432/chess").unwrap();
         let shown = format!(
             "{server} {server:?} {:?}",
             Storage::Postgres(server.clone())
