@@ -62,6 +62,18 @@ impl<K: Serialize + DeserializeOwned + IntoValueTuple + Clone> PageRequest<K> {
         })
     }
 
+    /// How many rows it holds at most.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What names the row that it begins behind; none for the first page.
+    #[must_use]
+    pub fn after(&self) -> Option<&K> {
+        self.after.as_ref()
+    }
+
     /// Narrows a query to the page, with one row more, which tells whether another follows. `columns`
     /// are those of `K`, and order the list.
     #[must_use]
@@ -133,7 +145,7 @@ pub async fn count<E: EntityTrait>(
 ///
 /// # Errors
 /// INVALID_VALUE when negative.
-pub fn size(requested: i32, default: u64, max: u64) -> Result<u64> {
+fn size(requested: i32, default: u64, max: u64) -> Result<u64> {
     match u64::try_from(requested) {
         Ok(0) => Ok(default),
         Ok(size) => Ok(Ord::min(size, max)),
@@ -155,7 +167,7 @@ pub fn encode<C: Serialize>(cursor: &C) -> String {
 ///
 /// # Errors
 /// INVALID_VALUE for what was never one of our tokens.
-pub fn decode<C: DeserializeOwned>(token: &str) -> Result<Option<C>> {
+fn decode<C: DeserializeOwned>(token: &str) -> Result<Option<C>> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -170,11 +182,7 @@ pub fn decode<C: DeserializeOwned>(token: &str) -> Result<Option<C>> {
 
 /// Cuts a list that was read with one row too many down to `size`; the token of the next page
 /// names its last row.
-pub fn cut<T, C: Serialize>(
-    mut rows: Vec<T>,
-    size: u64,
-    cursor: impl Fn(&T) -> C,
-) -> (Vec<T>, String) {
+fn cut<T, C: Serialize>(mut rows: Vec<T>, size: u64, cursor: impl Fn(&T) -> C) -> (Vec<T>, String) {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     if rows.len() <= size {
         return (rows, String::new());

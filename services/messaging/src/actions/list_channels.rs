@@ -1,7 +1,7 @@
 //! Gets and lists channels.
 
 use guildhall_auth::{Authority, Caller, ChannelLimit};
-use guildhall_data::page;
+use guildhall_data::{PageRequest, page::Limits};
 use guildhall_proto::messaging::v1::{
     GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
 };
@@ -11,11 +11,15 @@ use crate::{
     Messaging,
     domain::{ChannelKind, access::channel_not_found},
     present,
-    store::channels::{self, Direct, Position, Scope},
+    store::channels::{self, Direct, Scope},
 };
 
-/// Channels of a page, at most and by default.
-const PAGE: u64 = 500;
+/// Channels of a page.
+const LIMITS: Limits = Limits {
+    default_size: 500,
+    max_size: 500,
+    max_skip: 0,
+};
 
 impl Messaging {
     /// The channel that a request names, if the caller may read it.
@@ -44,17 +48,14 @@ impl Messaging {
         caller: &Caller,
         request: ListChannelsRequest,
     ) -> Result<ListChannelsResponse> {
-        let size = page::size(request.page_size, PAGE, PAGE)?;
-        let after = position(&request.page_token)?;
+        let page = PageRequest::parse(LIMITS, request.page_size, &request.page_token, 0)?;
         let scope = scope(caller, ChannelKind::from_proto(request.r#type()));
         let reader = self.0.database.reader();
-        let rows = channels::list(reader, caller.community, scope, after, size + 1).await?;
-        let (rows, next_page_token) = page::cut(rows, size, |row| {
-            (row.channel.created_at, row.channel.id.to_string())
-        });
+        let page = channels::list(reader, caller.community, scope, &page).await?;
+        let page = page.map(present::channel);
         Ok(ListChannelsResponse {
-            channels: rows.into_iter().map(present::channel).collect(),
-            next_page_token,
+            channels: page.rows,
+            next_page_token: page.next_page_token,
         })
     }
 }
@@ -72,15 +73,4 @@ fn scope(caller: &Caller, kind: Option<ChannelKind>) -> Scope<'_> {
         ChannelLimit::Only(channels) => Some(&**channels),
     };
     Scope { kind, direct, only }
-}
-
-fn position(token: &str) -> Result<Option<Position>> {
-    let cursor = page::decode::<(i64, String)>(token)?;
-    let position = |(created_at, id): (i64, String)| {
-        Ok(Position {
-            created_at,
-            id: id.parse()?,
-        })
-    };
-    cursor.map(position).transpose()
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use guildhall_auth::{Caller, ChannelLimit};
-use guildhall_data::{MessageId, TopicId, UserId, page};
+use guildhall_data::{
+    MessageId, PageRequest, TopicId, UserId,
+    page::{self, Limits},
+};
 use guildhall_proto::messaging::v1::{
     GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
 };
@@ -19,10 +22,12 @@ use crate::{
     store::listing::{self, Along, Direct, Direction, Filter, Listing},
 };
 
-/// Messages of a page by default.
-const DEFAULT_PAGE: u64 = 10;
-/// Messages of a page at most.
-const MAX_PAGE: u64 = 200;
+/// Messages of a page.
+const LIMITS: Limits = Limits {
+    default_size: 10,
+    max_size: 200,
+    max_skip: 0,
+};
 
 /// The records that a request names. The caller may read all of them.
 #[derive(Default)]
@@ -78,8 +83,8 @@ impl Messaging {
         caller: &Caller,
         request: &ListMessagesRequest,
     ) -> Result<ListMessagesResponse> {
-        let size = page::size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
-        let after = page::decode::<i64>(&request.page_token)?;
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = PageRequest::<i64>::parse(LIMITS, size, token, 0)?;
         let named = self.named(caller, request).await?;
         let (along, filter) = (named.along(), filter(caller, &named, request));
         let within = Within {
@@ -92,14 +97,16 @@ impl Messaging {
             Some(_) => Direction::OldestFirst,
             None => Direction::NewestFirst,
         };
-        let range = after.map_or(range, |position| direction.after(position, range));
+        let range = page
+            .after()
+            .map_or(range, |position| direction.after(*position, range));
         let listing = Listing {
             along,
             filter,
             range,
             direction,
         };
-        self.page(caller, &listing, size).await
+        self.page(caller, &listing, page.size()).await
     }
 
     async fn page(

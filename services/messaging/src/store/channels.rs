@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use guildhall_data::{ChannelId, CommunityId, Tenant, UserId, failed};
+use guildhall_data::{ChannelId, CommunityId, Page, PageRequest, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, ExprTrait, Iden, IntoActiveModel, QueryOrder, QuerySelect,
-    entity::prelude::*, sea_query::IntoColumnRef,
+    ColumnTrait, ConnectionTrait, IntoActiveModel, Order, QuerySelect, entity::prelude::*,
 };
 
 use super::members::{self, Part};
@@ -80,24 +79,9 @@ impl From<Record> for Channel {
     }
 }
 
-/// A position in a list of channels, which is ordered by age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// When the channel was created, in milliseconds.
-    pub created_at: i64,
-    /// The channel.
-    pub id: ChannelId,
-}
-
-impl Position {
-    /// Whether a row comes after this position.
-    pub(super) fn precedes<C: IntoColumnRef + Iden>(self, created_at: C, id: C) -> Expr {
-        Expr::tuple([Expr::col(created_at), Expr::col(id)]).gt(Expr::tuple([
-            Expr::val(self.created_at),
-            Expr::val(self.id),
-        ]))
-    }
-}
+/// A page of a list of channels, the oldest first: when a channel was created, in milliseconds, and
+/// its id.
+pub type ByAge = PageRequest<(i64, ChannelId)>;
 
 /// Which direct-message channels a list contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +178,7 @@ pub async fn names(
     Ok(names.into_iter().collect())
 }
 
-/// The oldest channels of the scope after `after`, at most `limit`.
+/// A page of the channels of the scope, the oldest first.
 ///
 /// # Errors
 /// When a query fails.
@@ -202,33 +186,34 @@ pub async fn list(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     scope: Scope<'_>,
-    after: Option<Position>,
-    limit: u64,
-) -> Result<Vec<Record>> {
+    page: &ByAge,
+) -> Result<Page<Record>> {
     let wanted = |kind| scope.kind.is_none_or(|only| only == kind);
     let mut rows = Vec::new();
     // The index is ordered within each kind: the first rows of all kinds, merged, are the first rows
     // of the list.
     for kind in ChannelKind::SHARED.into_iter().filter(|kind| wanted(*kind)) {
-        rows.extend(of_kind(connection, community, kind, scope.only, after, limit).await?);
+        rows.extend(of_kind(connection, community, kind, scope.only, page).await?);
     }
     match scope.direct {
         Direct::All if wanted(ChannelKind::Dm) => {
             let kind = ChannelKind::Dm;
-            rows.extend(of_kind(connection, community, kind, scope.only, after, limit).await?);
+            rows.extend(of_kind(connection, community, kind, scope.only, page).await?);
         }
         Direct::Of(user) if wanted(ChannelKind::Dm) => {
-            let mut ids =
-                members::list_channels_of(connection, community, user, after, limit).await?;
-            ids.retain(|id| scope.only.is_none_or(|only| only.contains(id)));
+            let ids =
+                members::list_channels_of(connection, community, user, scope.only, page).await?;
             let query = Entity::within(community).filter(Column::Id.is_in(ids));
             rows.extend(query.all(connection).await.map_err(failed)?);
         }
         Direct::None | Direct::Of(_) | Direct::All => {}
     }
     rows.sort_by_key(|row| (row.created_at, row.id));
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    with_members(connection, community, rows).await
+    let page = page.cut(rows, |row| (row.created_at, row.id));
+    Ok(Page {
+        rows: with_members(connection, community, page.rows).await?,
+        next_page_token: page.next_page_token,
+    })
 }
 
 async fn of_kind(
@@ -236,23 +221,14 @@ async fn of_kind(
     community: CommunityId,
     kind: ChannelKind,
     only: Option<&HashSet<ChannelId>>,
-    after: Option<Position>,
-    limit: u64,
+    page: &ByAge,
 ) -> Result<Vec<Model>> {
     let mut query = Entity::within(community).filter(Column::Kind.eq(kind));
     if let Some(only) = only {
         query = query.filter(Column::Id.is_in(only.iter().copied()));
     }
-    if let Some(after) = after {
-        query = query.filter(after.precedes(Column::CreatedAt, Column::Id));
-    }
-    query
-        .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .limit(limit)
-        .all(connection)
-        .await
-        .map_err(failed)
+    let query = page.select(query, &[Column::CreatedAt, Column::Id], &Order::Asc);
+    query.all(connection).await.map_err(failed)
 }
 
 async fn with_members(

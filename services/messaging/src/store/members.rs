@@ -1,10 +1,12 @@
 //! Who takes part in a direct-message channel, and who announces in an announcement channel.
 
+use std::collections::HashSet;
+
 use guildhall_data::{ChannelId, CommunityId, Tenant, UserId, failed};
 use guildhall_runtime::Result;
-use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ConnectionTrait, Order, QuerySelect, entity::prelude::*};
 
-use super::channels::Position;
+use super::channels::ByAge;
 
 /// The part of a member in a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -72,23 +74,18 @@ pub async fn list_channels_of(
     connection: &impl ConnectionTrait,
     community: CommunityId,
     user: UserId,
-    after: Option<Position>,
-    limit: u64,
+    only: Option<&HashSet<ChannelId>>,
+    page: &ByAge,
 ) -> Result<Vec<ChannelId>> {
     let mut query = Entity::within(community)
         .select_only()
         .column(Column::ChannelId)
         .filter(Column::UserId.eq(user))
         .filter(Column::Part.eq(Part::Participant));
-    if let Some(after) = after {
-        query = query.filter(after.precedes(Column::ChannelCreatedAt, Column::ChannelId));
+    if let Some(only) = only {
+        query = query.filter(Column::ChannelId.is_in(only.iter().copied()));
     }
-    query
-        .order_by_asc(Column::ChannelCreatedAt)
-        .order_by_asc(Column::ChannelId)
-        .limit(limit)
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(failed)
+    let by_age = [Column::ChannelCreatedAt, Column::ChannelId];
+    let page = page.select(query, &by_age, &Order::Asc).into_tuple();
+    page.all(connection).await.map_err(failed)
 }

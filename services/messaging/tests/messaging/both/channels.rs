@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use guildhall_data::{ChannelId, UserId};
+use guildhall_data::{ChannelId, Page, UserId, page::Limits};
 use guildhall_messaging::{
     domain::ChannelKind,
-    store::channels::{self, Direct, Position, Scope},
+    store::channels::{self, ByAge, Direct, Record, Scope},
 };
 use guildhall_runtime::Reason;
 
@@ -17,20 +17,28 @@ const ALL: Scope<'_> = Scope {
     only: None,
 };
 
+async fn page(community: &Community, scope: Scope<'_>, size: i32, token: &str) -> Page<Record> {
+    const LIMITS: Limits = Limits {
+        default_size: 2,
+        max_size: 100,
+        max_skip: 0,
+    };
+    let page = ByAge::parse(LIMITS, size, token, 0).unwrap();
+    let reader = community.database.reader();
+    let listed = channels::list(reader, community.id, scope, &page).await;
+    listed.unwrap()
+}
+
 /// Lists all pages of two.
 async fn list(community: &Community, scope: Scope<'_>) -> Vec<ChannelId> {
-    let (mut ids, mut after) = (Vec::new(), None);
+    let (mut ids, mut token) = (Vec::new(), String::new());
     loop {
-        let reader = community.database.reader();
-        let page = channels::list(reader, community.id, scope, after, 2)
-            .await
-            .unwrap();
-        let Some(last) = page.last() else { return ids };
-        after = Some(Position {
-            created_at: last.channel.created_at,
-            id: last.channel.id,
-        });
-        ids.extend(page.iter().map(|record| record.channel.id));
+        let page = page(community, scope, 2, &token).await;
+        ids.extend(page.rows.iter().map(|record| record.channel.id));
+        token = page.next_page_token;
+        if token.is_empty() {
+            return ids;
+        }
     }
 }
 
@@ -95,6 +103,22 @@ async fn every_caller_lists_the_channels_they_may_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_limit_hides_no_direct_messages_behind_a_page_of_others() {
+    let community = Community::new().await;
+    let ann = UserId::generate();
+    for _ in 0..3 {
+        community.dm(&[ann, UserId::generate()]).await;
+    }
+    let allowed = community.dm(&[ann, UserId::generate()]).await.id;
+    let limited = Scope {
+        kind: None,
+        direct: Direct::Of(ann),
+        only: Some(&HashSet::from([allowed])),
+    };
+    assert_eq!(list(&community, limited).await, [allowed]);
+}
+
+#[tokio::test]
 async fn the_oldest_channel_comes_first() {
     let community = Community::new().await;
     for kind in [
@@ -106,10 +130,7 @@ async fn the_oldest_channel_comes_first() {
     {
         community.channel(kind).await;
     }
-    let reader = community.database.reader();
-    let all = channels::list(reader, community.id, ALL, None, 100)
-        .await
-        .unwrap();
+    let all = page(&community, ALL, 100, "").await.rows;
     let ages: Vec<_> = all.iter().map(|record| record.channel.created_at).collect();
     assert!(ages.is_sorted());
     assert_eq!(ages.len(), 9);
