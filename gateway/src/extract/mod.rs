@@ -6,9 +6,7 @@ mod query;
 mod raw;
 mod segments;
 
-use std::str::FromStr;
-
-use guildhall_runtime::{Error, Reason};
+use guildhall_runtime::Error;
 use http::HeaderMap;
 
 pub use base_url::BaseUrl;
@@ -18,17 +16,6 @@ pub use raw::Raw;
 pub use segments::Segments;
 
 use crate::failure::{Failure, JsonType, Result};
-
-/// Reads the id in `field`.
-///
-/// # Errors
-/// MALFORMED_ID, with the field as the caller spells it.
-pub fn id<T: FromStr>(field: &str, text: &str) -> Result<T> {
-    text.parse().map_err(|_| {
-        let message = format!("{field} must be 24 hexadecimal characters");
-        Error::violation(Reason::MalformedId, field, message).into()
-    })
-}
 
 /// The text of a header; empty when it is absent.
 ///

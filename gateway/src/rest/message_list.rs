@@ -6,12 +6,15 @@ use guildhall_proto::messaging::v1::{
     ListMessagesRequest, MessageCursor, message_cursor::Position,
 };
 use guildhall_runtime::{Error, Timestamp};
-use guildhall_types::{ChannelId, MessageId, TopicId};
+use guildhall_types::{
+    ChannelId, MessageId, TopicId,
+    id::{self, MalformedId},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::message_item::{MessageItem, by_id};
-use crate::{extract::id, failure::Result, listing::Listed, schema::ObjectId};
+use crate::{failure::Result, listing::Listed, schema::ObjectId};
 
 /// Messages per page when nothing is said.
 const COUNT: u8 = 10;
@@ -93,8 +96,8 @@ impl ListQuery {
     }
 }
 
-fn parsed<T: FromStr>(field: &str, text: Option<&str>) -> Result<Option<T>> {
-    text.map(|text| id(field, text)).transpose()
+fn parsed<T: FromStr<Err = MalformedId>>(field: &str, text: Option<&str>) -> Result<Option<T>> {
+    Ok(text.map(|text| id::parse(field, text)).transpose()?)
 }
 
 /// A message id or a time.

@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
     GetMessageRequest, Message, ReplyMessageRequest, SendMessageRequest,
 };
 use guildhall_runtime::{Error, Reason};
-use guildhall_types::{ChannelId, MessageId};
+use guildhall_types::{ChannelId, MessageId, id};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::{FieldNames, integration::Integration},
-    extract::{Input, Query, Segments, id},
+    extract::{Input, Query, Segments},
     failure::{Result, sent},
     listing::{self, Listed},
     sample,
@@ -110,7 +110,7 @@ async fn get(
     call: Call,
     Segments(message_id): Segments<String>,
 ) -> Result<Json<Integration<MessageItem>>> {
-    let message = by_id(id::<MessageId>("messageId", &message_id)?);
+    let message = by_id(id::parse::<MessageId>("messageId", &message_id)?);
     let request = call.request(GetMessageRequest { message });
     let answer = services.messages().get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
@@ -172,7 +172,7 @@ async fn send(
         return Err(Error::invalid("attachments", "attachments: unknown file id").into());
     }
     let request = call.request(SendMessageRequest {
-        channel: id::<ChannelId>("channelId", &new.channel_id)?.to_string(),
+        channel: id::parse::<ChannelId>("channelId", &new.channel_id)?.to_string(),
         sender: new.sender.unwrap_or_default(),
         text: new.message,
         topic_id: new.forum_topic_id.unwrap_or_default(),
@@ -219,7 +219,7 @@ async fn reply(
     Input(new): Input<NewReply>,
 ) -> Result<(Replayed, Json<Integration<Receipt>>)> {
     let request = call.request(ReplyMessageRequest {
-        message: by_id(id::<MessageId>("messageId", &new.message_id)?),
+        message: by_id(id::parse::<MessageId>("messageId", &new.message_id)?),
         sender: new.sender.unwrap_or_default(),
         text: new.message,
         ..ReplyMessageRequest::default()

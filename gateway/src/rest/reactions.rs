@@ -5,7 +5,7 @@ use guildhall_proto::messaging::v1::{
     AddReactionRequest, ListReactionsRequest, Reaction, RemoveReactionRequest,
 };
 use guildhall_runtime::{Error, Reason};
-use guildhall_types::MessageId;
+use guildhall_types::{MessageId, id};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,7 +17,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::integration::{Acknowledgement, Integration},
-    extract::{Input, Query, Segments, id},
+    extract::{Input, Query, Segments},
     failure::Result,
     sample,
     schema::ObjectId,
@@ -113,7 +113,7 @@ async fn react(
     Input(new): Input<NewReaction>,
 ) -> Result<(Replayed, Json<Acknowledgement>)> {
     let request = call.request(AddReactionRequest {
-        message: by_id(id::<MessageId>("messageId", &new.message_id)?),
+        message: by_id(id::parse::<MessageId>("messageId", &new.message_id)?),
         emoji: within_limit(new.emoji)?,
         sender: new.sender.unwrap_or_default(),
     });
@@ -181,7 +181,7 @@ async fn list(
 ) -> Result<Json<Integration<ReactionList>>> {
     let include_users = query.list_users.unwrap_or(false);
     let request = call.request(ListReactionsRequest {
-        message: by_id(id::<MessageId>("messageId", &message_id)?),
+        message: by_id(id::parse::<MessageId>("messageId", &message_id)?),
         include_users,
     });
     let answer = services.reactions().list_reactions(request).await?;
@@ -222,7 +222,7 @@ impl ReactionRemoval {
         let emoji = self.emoji.or(body.emoji);
         let emoji = emoji.ok_or_else(|| Error::missing("emoji"))?;
         Ok(RemoveReactionRequest {
-            message: by_id(id::<MessageId>("messageId", &message_id)?),
+            message: by_id(id::parse::<MessageId>("messageId", &message_id)?),
             emoji: within_limit(emoji)?,
             sender: self.sender.or(body.sender).unwrap_or_default(),
         })

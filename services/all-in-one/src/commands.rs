@@ -2,7 +2,7 @@
 
 use guildhall_auth::{PeerTokens, RpcTable};
 use guildhall_catalog::{IDENTITY, MESSAGING};
-use guildhall_data::CommunityId;
+use guildhall_data::{CommunityId, id};
 use guildhall_events::consumer::parked::Parked;
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
@@ -85,9 +85,8 @@ async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
     let signals = data::signals(settings, &shutdown)?;
     let identity = identity(settings, signals.clone()).await?;
     let community = community_id(&identity, community).await?;
-    identity
-        .revoke_sendbird_token(community, id.parse()?)
-        .await?;
+    let id = id::parse("id", id)?;
+    identity.revoke_sendbird_token(community, id).await?;
     // Takes leave of the others, once they know.
     shutdown.start();
     if signals.delivered().await && is_told(settings) {

@@ -138,7 +138,8 @@ impl TryFrom<ResolveKeyResponse> for Key {
     type Error = Error;
 
     fn try_from(key: ResolveKeyResponse) -> Result<Self> {
-        let (id, user) = (key.key_id.parse()?, key.user_id.parse()?);
+        let id = key.key_id.parse().map_err(Error::internal)?;
+        let user = key.user_id.parse().map_err(Error::internal)?;
         let authority = match key.kind() {
             CredentialKind::SystemKey => Authority::SystemKey {
                 key: id,
@@ -164,7 +165,7 @@ impl TryFrom<ResolveKeyResponse> for Key {
             }
         };
         Ok(Self {
-            community: key.community_id.parse()?,
+            community: key.community_id.parse().map_err(Error::internal)?,
             authority,
             expires_at: key.expire_time.map(Timestamp::from),
         })
@@ -178,6 +179,7 @@ fn channel_limit(ids: &[String]) -> Result<ChannelLimit> {
     let ids = ids
         .iter()
         .map(|id| id.parse::<ChannelId>())
-        .collect::<Result<_>>()?;
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)?;
     Ok(ChannelLimit::Only(std::sync::Arc::new(ids)))
 }

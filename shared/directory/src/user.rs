@@ -33,10 +33,10 @@ pub struct User {
 impl TryFrom<v1::User> for User {
     type Error = Error;
 
-    /// MALFORMED_ID when identity breaks its contract.
+    /// INTERNAL when identity breaks its contract.
     fn try_from(user: v1::User) -> Result<Self> {
         Ok(Self {
-            id: user.id.parse()?,
+            id: user.id.parse().map_err(Error::internal)?,
             role: user.role(),
             number: user.number,
             username: user.username,

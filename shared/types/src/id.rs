@@ -1,10 +1,13 @@
 //! Typed ids: 24 lowercase hex, 48 bits of milliseconds and then 48 random bits.
 //!
 //! They promise no order: two made in one millisecond may sort either way.
+//!
+//! A text that is no id is a [`MalformedId`], which knows no field: a request's id is read with
+//! [`parse`], which names the field of the request.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use guildhall_runtime::{Error, Reason, Timestamp};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Twelve bytes, the value behind every typed id.
@@ -19,14 +22,37 @@ fn generate() -> Raw {
     raw
 }
 
-fn parse(text: &str) -> Option<Raw> {
+fn read(text: &str) -> Result<Raw, MalformedId> {
     let mut raw = [0; 12];
-    hex::decode_to_slice(text, &mut raw).ok()?;
-    Some(raw)
+    hex::decode_to_slice(text, &mut raw).map_err(|_| MalformedId)?;
+    Ok(raw)
+}
+
+/// A text that is not 24 hexadecimal characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedId;
+
+impl fmt::Display for MalformedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id must be 24 hexadecimal characters")
+    }
+}
+
+impl std::error::Error for MalformedId {}
+
+/// The id in a field of a request, by the path of the field.
+///
+/// # Errors
+/// MALFORMED_ID.
+pub fn parse<T: FromStr<Err = MalformedId>>(field: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|MalformedId| {
+        let description = format!("{field} must be 24 hexadecimal characters");
+        Error::violation(Reason::MalformedId, field, description)
+    })
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident $field:literal,)*) => { $(
+    ($($(#[$doc:meta])* $name:ident,)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Raw);
@@ -55,13 +81,11 @@ macro_rules! ids {
         }
 
         impl FromStr for $name {
-            type Err = Error;
+            type Err = MalformedId;
 
             /// Reads 24 hex of either case.
-            fn from_str(text: &str) -> Result<Self, Error> {
-                parse(text).map(Self).ok_or_else(|| {
-                    Error::violation(Reason::MalformedId, $field, concat!($field, " must be 24 hexadecimal characters"))
-                })
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                read(text).map(Self)
             }
         }
 
@@ -74,7 +98,7 @@ macro_rules! ids {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = Cow::<'de, str>::deserialize(deserializer)?;
-                parse(&text).map(Self).ok_or_else(|| {
+                read(&text).map(Self).map_err(|MalformedId| {
                     de::Error::invalid_value(de::Unexpected::Str(&text), &"24 hexadecimal characters")
                 })
             }
@@ -87,29 +111,29 @@ macro_rules! ids {
 
 ids! {
     /// A community, the tenant of everything.
-    CommunityId "communityId",
+    CommunityId,
     /// A user of one community.
-    UserId "userId",
+    UserId,
     /// The person behind users of several communities; never shown.
-    PersonId "personId",
+    PersonId,
     /// A key, whatever its kind.
-    KeyId "apiKeyId",
+    KeyId,
     /// A channel.
-    ChannelId "channelId",
+    ChannelId,
     /// A topic of a forum channel.
-    TopicId "forumTopicId",
+    TopicId,
     /// A message.
-    MessageId "messageId",
+    MessageId,
     /// A domain event.
-    EventId "eventId",
+    EventId,
     /// A webhook, outgoing or incoming.
-    WebhookId "webhookId",
+    WebhookId,
     /// An event on its way to an outgoing webhook.
-    DeliveryId "deliveryId",
+    DeliveryId,
     /// A workflow.
-    WorkflowId "workflowId",
+    WorkflowId,
     /// An e-mail.
-    MailId "mailId",
+    MailId,
 }
 
 #[cfg(test)]
@@ -123,6 +147,13 @@ mod tests {
         let first = UserId::generate();
         std::thread::sleep(std::time::Duration::from_millis(2));
         assert!(first < UserId::generate());
+    }
+
+    #[test]
+    fn an_id_of_a_request_is_refused_under_the_name_of_its_field() {
+        let refused = parse::<WebhookId>("settings.webhook_id", "x").unwrap_err();
+        assert_eq!(refused.reason(), Reason::MalformedId);
+        assert_eq!(refused.violations()[0].field, "settings.webhook_id");
     }
 
     proptest! {

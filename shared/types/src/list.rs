@@ -4,30 +4,21 @@ use std::{collections::HashSet, hash::Hash, str::FromStr};
 
 use guildhall_runtime::{Error, Reason, Result};
 
+use crate::id::{self, MalformedId};
+
 /// The ids in a list, in their order, each once.
 ///
 /// # Errors
 /// VALUE_TOO_LONG when there are more than `max`, MALFORMED_ID.
 pub fn ids<T>(field: &'static str, texts: &[String], max: usize) -> Result<Vec<T>>
 where
-    T: FromStr<Err = Error> + Copy + Eq + Hash,
+    T: FromStr<Err = MalformedId> + Copy + Eq + Hash,
 {
     at_most(field, texts, max)?;
-    let ids = texts.iter().map(|text| id(field, text));
+    let ids = texts.iter().map(|text| id::parse(field, text));
     let ids = ids.collect::<Result<Vec<T>>>()?;
     let mut seen = HashSet::with_capacity(ids.len());
     Ok(ids.into_iter().filter(|id| seen.insert(*id)).collect())
-}
-
-/// The id in a field, whose error names the field instead of the kind of id.
-///
-/// # Errors
-/// MALFORMED_ID.
-pub fn id<T: FromStr<Err = Error>>(field: &'static str, text: &str) -> Result<T> {
-    text.parse().map_err(|_| {
-        let description = format!("{field} must be 24 hexadecimal characters");
-        Error::violation(Reason::MalformedId, field, description)
-    })
 }
 
 /// Refuses more than `max` entries.

@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
     SendMessageRequest, message_cursor::Position,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
-use guildhall_types::{ChannelId, MessageId};
+use guildhall_types::{ChannelId, MessageId, id};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +19,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::mudbase::Mudbase,
-    extract::{Input, Query, Segments, id},
+    extract::{Input, Query, Segments},
     failure::{Result, sent},
     listing, sample,
     schema::Moment,
@@ -188,7 +188,7 @@ async fn send(
 ) -> Result<(StatusCode, Replayed, Json<Mudbase<SentMessage>>)> {
     let parent = new.reply_to.as_deref();
     let parent = parent
-        .map(|text| id::<MessageId>("replyTo", text))
+        .map(|text| id::parse::<MessageId>("replyTo", text))
         .transpose()?;
     let content = new.content()?;
     let chat = path.chat(&services, &call).await?;

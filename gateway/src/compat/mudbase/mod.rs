@@ -9,14 +9,13 @@ use guildhall_proto::{
     messaging::v1::{MessageReference, message_reference::Reference},
 };
 use guildhall_runtime::{Error, ErrorKind, Reason};
-use guildhall_types::{ChannelId, CommunityId, MessageId};
+use guildhall_types::{ChannelId, CommunityId, MessageId, id};
 use serde::Deserialize;
 use utoipa::openapi::path::Parameter;
 
 use crate::{
     call::Call,
     envelope::FieldNames,
-    extract::id,
     failure::Result,
     schema::{id_in_path, in_path, text},
     upstream::Services,
@@ -25,9 +24,10 @@ use crate::{
 /// What callers call the fields of our RPCs.
 const FIELDS: FieldNames = &[
     ("text", "content"),
+    ("kind", "type"),
+    ("details.encrypted", "e2ee"),
     ("message", "messageId"),
     ("channel", "chatId"),
-    ("channelId", "chatId"),
 ];
 
 /// The parameters of the facade's paths.
@@ -62,7 +62,7 @@ impl ChatPath {
     /// # Errors
     /// COMMUNITY_NOT_FOUND for any other project, known or not.
     async fn chat(&self, services: &Services, call: &Call) -> Result<ChannelId> {
-        let chat = id::<ChannelId>("chatId", &self.chat_id)?;
+        let chat = id::parse::<ChannelId>("chatId", &self.chat_id)?;
         own_project(&self.project_id, services, call).await?;
         Ok(chat)
     }
@@ -71,8 +71,8 @@ impl ChatPath {
 impl MessagePath {
     /// The message, in the caller's own project.
     async fn message(&self, services: &Services, call: &Call) -> Result<Option<MessageReference>> {
-        let chat = id::<ChannelId>("chatId", &self.chat_id)?;
-        let message = id::<MessageId>("messageId", &self.message_id)?;
+        let chat = id::parse::<ChannelId>("chatId", &self.chat_id)?;
+        let message = id::parse::<MessageId>("messageId", &self.message_id)?;
         own_project(&self.project_id, services, call).await?;
         Ok(message_in(chat, message))
     }
@@ -109,7 +109,10 @@ async fn by_slug(slug: &str, services: &Services, call: &Call) -> Result<Option<
         .await
         .map_err(Error::from)
     {
-        Ok(answer) => Ok(Some(answer.into_inner().id.parse()?)),
+        Ok(answer) => {
+            let id = answer.into_inner().id.parse().map_err(Error::internal)?;
+            Ok(Some(id))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }

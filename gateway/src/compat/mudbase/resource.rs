@@ -2,12 +2,11 @@
 
 use guildhall_proto::messaging::v1::{EncryptedPayload, Message, MessageDetails, MessageKind};
 use guildhall_runtime::{Error, Timestamp};
-use guildhall_types::UserId;
+use guildhall_types::{UserId, id};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    extract::id,
     failure::Result,
     schema::{Moment, ObjectId},
 };
@@ -160,7 +159,7 @@ impl NewChatMessage {
             (Some(_), None) | (None, Some(_)) => {}
         }
         for user in self.mentions.iter().flatten() {
-            id::<UserId>("mentions", user)?;
+            id::parse::<UserId>("mentions", user)?;
         }
         Ok(Content {
             kind: self.kind.into(),

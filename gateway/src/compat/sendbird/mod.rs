@@ -28,12 +28,12 @@ use crate::{
 /// What callers call the fields of our RPCs.
 const FIELDS: FieldNames = &[
     ("text", "message"),
+    ("details.custom_type", "custom_type"),
+    ("details.mention_type", "mention_type"),
     ("sender", "user_id"),
     ("user", "sender_id"),
     ("emoji", "reaction"),
     ("channel", "channel_url"),
-    ("channelId", "channel_url"),
-    ("messageId", "message_id"),
     ("parent", "parent_message_id"),
 ];
 

@@ -6,7 +6,7 @@ use guildhall_proto::webhooks::v1::{
     ListIncomingWebhooksRequest,
 };
 use guildhall_runtime::Reason;
-use guildhall_types::WebhookId;
+use guildhall_types::{WebhookId, id};
 use http::StatusCode;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
         application::{Application, ApplicationPage},
         page::{Page, PageQuery, Paging},
     },
-    extract::{BaseUrl, Input, Query, Segments, id},
+    extract::{BaseUrl, Input, Query, Segments},
     failure::{Result, sent},
     sample,
     upstream::Services,
@@ -139,7 +139,7 @@ async fn get(
     BaseUrl(url): BaseUrl,
     Segments(webhook): Segments<String>,
 ) -> Result<Json<Application<IncomingRecord>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?.to_string();
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?.to_string();
     let request = call.request(GetIncomingWebhookRequest { id });
     let answer = services
         .incoming_webhooks()
@@ -157,7 +157,7 @@ async fn update(
     Segments(webhook): Segments<String>,
     Input(change): Input<IncomingChange>,
 ) -> Result<Json<Application<IncomingRecord>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?;
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?;
     let request = call.request(change.into_request(id));
     let answer = services
         .incoming_webhooks()
@@ -174,7 +174,7 @@ async fn delete(
     call: Call,
     Segments(webhook): Segments<String>,
 ) -> Result<Json<Application<DeletedWebhook>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?.to_string();
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?.to_string();
     let request = call.request(DeleteIncomingWebhookRequest { id: id.clone() });
     services
         .incoming_webhooks()

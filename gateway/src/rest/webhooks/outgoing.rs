@@ -6,7 +6,7 @@ use guildhall_proto::webhooks::v1::{
     ListOutgoingWebhooksRequest,
 };
 use guildhall_runtime::Reason;
-use guildhall_types::WebhookId;
+use guildhall_types::{WebhookId, id};
 use http::StatusCode;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
         application::{Application, ApplicationPage},
         page::{Page, PageQuery, Paging},
     },
-    extract::{Input, Query, Segments, id},
+    extract::{Input, Query, Segments},
     failure::{Result, sent},
     sample,
     upstream::Services,
@@ -136,7 +136,7 @@ async fn get(
     call: Call,
     Segments(webhook): Segments<String>,
 ) -> Result<Json<Application<OutgoingRecord>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?.to_string();
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?.to_string();
     let request = call.request(GetOutgoingWebhookRequest { id });
     let answer = services
         .outgoing_webhooks()
@@ -152,7 +152,7 @@ async fn update(
     Segments(webhook): Segments<String>,
     Input(change): Input<OutgoingChange>,
 ) -> Result<Json<Application<OutgoingRecord>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?;
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?;
     let request = call.request(change.into_request(id));
     let answer = services
         .outgoing_webhooks()
@@ -169,7 +169,7 @@ async fn delete(
     call: Call,
     Segments(webhook): Segments<String>,
 ) -> Result<Json<Application<DeletedWebhook>>> {
-    let id = id::<WebhookId>("webhookId", &webhook)?.to_string();
+    let id = id::parse::<WebhookId>("webhookId", &webhook)?.to_string();
     let request = call.request(DeleteOutgoingWebhookRequest { id: id.clone() });
     services
         .outgoing_webhooks()

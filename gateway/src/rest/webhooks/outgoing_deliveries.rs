@@ -5,7 +5,7 @@ use guildhall_proto::webhooks::v1::{
     Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RedeliverDeliveryRequest,
 };
 use guildhall_runtime::Reason;
-use guildhall_types::{DeliveryId, WebhookId};
+use guildhall_types::{DeliveryId, WebhookId, id};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,7 @@ use crate::{
         application::{Application, ApplicationPage},
         page::{Page, Paging},
     },
-    extract::{Query, Segments, id},
+    extract::{Query, Segments},
     failure::{Result, sent},
     sample,
     schema::{Moment, ObjectId},
@@ -160,7 +160,7 @@ async fn list(
     let page = Page::new(query.page, query.limit)?;
     let status = query.status.map(DeliveryStatus::from);
     let request = call.request(ListDeliveriesRequest {
-        webhook_id: id::<WebhookId>("webhookId", &webhook)?.to_string(),
+        webhook_id: id::parse::<WebhookId>("webhookId", &webhook)?.to_string(),
         page_size: page.size(),
         page_token: String::new(),
         skip: page.skip(),
@@ -184,8 +184,8 @@ async fn redeliver(
     Segments((webhook, delivery)): Segments<(String, String)>,
 ) -> Result<(StatusCode, Replayed, Json<Application<DeliveryRecord>>)> {
     let request = call.request(RedeliverDeliveryRequest {
-        webhook_id: id::<WebhookId>("webhookId", &webhook)?.to_string(),
-        delivery_id: id::<DeliveryId>("deliveryId", &delivery)?.to_string(),
+        webhook_id: id::parse::<WebhookId>("webhookId", &webhook)?.to_string(),
+        delivery_id: id::parse::<DeliveryId>("deliveryId", &delivery)?.to_string(),
     });
     let answer = services
         .outgoing_webhooks()

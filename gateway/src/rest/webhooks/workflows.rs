@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use guildhall_auth::Credential;
 use guildhall_proto::webhooks::v1::{BeginSessionRequest, ReceiveEventRequest};
 use guildhall_runtime::Reason;
-use guildhall_types::WorkflowId;
+use guildhall_types::{WorkflowId, id};
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::integration::Acknowledgement,
-    extract::{Raw, Segments, header, id},
+    extract::{Raw, Segments, header},
     failure::Result,
     schema::{Moment, header as header_parameter, text},
     upstream::Services,
@@ -94,7 +94,7 @@ async fn handshake(
     Segments(workflow): Segments<String>,
 ) -> Result<Json<Handshake>> {
     let request = call.request(BeginSessionRequest {
-        workflow_id: id::<WorkflowId>("workflowId", &workflow)?.to_string(),
+        workflow_id: id::parse::<WorkflowId>("workflowId", &workflow)?.to_string(),
         api_key: api_key(&headers)?.to_owned(),
     });
     let answer = services.workflows().begin_session(request).await?;
@@ -168,7 +168,7 @@ async fn event(
     Raw(body, _): Raw<WorkflowEvent>,
 ) -> Result<(Replayed, Json<Acknowledgement>)> {
     let request = call.request(ReceiveEventRequest {
-        workflow_id: id::<WorkflowId>("workflowId", &workflow)?.to_string(),
+        workflow_id: id::parse::<WorkflowId>("workflowId", &workflow)?.to_string(),
         session_token: header(&headers, SESSION_TOKEN)?.to_owned(),
         body: body.into(),
         dedup_id: dedup_id(&headers)?,

@@ -4,7 +4,7 @@
 //! address or username finds it, and no list or count of members includes it.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use guildhall_runtime::Result;
+use guildhall_runtime::{Error, Result};
 use guildhall_types::{CommunityId, UserId};
 
 /// Bytes of an id.
@@ -17,7 +17,8 @@ const ID_LEN: usize = 12;
 /// Never in practice: the text is an id.
 pub(crate) fn id_of(community: CommunityId) -> Result<UserId> {
     let hash = digest(&SHA256, format!("guildhall bot {community}").as_bytes());
-    hex::encode(&hash.as_ref()[..ID_LEN]).parse()
+    let id = hex::encode(&hash.as_ref()[..ID_LEN]);
+    id.parse().map_err(Error::internal)
 }
 
 #[cfg(test)]

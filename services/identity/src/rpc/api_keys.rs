@@ -1,4 +1,5 @@
 use guildhall_auth::CallerExt;
+use guildhall_data::id;
 use guildhall_proto::identity::v1::{
     CreateCommunityApiKeyRequest, CreateCommunityApiKeyResponse, CreateUserApiKeyRequest,
     CreateUserApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, GetCurrentApiKeyRequest,
@@ -37,7 +38,7 @@ impl ApiKeyService for Identity {
         request: Request<DeleteApiKeyRequest>,
     ) -> Result<Response<DeleteApiKeyResponse>, Status> {
         let caller = request.caller()?;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         let api_key = Some(self.delete_key(&caller, id).await?);
         Ok(Response::new(DeleteApiKeyResponse { api_key }))
     }

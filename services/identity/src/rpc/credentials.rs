@@ -1,3 +1,4 @@
+use guildhall_data::id;
 use guildhall_proto::identity::v1::{
     ResolveKeyRequest, ResolveKeyResponse, ResolveSessionRequest, ResolveSessionResponse,
     credential_service_server::CredentialService,
@@ -27,7 +28,8 @@ impl CredentialService for Identity {
         request: Request<ResolveSessionRequest>,
     ) -> Result<Response<ResolveSessionResponse>, Status> {
         let request = request.into_inner();
-        let (community, user) = (request.community_id.parse()?, request.user_id.parse()?);
+        let community = id::parse("community_id", &request.community_id)?;
+        let user = id::parse("user_id", &request.user_id)?;
         let session = self.find_session(community, user).await?;
         Ok(Response::new(session.ok_or_else(users::not_found)?))
     }

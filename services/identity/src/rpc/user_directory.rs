@@ -1,3 +1,4 @@
+use guildhall_data::id;
 use guildhall_proto::identity::v1::{
     GetCommunityRequest, GetCommunityResponse, ResolveUsersRequest, ResolveUsersResponse,
     user_directory_service_server::UserDirectoryService,
@@ -13,7 +14,7 @@ impl UserDirectoryService for Identity {
         request: Request<ResolveUsersRequest>,
     ) -> Result<Response<ResolveUsersResponse>, Status> {
         let request = request.into_inner();
-        let community = request.community_id.parse()?;
+        let community = id::parse("community_id", &request.community_id)?;
         let users = self
             .resolve_references(community, request.references)
             .await?;

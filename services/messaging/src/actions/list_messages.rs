@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guildhall_auth::{Caller, ChannelLimit};
 use guildhall_data::{
-    MessageId, PageRequest, TopicId, UserId,
+    MessageId, PageRequest, TopicId, UserId, id,
     page::{self, Limits},
 };
 use guildhall_proto::messaging::v1::{
@@ -64,7 +64,9 @@ impl Messaging {
         caller: &Caller,
         request: GetMessageRequest,
     ) -> Result<GetMessageResponse> {
-        let (message, _) = self.readable_message(caller, request.message).await?;
+        let (message, _) = self
+            .readable_message(caller, "message", request.message)
+            .await?;
         let mut messages = self
             .present_messages(caller.community, vec![message])
             .await?;
@@ -140,7 +142,9 @@ impl Messaging {
             named.channel = Some(self.readable_channel(caller, &request.channel).await?);
         }
         if let Some(parent) = &request.parent {
-            let (parent, channel) = self.readable_message(caller, Some(parent.clone())).await?;
+            let (parent, channel) = self
+                .readable_message(caller, "parent", Some(parent.clone()))
+                .await?;
             if named
                 .channel
                 .as_ref()
@@ -174,7 +178,9 @@ impl Messaging {
 
     async fn channel_of_topic(&self, caller: &Caller, id: &str) -> Result<Arc<Channel>> {
         let (channels, community) = (&self.0.channels, caller.community);
-        let topic = channels.topic(community, id.parse()?).await?;
+        let topic = channels
+            .topic(community, id::parse("topic_id", id)?)
+            .await?;
         let channel = channels.get(community, topic.channel_id).await?;
         may_read(&caller.authority, &channel).map_err(hide_channel)?;
         Ok(channel)

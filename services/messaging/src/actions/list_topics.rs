@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_auth::Caller;
-use guildhall_data::{PageRequest, page::Limits};
+use guildhall_data::{PageRequest, id, page::Limits};
 use guildhall_proto::messaging::v1::{ListTopicsRequest, ListTopicsResponse};
 use guildhall_runtime::{Error, Reason, Result};
 
@@ -48,7 +48,8 @@ impl Messaging {
     /// The forum channel with this id, if the caller may read it.
     pub(super) async fn readable_forum(&self, caller: &Caller, id: &str) -> Result<Arc<Channel>> {
         require("channel_id", id)?;
-        let channel = self.0.channels.get(caller.community, id.parse()?).await?;
+        let id = id::parse("channel_id", id)?;
+        let channel = self.0.channels.get(caller.community, id).await?;
         may_read(&caller.authority, &channel)?;
         match channel.kind {
             ChannelKind::Forum => Ok(channel),

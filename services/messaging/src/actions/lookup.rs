@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_auth::{Authority, Caller};
+use guildhall_data::id;
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{MessageReference, message_reference::Reference};
 use guildhall_runtime::{Error, Reason, Result};
@@ -75,7 +76,7 @@ impl Messaging {
             | Authority::CommunityKey { .. }
             | Authority::UserKey { .. }
             | Authority::Member { .. } => Err(Error::invalid(
-                "type",
+                "kind",
                 "Administrative messages are for Sendbird tokens",
             )),
         }
@@ -92,16 +93,17 @@ impl Messaging {
         Ok(channel)
     }
 
-    /// The message that a reference means, and its channel. Whether the caller may do what they
+    /// The message that the reference in `field` means, and its channel. Whether the caller may do what they
     /// want with it is not checked.
     pub(super) async fn referenced_message(
         &self,
         caller: &Caller,
+        field: &'static str,
         reference: Option<MessageReference>,
     ) -> Result<(messages::Model, Arc<Channel>)> {
         let (channels, community) = (&self.0.channels, caller.community);
         let reference = reference.unwrap_or_default();
-        let message = self.find_message(caller, &reference).await?;
+        let message = self.find_message(caller, field, &reference).await?;
         let channel = channels.get(community, message.channel_id).await;
         let channel = channel.map_err(hide_channel)?;
         if !reference.channel.is_empty() {
@@ -116,12 +118,16 @@ impl Messaging {
     async fn find_message(
         &self,
         caller: &Caller,
+        field: &'static str,
         reference: &MessageReference,
     ) -> Result<messages::Model> {
         let (connection, community) = (self.0.database.reader(), caller.community);
         let message = match &reference.reference {
-            None => return Err(Error::missing("message")),
-            Some(Reference::Id(id)) => messages::find(connection, community, id.parse()?).await?,
+            None => return Err(Error::missing(field)),
+            Some(Reference::Id(id)) => {
+                let id = id::parse(&format!("{field}.id"), id)?;
+                messages::find(connection, community, id).await?
+            }
             Some(Reference::Number(number)) => {
                 messages::find_by_number(connection, community, *number).await?
             }
@@ -131,13 +137,14 @@ impl Messaging {
             .ok_or_else(message_not_found)
     }
 
-    /// The message that a reference means, and its channel, if the caller may read it.
+    /// The message that the reference in `field` means, and its channel, if the caller may read it.
     pub(super) async fn readable_message(
         &self,
         caller: &Caller,
+        field: &'static str,
         reference: Option<MessageReference>,
     ) -> Result<(messages::Model, Arc<Channel>)> {
-        let (message, channel) = self.referenced_message(caller, reference).await?;
+        let (message, channel) = self.referenced_message(caller, field, reference).await?;
         may_read(&caller.authority, &channel).map_err(hide_channel)?;
         Ok((message, channel))
     }

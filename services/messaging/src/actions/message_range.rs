@@ -1,6 +1,6 @@
 //! Turns the cursors of a request into a range of positions.
 
-use guildhall_data::{ChannelId, CommunityId, MessageId};
+use guildhall_data::{ChannelId, CommunityId, MessageId, id};
 use guildhall_proto::messaging::v1::{
     ListMessagesRequest, MessageCursor, message_cursor::Position,
 };
@@ -57,6 +57,7 @@ impl Messaging {
         let key = match &cursor.position {
             None => return Err(Error::missing(field)),
             Some(Position::MessageId(id)) => {
+                let id = id::parse(&format!("{field}.message_id"), id)?;
                 return Ok(self.position_of(within, id).await?.saturating_add(beyond));
             }
             Some(Position::MessageNumber(number)) => Key::Number(number.saturating_add(beyond)),
@@ -71,8 +72,8 @@ impl Messaging {
         seek::first_not_before(connection, within.community, within.along, key).await
     }
 
-    async fn position_of(&self, within: Within, id: &str) -> Result<i64> {
-        let position = self.cached_position(within.community, id.parse()?).await?;
+    async fn position_of(&self, within: Within, id: MessageId) -> Result<i64> {
+        let position = self.cached_position(within.community, id).await?;
         let is_listed =
             |position: &MessagePosition| within.channel.is_none_or(|only| only == position.channel);
         position

@@ -1,7 +1,7 @@
 //! Posts messages that arrive by incoming webhooks. The webhooks service has checked the caller;
 //! here is checked what every author may do.
 
-use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, idempotency::Answer};
+use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, id, idempotency::Answer};
 use guildhall_proto::messaging::v1::{PostWebhookMessageRequest, PostWebhookMessageResponse};
 use guildhall_runtime::Result;
 use guildhall_writes::Keyed;
@@ -36,8 +36,8 @@ impl Messaging {
     }
 
     async fn message_to_post(&self, request: PostWebhookMessageRequest) -> Result<NewMessage> {
-        let community: CommunityId = request.community_id.parse()?;
-        let webhook: WebhookId = request.webhook_id.parse()?;
+        let community: CommunityId = id::parse("community_id", &request.community_id)?;
+        let webhook: WebhookId = id::parse("webhook_id", &request.webhook_id)?;
         let content = Content::new(request.text, MessageKind::Text, None)?;
         require("channel", &request.channel)?;
         let channels = &self.0.channels;
@@ -60,8 +60,8 @@ impl Messaging {
 fn key_of(request: &PostWebhookMessageRequest) -> Result<IdempotencyKey> {
     require("dedup_id", &request.dedup_id)?;
     Ok(IdempotencyKey {
-        community: request.community_id.parse()?,
-        credential: request.webhook_id.parse::<WebhookId>()?.to_string(),
+        community: id::parse("community_id", &request.community_id)?,
+        credential: id::parse::<WebhookId>("webhook_id", &request.webhook_id)?.to_string(),
         key: text::dedup_id(&request.dedup_id)?,
         seal_secret: Zeroizing::default(),
     })

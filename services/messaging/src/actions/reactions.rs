@@ -100,7 +100,9 @@ impl Messaging {
         caller: &Caller,
         request: ListReactionsRequest,
     ) -> Result<ListReactionsResponse> {
-        let (message, _) = self.readable_message(caller, request.message).await?;
+        let (message, _) = self
+            .readable_message(caller, "message", request.message)
+            .await?;
         let (reader, community) = (self.0.database.reader(), caller.community);
         let reactions = match request.include_users {
             true => MessageReactions::with_users(reader, community, message.id).await?,
@@ -123,7 +125,7 @@ impl Messaging {
     ) -> Result<(Reaction, Arc<Channel>)> {
         let emoji = Emoji::parse(emoji)?;
         require_sender(caller, sender)?;
-        let (message, channel) = self.referenced_message(caller, message).await?;
+        let (message, channel) = self.referenced_message(caller, "message", message).await?;
         let member = self.acting_member(caller, sender).await?;
         may_react(&caller.authority, &channel, &member).map_err(hide_channel)?;
         let reaction = Reaction {

@@ -109,7 +109,9 @@ impl Messaging {
         let kind = MessageKind::from_proto(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
         require_author(caller, &request.sender, kind)?;
-        let (parent, channel) = self.referenced_message(caller, request.message).await?;
+        let (parent, channel) = self
+            .referenced_message(caller, "message", request.message)
+            .await?;
         let author = self.author(caller, &request.sender, kind).await?;
         may_write(&caller.authority, &channel, author.as_deref()).map_err(hide_channel)?;
         let root = root_of(&parent)?;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use guildhall_data::{ChannelId, CommunityId, Database, TopicId};
+use guildhall_data::{ChannelId, CommunityId, Database, TopicId, id};
 use guildhall_runtime::{Error, Result};
 use guildhall_signals::{Cache, ChannelChanged, Signals};
 
@@ -130,7 +130,9 @@ impl ChannelCache {
         if id.is_empty() {
             return Err(Error::missing("topic_id"));
         }
-        let topic = self.topic(channel.community, id.parse()?).await?;
+        let topic = self
+            .topic(channel.community, id::parse("topic_id", id)?)
+            .await?;
         if topic.channel_id != channel.id {
             return Err(topic_not_found());
         }

@@ -135,12 +135,12 @@ fn check_details(details: &MessageDetails) -> Result<()> {
             "details must be at most 64 KiB together",
         ));
     }
-    optional("custom_type", &details.custom_type, MAX_CUSTOM_TYPE)?;
+    optional("details.custom_type", &details.custom_type, MAX_CUSTOM_TYPE)?;
     match details.mention_type.as_str() {
         "" | "users" | "channel" => Ok(()),
         _ => Err(Error::invalid(
-            "mention_type",
-            "mention_type must be users or channel",
+            "details.mention_type",
+            "details.mention_type must be users or channel",
         )),
     }
 }
@@ -153,16 +153,16 @@ fn check_encrypted(payload: &EncryptedPayload, content: &Content) -> Result<()> 
         ));
     }
     if content.kind != MessageKind::Text {
-        return Err(Error::invalid("type", "Only text can be encrypted"));
+        return Err(Error::invalid("kind", "Only text can be encrypted"));
     }
     if payload.scheme != ENCRYPTION_SCHEME {
         return Err(Error::invalid(
-            "e2ee.scheme",
-            format!("e2ee.scheme must be {ENCRYPTION_SCHEME}"),
+            "details.encrypted.scheme",
+            format!("details.encrypted.scheme must be {ENCRYPTION_SCHEME}"),
         ));
     }
     if payload.ciphertext.is_empty() {
-        return Err(Error::missing("e2ee.ciphertext"));
+        return Err(Error::missing("details.encrypted.ciphertext"));
     }
     Ok(())
 }
@@ -217,19 +217,19 @@ mod tests {
         );
         assert_eq!(
             refusal("", MessageKind::Image, encrypted()).as_deref(),
-            Some("type")
+            Some("kind")
         );
         let mut unknown = encrypted();
         unknown.encrypted.as_mut().unwrap().scheme = "rot13".into();
         assert_eq!(
             refusal("", MessageKind::Text, unknown).as_deref(),
-            Some("e2ee.scheme")
+            Some("details.encrypted.scheme")
         );
         let mut empty = encrypted();
         empty.encrypted.as_mut().unwrap().ciphertext.clear();
         assert_eq!(
             refusal("", MessageKind::Text, empty).as_deref(),
-            Some("e2ee.ciphertext")
+            Some("details.encrypted.ciphertext")
         );
     }
 
@@ -263,7 +263,7 @@ mod tests {
         };
         assert_eq!(
             refusal("a", MessageKind::Text, named).as_deref(),
-            Some("custom_type")
+            Some("details.custom_type")
         );
         let all = MessageDetails {
             mention_type: "all".into(),
@@ -271,7 +271,7 @@ mod tests {
         };
         assert_eq!(
             refusal("a", MessageKind::Text, all).as_deref(),
-            Some("mention_type")
+            Some("details.mention_type")
         );
         let none = Content::new(
             "a".into(),

@@ -1,6 +1,6 @@
 //! Looking at deliveries, and queueing them again.
 
-use guildhall_data::{CommunityId, PageRequest, Resource, WebhookId, idempotency::Answer};
+use guildhall_data::{CommunityId, PageRequest, Resource, WebhookId, id, idempotency::Answer};
 use guildhall_proto::webhooks::v1::{
     DeliveryStatus, EventKind as KindProto, ListDeliveriesRequest, ListDeliveriesResponse,
     RedeliverDeliveryRequest, RedeliverDeliveryResponse,
@@ -32,7 +32,7 @@ impl Webhooks {
         let (size, token) = (request.page_size, &request.page_token);
         let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
         let reader = self.0.database.reader();
-        let id = request.webhook_id.parse()?;
+        let id = id::parse("webhook_id", &request.webhook_id)?;
         let webhook = outgoing::Entity::get(reader, community, id).await?;
         let filter = filter(webhook.id, &request)?;
         let deliveries = listing::list(reader, community, filter, &page).await?;
@@ -57,8 +57,9 @@ impl Webhooks {
             .0
             .writes
             .run(request, Answer::Plain, |write, request| async move {
-                let (community, webhook) = (write.caller.community, request.webhook_id.parse()?);
-                let id = request.delivery_id.parse()?;
+                let community = write.caller.community;
+                let webhook = id::parse("webhook_id", &request.webhook_id)?;
+                let id = id::parse("delivery_id", &request.delivery_id)?;
                 let transaction = write.begin().await?;
                 let receiver = outgoing::Entity::get(&transaction, community, webhook).await?;
                 if !receiver.enabled {

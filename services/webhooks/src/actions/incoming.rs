@@ -1,7 +1,7 @@
 //! Managing incoming webhooks (contract: events, part 2).
 
 use guildhall_data::{
-    CommunityId, Database, PageRequest, Resource, WebhookId, idempotency::Answer, page::Limits,
+    CommunityId, Database, PageRequest, Resource, WebhookId, id, idempotency::Answer, page::Limits,
     seal::Sealer,
 };
 use guildhall_proto::webhooks::v1::{
@@ -98,7 +98,8 @@ impl Webhooks {
             .0
             .writes
             .run(request, Answer::Secret, |write, request| async move {
-                let (community, id) = (write.caller.community, request.id.parse()?);
+                let community = write.caller.community;
+                let id = id::parse("id", &request.id)?;
                 let mask = FieldMask::parse(request.update_mask, FIELDS)?;
                 let change = Change::parse(request.spec, &mask)?;
                 let transaction = write.begin().await?;

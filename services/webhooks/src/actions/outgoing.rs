@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall_data::{
-    CommunityId, Database, PageRequest, Resource, WebhookId, idempotency::Answer, seal::Sealer,
+    CommunityId, Database, PageRequest, Resource, WebhookId, id, idempotency::Answer, seal::Sealer,
 };
 use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, ListOutgoingWebhooksRequest,
@@ -102,7 +102,8 @@ impl Webhooks {
             .0
             .writes
             .run(request, Answer::Secret, |write, request| async move {
-                let (community, id) = (write.caller.community, request.id.parse()?);
+                let community = write.caller.community;
+                let id = id::parse("id", &request.id)?;
                 let mask = FieldMask::parse(request.update_mask, FIELDS)?;
                 let change = Change::parse(request.spec, &mask, self.0.settings.allow_private)?;
                 let secret = request.rotate_secret.then(SigningSecret::generate);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guildhall_auth::{CallerExt, credential::digest_of, request::answer};
 use guildhall_data::{
-    Claim, CommunityId, Database, IdempotencyKey, Resource, WorkflowId, idempotency::Answer,
+    Claim, CommunityId, Database, IdempotencyKey, Resource, WorkflowId, id, idempotency::Answer,
 };
 use guildhall_events::outbox;
 use guildhall_proto::{
@@ -76,7 +76,7 @@ impl Webhooks {
         &self,
         request: BeginSessionRequest,
     ) -> Result<BeginSessionResponse> {
-        let id = request.workflow_id.parse()?;
+        let id = id::parse("workflow_id", &request.workflow_id)?;
         let workflow = workflows::get_open(self.0.database.reader(), id).await?;
         api_key::check(&workflow.api_key_digest, &request.api_key)?;
         let expires_at = Timestamp::now().plus(SESSION_LIFE);
@@ -98,7 +98,7 @@ impl Webhooks {
     ) -> Result<Response<ReceiveEventResponse>> {
         let rpc = Arc::clone(&request.rule()?.path);
         let request = request.into_inner();
-        let id: WorkflowId = request.workflow_id.parse()?;
+        let id: WorkflowId = id::parse("workflow_id", &request.workflow_id)?;
         let sessions = &self.0.sessions;
         sessions.check(id, &request.session_token, Timestamp::now())?;
         // A workflow that was deleted takes its sessions with it.

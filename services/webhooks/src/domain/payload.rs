@@ -3,9 +3,11 @@
 //! A new event is carried out by its case in [`Subject::of`] and in [`details`]: the compiler asks
 //! for both.
 
+use std::str::FromStr;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use guildhall_auth::Role;
-use guildhall_data::{ChannelId, CommunityId, UserId, WebhookId};
+use guildhall_data::{ChannelId, CommunityId, UserId, WebhookId, id::MalformedId};
 use guildhall_directory::User;
 use guildhall_proto::{
     events::v1::{Event, event::Payload},
@@ -41,13 +43,13 @@ impl Subject {
     /// What an event is about; none for what no kind tells of.
     ///
     /// # Errors
-    /// MALFORMED_ID when the event breaks its contract.
+    /// INTERNAL when the event breaks its contract.
     pub fn of(event: &Event) -> Result<Option<Self>> {
         let Some(payload) = &event.payload else {
             return Ok(None);
         };
         let subject = Self {
-            community: event.community_id.parse()?,
+            community: event.community_id.parse().map_err(Error::internal)?,
             time: event
                 .time
                 .map(Timestamp::from)
@@ -61,7 +63,7 @@ impl Subject {
         };
         let within = |channel: &str, kind: ChannelType| {
             Ok::<_, Error>(Self {
-                channel: Some(channel.parse()?),
+                channel: Some(channel.parse().map_err(Error::internal)?),
                 is_direct: kind == ChannelType::Dm,
                 ..subject
             })
@@ -91,8 +93,9 @@ impl Subject {
     }
 }
 
-fn optional<T: std::str::FromStr<Err = Error>>(id: &str) -> Result<Option<T>> {
-    (!id.is_empty()).then(|| id.parse()).transpose()
+fn optional<T: FromStr<Err = MalformedId>>(id: &str) -> Result<Option<T>> {
+    let id = (!id.is_empty()).then(|| id.parse()).transpose();
+    id.map_err(Error::internal)
 }
 
 /// The `event_id` of one kind of an event, a UUID: the same for every receiver and on every retry.

@@ -1,6 +1,7 @@
 //! Managing incoming webhooks, and calling them.
 
 use guildhall_auth::CallerExt;
+use guildhall_data::id;
 use guildhall_proto::webhooks::v1::{
     CreateIncomingWebhookRequest, CreateIncomingWebhookResponse, DeleteIncomingWebhookRequest,
     DeleteIncomingWebhookResponse, GetIncomingWebhookRequest, GetIncomingWebhookResponse,
@@ -35,7 +36,7 @@ impl IncomingWebhookService for Webhooks {
         request: Request<GetIncomingWebhookRequest>,
     ) -> Result<Response<GetIncomingWebhookResponse>, Status> {
         let community = request.caller()?.community;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         let webhook = Some(self.get_incoming(community, id).await?);
         Ok(Response::new(GetIncomingWebhookResponse { webhook }))
     }
@@ -52,7 +53,7 @@ impl IncomingWebhookService for Webhooks {
         request: Request<DeleteIncomingWebhookRequest>,
     ) -> Result<Response<DeleteIncomingWebhookResponse>, Status> {
         let community = request.caller()?.community;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         self.delete_incoming(community, id).await?;
         Ok(Response::new(DeleteIncomingWebhookResponse {}))
     }

@@ -1,6 +1,7 @@
 //! Managing outgoing webhooks, and looking at their deliveries.
 
 use guildhall_auth::CallerExt;
+use guildhall_data::id;
 use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, DeleteOutgoingWebhookRequest,
     DeleteOutgoingWebhookResponse, GetOutgoingWebhookRequest, GetOutgoingWebhookResponse,
@@ -36,7 +37,7 @@ impl OutgoingWebhookService for Webhooks {
         request: Request<GetOutgoingWebhookRequest>,
     ) -> Result<Response<GetOutgoingWebhookResponse>, Status> {
         let community = request.caller()?.community;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         let webhook = Some(self.get_outgoing(community, id).await?);
         Ok(Response::new(GetOutgoingWebhookResponse { webhook }))
     }
@@ -53,7 +54,7 @@ impl OutgoingWebhookService for Webhooks {
         request: Request<DeleteOutgoingWebhookRequest>,
     ) -> Result<Response<DeleteOutgoingWebhookResponse>, Status> {
         let community = request.caller()?.community;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         self.delete_outgoing(community, id).await?;
         Ok(Response::new(DeleteOutgoingWebhookResponse {}))
     }

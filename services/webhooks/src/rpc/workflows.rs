@@ -1,6 +1,7 @@
 //! Workflows, and what they tell of.
 
 use guildhall_auth::CallerExt;
+use guildhall_data::id;
 use guildhall_proto::webhooks::v1::{
     BeginSessionRequest, BeginSessionResponse, CreateWorkflowRequest, CreateWorkflowResponse,
     DeleteWorkflowRequest, DeleteWorkflowResponse, ReceiveEventRequest, ReceiveEventResponse,
@@ -24,7 +25,7 @@ impl WorkflowService for Webhooks {
         request: Request<DeleteWorkflowRequest>,
     ) -> Result<Response<DeleteWorkflowResponse>, Status> {
         let community = request.caller()?.community;
-        let id = request.into_inner().id.parse()?;
+        let id = id::parse("id", &request.into_inner().id)?;
         self.remove_workflow(community, id).await?;
         Ok(Response::new(DeleteWorkflowResponse {}))
     }

@@ -309,7 +309,7 @@ impl<H: Handler> Inner<H> {
         let mut effects = Vec::with_capacity(prepared.len());
         for (event, effect) in events.iter().zip(prepared) {
             if let Some(effect) = effect? {
-                effects.push((event.id.parse()?, *event, effect));
+                effects.push((event.id.parse().map_err(Error::internal)?, *event, effect));
             }
         }
         Ok(effects)

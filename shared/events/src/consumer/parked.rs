@@ -176,8 +176,8 @@ pub(super) async fn park(
     let row = ActiveModel {
         position: NotSet,
         consumer: Set(consumer.to_owned()),
-        event_id: Set(event.id.parse()?),
-        community_id: Set(event.community_id.parse()?),
+        event_id: Set(event.id.parse().map_err(Error::internal)?),
+        community_id: Set(event.community_id.parse().map_err(Error::internal)?),
         partition_key: Set(event.partition_key.clone()),
         payload: Set(event.encode_to_vec()),
         tries: Set(tries),

@@ -22,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The field as the caller spelled it.
+    /// The path of the field in the request, as its proto names it.
     pub field: String,
     /// What is wrong with it and what to do.
     pub description: String,
@@ -332,10 +332,10 @@ mod tests {
 
     #[test]
     fn violations_survive_and_sources_do_not() {
-        let error = Error::missing("channelId").caused_by(Bug("secret".into()));
+        let error = Error::missing("channel_id").caused_by(Bug("secret".into()));
         let status = Status::from(error);
         assert!(!format!("{status:?}").contains("secret"));
         let back = Error::from(status);
-        assert_eq!(back.violations()[0].field, "channelId");
+        assert_eq!(back.violations()[0].field, "channel_id");
     }
 }

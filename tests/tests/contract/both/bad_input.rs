@@ -110,6 +110,7 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
         community.demo.channel("general"),
         &community.demo.message_id,
     );
+    let forum = community.demo.channel("forum");
     for (path, body, field) in [
         (
             "send",
@@ -130,6 +131,11 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
             "send",
             json!({ "channelId": channel, "message": 7, "sender": "ada" }),
             "message",
+        ),
+        (
+            "send",
+            json!({ "channelId": forum, "message": "Hi", "sender": "ada", "forumTopicId": "x" }),
+            "forumTopicId",
         ),
         (
             "reply",
@@ -156,6 +162,9 @@ async fn a_mistake_is_named_as_the_caller_spelled_it() {
     }
     let query = community.integrator().get("/v1/messages?count=0").await;
     assert_eq!(query.expect(400)["errors"][0]["field"], "count");
+    let path = "/v1/messages?forum_topic_id=x";
+    let query = community.integrator().get(path).await.expect(400);
+    assert_eq!(query["errors"][0]["field"], "forum_topic_id");
     let chat = community
         .parameters()
         .fill("/api/chat/projects/{project}/chats/{chat}/messages");

@@ -1,9 +1,16 @@
 //! Whatever a caller of the services sends is answered with a status that says why.
 
-use guildhall_proto::messaging::v1::{
-    AddReactionRequest, GetMessageRequest, ListMessagesRequest, MessageDetails, MessageReference,
-    ReplyMessageRequest, SendMessageRequest, message_reference::Reference,
-    message_service_client::MessageServiceClient, reaction_service_client::ReactionServiceClient,
+use guildhall_proto::{
+    messaging::v1::{
+        AddReactionRequest, GetMessageRequest, ListMessagesRequest, MessageCursor, MessageDetails,
+        MessageReference, ReplyMessageRequest, SendMessageRequest, message_cursor::Position,
+        message_reference::Reference, message_service_client::MessageServiceClient,
+        reaction_service_client::ReactionServiceClient,
+    },
+    webhooks::v1::{
+        GetOutgoingWebhookRequest, ListDeliveriesRequest,
+        outgoing_webhook_service_client::OutgoingWebhookServiceClient,
+    },
 };
 use guildhall_testkit::grpc::signed;
 use guildhall_tests::{Community, Differences};
@@ -274,4 +281,63 @@ async fn other_requests_that_make_no_sense_are_refused() {
     }
     differences.assert_none();
     community.fingerprint().await.assert_is(&before);
+}
+
+#[tokio::test]
+async fn a_malformed_id_is_refused_under_the_path_of_its_field() {
+    let community = Community::start().await;
+    let key = format!("Bearer {}", community.demo.api_key);
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let before = MessageCursor {
+        position: Some(Position::MessageId("x".into())),
+    };
+    for (field, request) in [
+        (
+            "topic_id",
+            ListMessagesRequest {
+                topic_id: "x".into(),
+                ..Default::default()
+            },
+        ),
+        (
+            "parent.id",
+            ListMessagesRequest {
+                parent: by_id("x"),
+                ..Default::default()
+            },
+        ),
+        (
+            "before.message_id",
+            ListMessagesRequest {
+                before: Some(before),
+                ..Default::default()
+            },
+        ),
+    ] {
+        let refused = messages.list_messages(signed(request, &key)).await;
+        assert_eq!(field_of(refused.unwrap_err()), field);
+    }
+    let message = GetMessageRequest {
+        message: by_id("x"),
+    };
+    let refused = messages.get_message(signed(message, &key)).await;
+    assert_eq!(field_of(refused.unwrap_err()), "message.id");
+    let mut webhooks = OutgoingWebhookServiceClient::new(community.services.clone());
+    let webhook = GetOutgoingWebhookRequest { id: "x".into() };
+    let refused = webhooks.get_outgoing_webhook(signed(webhook, &key)).await;
+    assert_eq!(field_of(refused.unwrap_err()), "id");
+    let deliveries = ListDeliveriesRequest {
+        webhook_id: "x".into(),
+        ..Default::default()
+    };
+    let refused = webhooks.list_deliveries(signed(deliveries, &key)).await;
+    assert_eq!(field_of(refused.unwrap_err()), "webhook_id");
+}
+
+/// The one field that a status complains of.
+fn field_of(status: Status) -> String {
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap().field_violations;
+    assert_eq!(violations.len(), 1, "{status:?}");
+    violations[0].field.clone()
 }

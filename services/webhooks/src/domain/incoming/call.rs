@@ -2,7 +2,7 @@
 
 use guildhall_data::ChannelId;
 use guildhall_runtime::{Error, Result};
-use guildhall_types::list;
+use guildhall_types::id;
 use serde_json::{Map, Value};
 
 use super::{Currency, Kind, MAX_LISTED, Settings};
@@ -88,7 +88,7 @@ fn new_message(body: &mut Body) -> Result<NewMessage> {
     Ok(NewMessage {
         text: body.required("message")?,
         sender: body.text("sender")?,
-        channel: channel.map(|id| list::id("channelId", &id)).transpose()?,
+        channel: channel.map(|id| id::parse("channelId", &id)).transpose()?,
         topic: body.text("forumTopicId")?,
     })
 }

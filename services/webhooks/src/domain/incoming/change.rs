@@ -3,7 +3,7 @@
 use guildhall_data::ChannelId;
 use guildhall_proto::webhooks::v1::{IncomingSettings, IncomingWebhookSpec};
 use guildhall_runtime::Result;
-use guildhall_types::{FieldMask, list, text};
+use guildhall_types::{FieldMask, id, list, text};
 
 use super::{Currency, Kind, MAX_LISTED};
 use crate::domain::{EncryptionChange, MAX_NAME};
@@ -113,7 +113,8 @@ impl SettingsChange {
 
 fn channel(id: &str) -> Result<Option<ChannelId>> {
     let id = Some(id).filter(|id| !id.is_empty());
-    id.map(|id| list::id("settings.channel_id", id)).transpose()
+    id.map(|id| id::parse("settings.channel_id", id))
+        .transpose()
 }
 
 fn names<T>(
