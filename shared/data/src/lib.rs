@@ -33,6 +33,6 @@ pub use guildhall_types::{
 };
 pub use idempotency::{Claim, Idempotency, Ticket};
 pub use page::{Page, PageRequest};
-pub use quota::Quota;
+pub use quota::{Limited, Quota};
 pub use storage::{PostgresServer, Storage};
 pub use tenancy::{Resource, Tenant};

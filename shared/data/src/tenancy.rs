@@ -6,18 +6,22 @@
 
 use std::future::Future;
 
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel,
-    QueryFilter, QuerySelect, Select, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, DeleteMany, EntityTrait,
+    IntoActiveModel, Order, QueryFilter, QuerySelect, Select, UpdateMany, Value,
 };
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CommunityId, failed};
+use crate::{CommunityId, Page, PageRequest, failed};
 
 /// An entity whose rows belong to communities.
 pub trait Tenant: EntityTrait {
     /// The column of the community; it leads the primary key.
     const COMMUNITY: Self::Column;
+
+    /// What is said about a second row with the same key.
+    const TAKEN: &'static str = "It exists already";
 
     /// All rows of one community: the beginning of every query.
     #[must_use]
@@ -55,7 +59,7 @@ pub trait Tenant: EntityTrait {
         let insert = Self::insert(row.clone().into_active_model());
         async move {
             let inserted = insert.exec_without_returning(transaction).await;
-            inserted.map(drop).map_err(failed)
+            inserted.map(drop).map_err(refused::<Self>)
         }
     }
 
@@ -88,7 +92,7 @@ pub trait Tenant: EntityTrait {
     {
         async move {
             let update = Self::update(row).exec_without_returning(transaction);
-            match update.await.map_err(failed)?.rows_affected {
+            match update.await.map_err(refused::<Self>)?.rows_affected {
                 0 => Err(Error::bug("the row to update is not there")),
                 _ => Ok(()),
             }
@@ -96,16 +100,51 @@ pub trait Tenant: EntityTrait {
     }
 }
 
-/// An entity whose rows have an id in their community.
+/// Why a row could not be written.
+fn refused<E: Tenant>(error: DbErr) -> Error {
+    let error = failed(error);
+    match error.reason() == Reason::AlreadyExists {
+        true => Error::new(Reason::AlreadyExists, E::TAKEN),
+        false => error,
+    }
+}
+
+/// An entity whose rows have an id in their community. [`resource!`](crate::resource) declares it.
 pub trait Resource: Tenant {
     /// What names a row.
-    type Id: Into<Value> + Copy + Send;
+    type Id: Into<Value> + Serialize + DeserializeOwned + Copy + Send + Sync;
 
     /// The column of the id.
     const ID: Self::Column;
 
+    /// The reason and the message for a row that is not there, or is of another community.
+    const NOT_FOUND: (Reason, &'static str);
+
+    /// The id of a row.
+    fn id(row: &Self::Model) -> Self::Id;
+
     /// The error for a row that is not there, or is of another community.
-    fn not_found() -> Error;
+    #[must_use]
+    fn not_found() -> Error {
+        let (reason, message) = Self::NOT_FOUND;
+        Error::new(reason, message)
+    }
+
+    /// A page of a community's rows, oldest first: ids begin with the moment.
+    ///
+    /// # Errors
+    /// When the query fails.
+    fn list(
+        connection: &impl ConnectionTrait,
+        community: CommunityId,
+        page: &PageRequest<Self::Id>,
+    ) -> impl Future<Output = Result<Page<Self::Model>>> + Send {
+        let query = page.select(Self::within(community), &[Self::ID], &Order::Asc);
+        async move {
+            let rows = query.all(connection).await.map_err(failed)?;
+            Ok(page.cut(rows, Self::id))
+        }
+    }
 
     /// The query for one row.
     #[must_use]
@@ -180,4 +219,42 @@ pub trait Resource: Tenant {
             }
         }
     }
+}
+
+/// Declares that the entity beside it is a [`Resource`](crate::Resource) without relations, with the
+/// columns `community_id` and `id`:
+///
+/// ```ignore
+/// resource! {
+///     id: WebhookId,
+///     not_found: (Reason::WebhookNotFound, "Webhook not found."),
+///     taken: "A webhook with this url exists already",
+/// }
+/// ```
+///
+/// `taken` is what is said about a second row with the same key, where there can be one.
+#[macro_export]
+macro_rules! resource {
+    (id: $id:ty, not_found: $not_found:expr, $(taken: $taken:literal,)?) => {
+        /// Its relations: none, rows are joined by hand.
+        #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
+        pub enum Relation {}
+
+        impl sea_orm::ActiveModelBehavior for ActiveModel {}
+
+        impl $crate::Tenant for Entity {
+            const COMMUNITY: Column = Column::CommunityId;
+            $(const TAKEN: &'static str = $taken;)?
+        }
+
+        impl $crate::Resource for Entity {
+            type Id = $id;
+            const ID: Column = Column::Id;
+            const NOT_FOUND: (guildhall_runtime::Reason, &'static str) = $not_found;
+
+            fn id(row: &Model) -> $id {
+                row.id
+            }
+        }
+    };
 }

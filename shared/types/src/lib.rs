@@ -20,4 +20,4 @@ pub use id::{
     UserId, WebhookId, WorkflowId,
 };
 pub use idempotency::IdempotencyKey;
-pub use mask::FieldMask;
+pub use mask::{FieldMask, Fields};

@@ -1,52 +1,83 @@
 //! Which fields of a resource a request means (AIP-134).
 //!
 //! A resource is created with the mask of [all](FieldMask::all) its fields and updated with the
-//! mask of the request; both read the fields with [`read`](FieldMask::read) into a change of
-//! `Option`s, and [`set`] each on the record.
+//! mask of the [request](FieldMask::of). Both [read](FieldMask::read) the same [`Fields`] into a
+//! change of `Option`s, and [`set`] each on the record. What is read are the fields that there are: a
+//! mask that names another one is refused.
 
 use guildhall_runtime::{Error, Result};
 
-/// The fields that are meant, by the names of their proto, dotted inside a message:
-/// `encryption.key`.
+/// Which fields are meant: all, or those that a request names.
 #[derive(Debug, Clone)]
-pub struct FieldMask(Vec<&'static str>);
+pub struct FieldMask(Option<Vec<String>>);
 
 impl FieldMask {
-    /// All of `fields`.
+    /// All fields.
     #[must_use]
-    pub fn all(fields: &[&'static str]) -> Self {
-        Self(fields.to_vec())
+    pub fn all() -> Self {
+        Self(None)
     }
 
-    /// Those of `fields` that a request names; a message stands for all that is in it.
+    /// Those that a request names, as its proto does, dotted inside a message: `encryption.key`. A
+    /// message stands for all that is in it.
+    #[must_use]
+    pub fn of(mask: Option<prost_types::FieldMask>) -> Self {
+        Self(Some(mask.unwrap_or_default().paths))
+    }
+
+    /// What `read` makes of the fields.
     ///
     /// # Errors
-    /// INVALID_VALUE for a field that does not exist.
-    pub fn parse(mask: Option<prost_types::FieldMask>, fields: &[&'static str]) -> Result<Self> {
-        let mut named = Vec::new();
-        for path in mask.unwrap_or_default().paths {
-            let before = named.len();
-            named.extend(fields.iter().filter(|field| is_within(field, &path)));
-            if named.len() == before {
-                let description = "update_mask names a field that does not exist";
-                return Err(Error::invalid("update_mask", description));
-            }
+    /// As `read` says; INVALID_VALUE when the mask names a field that was not read, because there is
+    /// none.
+    pub fn read<T>(self, read: impl FnOnce(&mut Fields) -> Result<T>) -> Result<T> {
+        let unread = |path| (path, false);
+        let paths = self.0.map(|paths| paths.into_iter().map(unread).collect());
+        let mut fields = Fields(paths);
+        let change = read(&mut fields)?;
+        if fields.0.iter().flatten().any(|(_, is_known)| !is_known) {
+            let description = "update_mask names a field that does not exist";
+            return Err(Error::invalid("update_mask", description));
         }
-        Ok(Self(named))
+        Ok(change)
     }
+}
 
-    /// Whether a field is meant.
-    #[must_use]
-    pub fn contains(&self, field: &str) -> bool {
-        self.0.contains(&field)
-    }
+/// The fields of a resource while they are read: the paths of the mask, and whether any field was
+/// found there. None when all are meant.
+#[derive(Debug)]
+pub struct Fields(Option<Vec<(String, bool)>>);
 
-    /// What `read` makes of a field, if it is meant.
+impl Fields {
+    /// What `read` makes of a field, if it is meant. It is told the name, for its errors.
     ///
     /// # Errors
     /// As `read` says.
-    pub fn read<T>(&self, field: &str, read: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
-        self.contains(field).then(read).transpose()
+    pub fn read<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&'static str) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.names(field).then(|| read(field)).transpose()
+    }
+
+    /// The value of a field that needs no check, if it is meant.
+    pub fn value<T>(&mut self, field: &'static str, value: T) -> Option<T> {
+        self.names(field).then_some(value)
+    }
+
+    /// Whether the mask names a field; what does is known from then on.
+    fn names(&mut self, field: &'static str) -> bool {
+        let Some(paths) = &mut self.0 else {
+            return true;
+        };
+        let mut is_named = false;
+        for (path, is_known) in paths {
+            if is_within(field, path) {
+                (*is_known, is_named) = (true, true);
+            }
+        }
+        is_named
     }
 }
 
@@ -67,21 +98,27 @@ pub fn set<T>(field: &mut T, change: Option<T>) {
 mod tests {
     use super::*;
 
-    const FIELDS: [&str; 4] = ["name", "encryption.mode", "encryption.key", "enc"];
-
     fn parse(paths: &[&str]) -> Result<Vec<&'static str>> {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        FieldMask::parse(Some(prost_types::FieldMask { paths }), &FIELDS).map(|mask| mask.0)
+        FieldMask::of(Some(prost_types::FieldMask { paths })).read(meant)
+    }
+
+    /// The fields that are meant, of those that there are.
+    fn meant(fields: &mut Fields) -> Result<Vec<&'static str>> {
+        let there = ["name", "encryption.mode", "encryption.key", "enc"];
+        let read = |field| fields.read(field, Ok).transpose();
+        there.into_iter().filter_map(read).collect()
     }
 
     #[test]
     fn a_mask_means_the_fields_it_names_and_those_within() {
-        assert_eq!(parse(&["name"]).unwrap(), ["name"]);
+        assert_eq!(parse(&["name", "name"]).unwrap(), ["name"]);
         assert_eq!(
             parse(&["encryption", "enc"]).unwrap(),
             ["encryption.mode", "encryption.key", "enc"]
         );
-        assert_eq!(FieldMask::parse(None, &FIELDS).unwrap().0, [""; 0]);
+        assert_eq!(FieldMask::of(None).read(meant).unwrap(), [""; 0]);
+        assert_eq!(FieldMask::all().read(meant).unwrap().len(), 4);
         for unknown in ["", "id", "encrypt", "encryption.iv", "name.first"] {
             let refused = parse(&["name", unknown]).unwrap_err();
             assert_eq!(refused.violations()[0].field, "update_mask", "{unknown:?}");
@@ -90,12 +127,17 @@ mod tests {
 
     #[test]
     fn only_what_is_meant_is_read_and_set() {
-        let mask = FieldMask::all(&["name"]);
-        let name = mask.read("name", || Ok("new".to_owned())).unwrap();
-        let key = mask.read::<String>("key", || Err(Error::missing("key")));
+        let paths = vec!["name".to_owned()];
+        let mask = FieldMask::of(Some(prost_types::FieldMask { paths }));
+        let read = mask.read(|fields| {
+            let name = fields.read("name", |_| Ok("new".to_owned()))?;
+            let key = fields.read::<String>("key", |field| Err(Error::missing(field)))?;
+            Ok((name, key))
+        });
+        let (name, key) = read.unwrap();
         let mut record = ("old".to_owned(), "old".to_owned());
         set(&mut record.0, name);
-        set(&mut record.1, key.unwrap());
+        set(&mut record.1, key);
         assert_eq!(record, ("new".into(), "old".into()));
     }
 }

@@ -1,6 +1,7 @@
 //! Looking at deliveries, and queueing them again.
 
-use guildhall_data::{CommunityId, PageRequest, Resource, WebhookId, id, idempotency::Answer};
+use guildhall_auth::CallerExt;
+use guildhall_data::{PageRequest, Resource, WebhookId, id, idempotency::Answer, page::Limits};
 use guildhall_proto::webhooks::v1::{
     DeliveryStatus, EventKind as KindProto, ListDeliveriesRequest, ListDeliveriesResponse,
     RedeliverDeliveryRequest, RedeliverDeliveryResponse,
@@ -26,22 +27,28 @@ impl Webhooks {
     /// WEBHOOK_NOT_FOUND, INVALID_VALUE.
     pub(crate) async fn list_deliveries(
         &self,
-        community: CommunityId,
-        request: ListDeliveriesRequest,
-    ) -> Result<ListDeliveriesResponse> {
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesResponse>> {
+        let community = request.caller()?.community;
+        let request = request.into_inner();
         let (size, token) = (request.page_size, &request.page_token);
-        let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
+        let limits = Limits {
+            // There may be very many, and those that are skipped are read.
+            max_skip: 10_000,
+            ..LIMITS
+        };
+        let page = PageRequest::parse(limits, size, token, request.skip)?;
         let reader = self.0.database.reader();
         let id = id::parse("webhook_id", &request.webhook_id)?;
         let webhook = outgoing::Entity::get(reader, community, id).await?;
         let filter = filter(webhook.id, &request)?;
         let deliveries = listing::list(reader, community, filter, &page).await?;
         let deliveries = deliveries.map(present::delivery);
-        Ok(ListDeliveriesResponse {
+        Ok(Response::new(ListDeliveriesResponse {
             deliveries: deliveries.rows,
             next_page_token: deliveries.next_page_token,
             total_size: listing::count(reader, community, filter).await?,
-        })
+        }))
     }
 
     /// Queues a delivery again, at once.
@@ -53,26 +60,24 @@ impl Webhooks {
         &self,
         request: Request<RedeliverDeliveryRequest>,
     ) -> Result<Response<RedeliverDeliveryResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Plain, |write, request| async move {
-                let community = write.caller.community;
-                let webhook = id::parse("webhook_id", &request.webhook_id)?;
-                let id = id::parse("delivery_id", &request.delivery_id)?;
-                let transaction = write.begin().await?;
-                let receiver = outgoing::Entity::get(&transaction, community, webhook).await?;
-                if !receiver.enabled {
-                    return Err(Error::new(Reason::WrongState, "The webhook is disabled"));
-                }
-                let queued = deliveries::queue_again(&transaction, community, webhook, id).await?;
-                let answer = RedeliverDeliveryResponse {
-                    delivery: Some(present::delivery(queued.into())),
-                };
-                let queued = write.finish(transaction, answer).await?;
-                self.wake([(community, webhook)]);
-                Ok(queued)
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Plain, |write, request| async move {
+            let community = write.caller.community;
+            let webhook = id::parse("webhook_id", &request.webhook_id)?;
+            let id = id::parse("delivery_id", &request.delivery_id)?;
+            let transaction = write.begin().await?;
+            let receiver = outgoing::Entity::get(&transaction, community, webhook).await?;
+            if !receiver.enabled {
+                return Err(Error::new(Reason::WrongState, "The webhook is disabled"));
+            }
+            let queued = deliveries::queue_again(&transaction, community, webhook, id).await?;
+            let answer = RedeliverDeliveryResponse {
+                delivery: Some(present::delivery(queued.into())),
+            };
+            let queued = write.finish(transaction, answer).await?;
+            self.wake([(community, webhook)]);
+            Ok(queued)
+        });
         write.await
     }
 }

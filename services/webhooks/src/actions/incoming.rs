@@ -1,13 +1,15 @@
 //! Managing incoming webhooks (contract: events, part 2).
 
+use guildhall_auth::CallerExt;
 use guildhall_data::{
-    CommunityId, Database, PageRequest, Resource, WebhookId, id, idempotency::Answer, page::Limits,
+    CommunityId, Database, Limited, PageRequest, Resource, WebhookId, id, idempotency::Answer,
     seal::Sealer,
 };
 use guildhall_proto::webhooks::v1::{
-    CreateIncomingWebhookRequest, CreateIncomingWebhookResponse, IncomingSettings, IncomingWebhook,
-    ListIncomingWebhooksRequest, ListIncomingWebhooksResponse, UpdateIncomingWebhookRequest,
-    UpdateIncomingWebhookResponse,
+    CreateIncomingWebhookRequest, CreateIncomingWebhookResponse, DeleteIncomingWebhookRequest,
+    DeleteIncomingWebhookResponse, GetIncomingWebhookRequest, GetIncomingWebhookResponse,
+    IncomingSettings, ListIncomingWebhooksRequest, ListIncomingWebhooksResponse,
+    UpdateIncomingWebhookRequest, UpdateIncomingWebhookResponse,
 };
 use guildhall_runtime::{Error, Result, Timestamp};
 use guildhall_types::{FieldMask, mask::set};
@@ -19,7 +21,7 @@ use crate::{
     Webhooks,
     domain::{
         Address, ApiKey, Mode,
-        incoming::{Change, FIELDS, Kind, Settings, SettingsChange},
+        incoming::{Change, Kind, Settings, SettingsChange},
     },
     present,
     store::incoming::{self, Model},
@@ -28,34 +30,32 @@ use crate::{
 impl Webhooks {
     pub(crate) async fn list_incoming(
         &self,
-        community: CommunityId,
-        request: ListIncomingWebhooksRequest,
-    ) -> Result<ListIncomingWebhooksResponse> {
-        let limits = Limits {
-            // The public contract bounds the number of the page alone.
-            max_skip: u64::MAX,
-            ..LIMITS
-        };
+        request: Request<ListIncomingWebhooksRequest>,
+    ) -> Result<Response<ListIncomingWebhooksResponse>> {
+        let community = request.caller()?.community;
+        let request = request.into_inner();
         let (size, token) = (request.page_size, &request.page_token);
-        let page = PageRequest::parse(limits, size, token, request.skip)?;
+        let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
         let reader = self.0.database.reader();
-        let webhooks = incoming::list(reader, community, &page).await?;
+        let webhooks = incoming::Entity::list(reader, community, &page).await?;
         let shown = webhooks.rows.into_iter().map(present::incoming);
-        Ok(ListIncomingWebhooksResponse {
+        Ok(Response::new(ListIncomingWebhooksResponse {
             webhooks: shown.collect::<Result<_>>()?,
             next_page_token: webhooks.next_page_token,
-            total_size: incoming::count(reader, community).await?,
-        })
+            total_size: incoming::Entity::count(reader, community).await?,
+        }))
     }
 
     pub(crate) async fn get_incoming(
         &self,
-        community: CommunityId,
-        id: WebhookId,
-    ) -> Result<IncomingWebhook> {
+        request: Request<GetIncomingWebhookRequest>,
+    ) -> Result<Response<GetIncomingWebhookResponse>> {
+        let community = request.caller()?.community;
+        let id = id::parse("id", &request.get_ref().id)?;
         let reader = self.0.database.reader();
         let webhook = incoming::Entity::get(reader, community, id).await?;
-        present::incoming(webhook)
+        let webhook = Some(present::incoming(webhook)?);
+        Ok(Response::new(GetIncomingWebhookResponse { webhook }))
     }
 
     /// Makes a webhook. Its API key is in this answer alone.
@@ -66,23 +66,23 @@ impl Webhooks {
         &self,
         request: Request<CreateIncomingWebhookRequest>,
     ) -> Result<Response<CreateIncomingWebhookResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Secret, |write, request| async move {
-                let change = Change::parse(request.spec, &FieldMask::all(FIELDS))?;
-                let kind = change.kind.ok_or_else(|| Error::missing("kind"))?;
-                let mut webhook = blank(write.caller.community, kind)?;
-                apply(&mut webhook, change, &self.0.sealer)?;
-                let api_key = new_api_key(&mut webhook, false)?;
-                let transaction = write.begin().await?;
-                incoming::insert(&transaction, &webhook).await?;
-                let answer = CreateIncomingWebhookResponse {
-                    webhook: Some(present::incoming(webhook)?),
-                    api_key: shown(api_key),
-                };
-                write.finish(transaction, answer).await
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let all = FieldMask::all();
+            let change = all.read(|fields| Change::parse(request.spec, fields))?;
+            let kind = change.kind.ok_or_else(|| Error::missing("kind"))?;
+            let community = write.caller.community;
+            let mut webhook = blank(community, kind)?;
+            apply(&mut webhook, change, &self.0.sealer)?;
+            let api_key = new_api_key(&mut webhook, false)?;
+            let transaction = write.begin().await?;
+            incoming::Entity::insert_one_more(&transaction, community, &webhook).await?;
+            let answer = CreateIncomingWebhookResponse {
+                webhook: Some(present::incoming(webhook)?),
+                api_key: shown(api_key),
+            };
+            write.finish(transaction, answer).await
+        });
         write.await
     }
 
@@ -94,26 +94,24 @@ impl Webhooks {
         &self,
         request: Request<UpdateIncomingWebhookRequest>,
     ) -> Result<Response<UpdateIncomingWebhookResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Secret, |write, request| async move {
-                let community = write.caller.community;
-                let id = id::parse("id", &request.id)?;
-                let mask = FieldMask::parse(request.update_mask, FIELDS)?;
-                let change = Change::parse(request.spec, &mask)?;
-                let transaction = write.begin().await?;
-                let mut webhook = incoming::Entity::hold(&transaction, community, id).await?;
-                apply(&mut webhook, change, &self.0.sealer)?;
-                let api_key = new_api_key(&mut webhook, request.rotate_api_key)?;
-                webhook.updated_at = Timestamp::now().as_millis();
-                incoming::update(&transaction, &webhook).await?;
-                let answer = UpdateIncomingWebhookResponse {
-                    webhook: Some(present::incoming(webhook)?),
-                    api_key: shown(api_key),
-                };
-                write.finish(transaction, answer).await
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let community = write.caller.community;
+            let id = id::parse("id", &request.id)?;
+            let mask = FieldMask::of(request.update_mask);
+            let change = mask.read(|fields| Change::parse(request.spec, fields))?;
+            let transaction = write.begin().await?;
+            let mut webhook = incoming::Entity::hold(&transaction, community, id).await?;
+            apply(&mut webhook, change, &self.0.sealer)?;
+            let api_key = new_api_key(&mut webhook, request.rotate_api_key)?;
+            webhook.updated_at = Timestamp::now().as_millis();
+            incoming::update(&transaction, &webhook).await?;
+            let answer = UpdateIncomingWebhookResponse {
+                webhook: Some(present::incoming(webhook)?),
+                api_key: shown(api_key),
+            };
+            write.finish(transaction, answer).await
+        });
         write.await
     }
 
@@ -123,12 +121,14 @@ impl Webhooks {
     /// WEBHOOK_NOT_FOUND.
     pub(crate) async fn delete_incoming(
         &self,
-        community: CommunityId,
-        id: WebhookId,
-    ) -> Result<()> {
+        request: Request<DeleteIncomingWebhookRequest>,
+    ) -> Result<Response<DeleteIncomingWebhookResponse>> {
+        let community = request.caller()?.community;
+        let id = id::parse("id", &request.get_ref().id)?;
         let transaction = self.0.database.begin().await?;
         incoming::Entity::remove_one(&transaction, community, id).await?;
-        Database::commit(transaction).await
+        Database::commit(transaction).await?;
+        Ok(Response::new(DeleteIncomingWebhookResponse {}))
     }
 }
 
@@ -165,14 +165,13 @@ fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
     set(&mut webhook.name, change.name);
     set(&mut webhook.api_key_enabled, change.api_key_enabled);
     set(&mut webhook.enabled, change.enabled);
-    set(&mut webhook.encryption_enabled, change.encryption.enabled);
-    set(&mut webhook.encryption_mode, change.encryption.mode);
-    if let Some(key) = change.encryption.key {
-        webhook.encryption_key = Some(sealer.seal(key.as_bytes())?);
-    }
-    if webhook.encryption_enabled && webhook.encryption_key.is_none() {
-        return Err(Error::missing("encryption.key"));
-    }
+    let (enabled, mode) = (
+        &mut webhook.encryption_enabled,
+        &mut webhook.encryption_mode,
+    );
+    change
+        .encryption
+        .apply(enabled, mode, &mut webhook.encryption_key, sealer)?;
     apply_settings(webhook, change.settings)
 }
 
@@ -212,8 +211,9 @@ mod tests {
         let sealer = Sealer::derive(b"secret", b"test")?;
         let mut webhook = blank(CommunityId::generate(), Kind::UpdateCurrency)?;
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        let mask = FieldMask::parse(Some(prost_types::FieldMask { paths }), FIELDS)?;
-        apply(&mut webhook, Change::parse(Some(spec), &mask)?, &sealer)?;
+        let mask = FieldMask::of(Some(prost_types::FieldMask { paths }));
+        let change = mask.read(|fields| Change::parse(Some(spec), fields))?;
+        apply(&mut webhook, change, &sealer)?;
         Ok(webhook)
     }
 

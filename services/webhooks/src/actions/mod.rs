@@ -13,9 +13,9 @@ use guildhall_data::page::Limits;
 
 pub use receive::CallLimits;
 
-/// What every list allows (contract: identity, "Paging").
+/// What every list allows. The contract (identity, "Paging") bounds the number of the page alone.
 const LIMITS: Limits = Limits {
     default_size: 20,
     max_size: 100,
-    max_skip: 10_000,
+    max_skip: u64::MAX,
 };

@@ -1,7 +1,7 @@
 //! What an operator does from the command line, past every access rule: nothing of this can be
 //! reached over the network.
 
-use guildhall_data::{CommunityId, Database, EventId, Storage, WorkflowId};
+use guildhall_data::{CommunityId, Database, EventId, Limited, Storage, WorkflowId};
 use guildhall_events::consumer::parked::{self, Parked};
 use guildhall_runtime::Result;
 use zeroize::Zeroizing;
@@ -20,7 +20,7 @@ pub async fn create_workflow(
     let database = Database::open::<Migrator>(storage, "webhooks").await?;
     let (workflow, api_key) = workflows::new(community, name)?;
     let transaction = database.begin().await?;
-    workflows::insert(&transaction, &workflow).await?;
+    workflows::Entity::insert_one_more(&transaction, community, &workflow).await?;
     Database::commit(transaction).await?;
     Ok((workflow.id, api_key.reveal()))
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use guildhall_auth::CallerExt;
 use guildhall_data::{
-    CommunityId, Database, PageRequest, Resource, WebhookId, id, idempotency::Answer, seal::Sealer,
+    CommunityId, Database, Limited, PageRequest, Resource, Tenant, WebhookId, id,
+    idempotency::Answer, seal::Sealer,
 };
 use guildhall_proto::webhooks::v1::{
-    CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, ListOutgoingWebhooksRequest,
-    ListOutgoingWebhooksResponse, OutgoingWebhook, UpdateOutgoingWebhookRequest,
+    CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, DeleteOutgoingWebhookRequest,
+    DeleteOutgoingWebhookResponse, GetOutgoingWebhookRequest, GetOutgoingWebhookResponse,
+    ListOutgoingWebhooksRequest, ListOutgoingWebhooksResponse, UpdateOutgoingWebhookRequest,
     UpdateOutgoingWebhookResponse,
 };
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
@@ -19,11 +22,11 @@ use crate::{
     Webhooks,
     domain::{
         EventKind, EventKinds, Mode,
-        outgoing::{Change, FIELDS, Target},
+        outgoing::{Change, Target},
         signature::SigningSecret,
     },
     present,
-    store::outgoing::{self, Ids, Model, OldSecret, OldSecrets},
+    store::outgoing::{self, ChannelIds, Model, OldSecret, OldSecrets, WebhookIds},
 };
 
 /// How long the old secret signs beside the new one.
@@ -34,98 +37,99 @@ const OLD_SECRETS: usize = 4;
 impl Webhooks {
     pub(crate) async fn list_outgoing(
         &self,
-        community: CommunityId,
-        request: ListOutgoingWebhooksRequest,
-    ) -> Result<ListOutgoingWebhooksResponse> {
+        request: Request<ListOutgoingWebhooksRequest>,
+    ) -> Result<Response<ListOutgoingWebhooksResponse>> {
+        let community = request.caller()?.community;
+        let request = request.into_inner();
         let (size, token) = (request.page_size, &request.page_token);
         let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
         let reader = self.0.database.reader();
-        let webhooks = outgoing::list(reader, community, &page).await?;
+        let webhooks = outgoing::Entity::list(reader, community, &page).await?;
         let webhooks = webhooks.map(present::outgoing_webhook);
-        Ok(ListOutgoingWebhooksResponse {
+        Ok(Response::new(ListOutgoingWebhooksResponse {
             webhooks: webhooks.rows,
             next_page_token: webhooks.next_page_token,
-            total_size: outgoing::count(reader, community).await?,
-        })
+            total_size: outgoing::Entity::count(reader, community).await?,
+        }))
     }
 
     pub(crate) async fn get_outgoing(
         &self,
-        community: CommunityId,
-        id: WebhookId,
-    ) -> Result<OutgoingWebhook> {
+        request: Request<GetOutgoingWebhookRequest>,
+    ) -> Result<Response<GetOutgoingWebhookResponse>> {
+        let community = request.caller()?.community;
+        let id = id::parse("id", &request.get_ref().id)?;
         let reader = self.0.database.reader();
         let webhook = outgoing::Entity::get(reader, community, id).await?;
-        Ok(present::outgoing_webhook(webhook))
+        let webhook = Some(present::outgoing_webhook(webhook));
+        Ok(Response::new(GetOutgoingWebhookResponse { webhook }))
     }
 
     /// Makes a webhook. Its secret is in this answer alone.
     ///
     /// # Errors
     /// ALREADY_EXISTS, INVALID_VALUE when there are too many, and as [`Change::parse`] and
-    /// [`check`] say.
+    /// [`apply`] say.
     pub(crate) async fn create_outgoing(
         &self,
         request: Request<CreateOutgoingWebhookRequest>,
     ) -> Result<Response<CreateOutgoingWebhookResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Secret, |write, request| async move {
-                let mask = FieldMask::all(FIELDS);
-                let change = Change::parse(request.spec, &mask, self.0.settings.allow_private)?;
-                let secret = SigningSecret::generate()?;
-                let sealed = self.0.sealer.seal(secret.as_bytes())?;
-                let mut webhook = blank(write.caller.community, sealed);
-                apply(&mut webhook, change, &self.0.sealer)?;
-                let transaction = write.begin().await?;
-                outgoing::insert(&transaction, &webhook).await?;
-                let answer = CreateOutgoingWebhookResponse {
-                    webhook: Some(present::outgoing_webhook(webhook)),
-                    secret: secret.reveal().to_string(),
-                };
-                write.finish(transaction, answer).await
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let (all, allow_private) = (FieldMask::all(), self.0.settings.allow_private);
+            let change = all.read(|fields| Change::parse(request.spec, fields, allow_private))?;
+            let secret = SigningSecret::generate()?;
+            let sealed = self.0.sealer.seal(secret.as_bytes())?;
+            let community = write.caller.community;
+            let mut webhook = blank(community, sealed);
+            apply(&mut webhook, change, &self.0.sealer)?;
+            let transaction = write.begin().await?;
+            outgoing::Entity::insert_one_more(&transaction, community, &webhook).await?;
+            let answer = CreateOutgoingWebhookResponse {
+                webhook: Some(present::outgoing_webhook(webhook)),
+                secret: secret.reveal().to_string(),
+            };
+            write.finish(transaction, answer).await
+        });
         write.await
     }
 
     /// Changes a webhook. A new secret is in this answer alone.
     ///
     /// # Errors
-    /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`Change::parse`], [`check`] and
+    /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`Change::parse`], [`apply`] and
     /// [`replace_secret`] say.
     pub(crate) async fn update_outgoing(
         &self,
         request: Request<UpdateOutgoingWebhookRequest>,
     ) -> Result<Response<UpdateOutgoingWebhookResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Secret, |write, request| async move {
-                let community = write.caller.community;
-                let id = id::parse("id", &request.id)?;
-                let mask = FieldMask::parse(request.update_mask, FIELDS)?;
-                let change = Change::parse(request.spec, &mask, self.0.settings.allow_private)?;
-                let secret = request.rotate_secret.then(SigningSecret::generate);
-                let secret = secret.transpose()?;
-                let transaction = write.begin().await?;
-                let mut webhook = outgoing::Entity::hold(&transaction, community, id).await?;
-                apply(&mut webhook, change, &self.0.sealer)?;
-                if let Some(secret) = &secret {
-                    let sealed = self.0.sealer.seal(secret.as_bytes())?;
-                    replace_secret(&mut webhook, sealed, Timestamp::now())?;
-                }
-                webhook.updated_at = Timestamp::now().as_millis();
-                outgoing::update(&transaction, &webhook).await?;
-                let answer = UpdateOutgoingWebhookResponse {
-                    webhook: Some(present::outgoing_webhook(webhook)),
-                    secret: secret.map_or_else(String::new, |secret| secret.reveal().to_string()),
-                };
-                let updated = write.finish(transaction, answer).await?;
-                // If it is off now, what waits is given up.
-                self.wake([(community, id)]);
-                Ok(updated)
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let community = write.caller.community;
+            let id = id::parse("id", &request.id)?;
+            let mask = FieldMask::of(request.update_mask);
+            let allow_private = self.0.settings.allow_private;
+            let change = mask.read(|fields| Change::parse(request.spec, fields, allow_private))?;
+            let secret = request.rotate_secret.then(SigningSecret::generate);
+            let secret = secret.transpose()?;
+            let transaction = write.begin().await?;
+            let mut webhook = outgoing::Entity::hold(&transaction, community, id).await?;
+            apply(&mut webhook, change, &self.0.sealer)?;
+            if let Some(secret) = &secret {
+                let sealed = self.0.sealer.seal(secret.as_bytes())?;
+                replace_secret(&mut webhook, sealed, Timestamp::now())?;
+            }
+            webhook.updated_at = Timestamp::now().as_millis();
+            outgoing::Entity::update_one(&transaction, &webhook).await?;
+            let answer = UpdateOutgoingWebhookResponse {
+                webhook: Some(present::outgoing_webhook(webhook)),
+                secret: secret.map_or_else(String::new, |secret| secret.reveal().to_string()),
+            };
+            let updated = write.finish(transaction, answer).await?;
+            // If it is off now, what waits is given up.
+            self.wake([(community, id)]);
+            Ok(updated)
+        });
         write.await
     }
 
@@ -135,14 +139,15 @@ impl Webhooks {
     /// WEBHOOK_NOT_FOUND.
     pub(crate) async fn delete_outgoing(
         &self,
-        community: CommunityId,
-        id: WebhookId,
-    ) -> Result<()> {
+        request: Request<DeleteOutgoingWebhookRequest>,
+    ) -> Result<Response<DeleteOutgoingWebhookResponse>> {
+        let community = request.caller()?.community;
+        let id = id::parse("id", &request.get_ref().id)?;
         let transaction = self.0.database.begin().await?;
         outgoing::Entity::remove_one(&transaction, community, id).await?;
         Database::commit(transaction).await?;
         self.wake([(community, id)]);
-        Ok(())
+        Ok(Response::new(DeleteOutgoingWebhookResponse {}))
     }
 }
 
@@ -156,8 +161,8 @@ fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
         url: String::new(),
         fingerprint: Vec::new(),
         events: 0,
-        channel_ids: Ids::default(),
-        ignored_incoming_ids: Ids::default(),
+        channel_ids: ChannelIds::default(),
+        ignored_incoming_ids: WebhookIds::default(),
         enabled: false,
         active_since: now,
         joins_on_bulk_import: false,
@@ -196,28 +201,21 @@ fn replace_secret(webhook: &mut Model, sealed: Vec<u8>, now: Timestamp) -> Resul
 /// Makes a webhook what a change says.
 ///
 /// # Errors
-/// As [`check`] says.
+/// As [`EncryptionChange::apply`](crate::domain::EncryptionChange::apply) and [`check`] say.
 fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
     set(&mut webhook.name, change.name);
     set(&mut webhook.url, change.target.map(|target| target.text));
     set(&mut webhook.events, change.events.map(EventKinds::bits));
-    set(
-        &mut webhook.channel_ids,
-        change.channels.map(Ids::from_iter),
-    );
-    set(
-        &mut webhook.ignored_incoming_ids,
-        change.ignored.map(Ids::from_iter),
-    );
+    set(&mut webhook.channel_ids.0, change.channels);
+    set(&mut webhook.ignored_incoming_ids.0, change.ignored);
     set(
         &mut webhook.joins_on_bulk_import,
         change.joins_on_bulk_import,
     );
-    set(&mut webhook.encrypted, change.encryption.enabled);
-    set(&mut webhook.encryption_mode, change.encryption.mode);
-    if let Some(key) = change.encryption.key {
-        webhook.encryption_key = Some(sealer.seal(key.as_bytes())?);
-    }
+    let (enabled, mode) = (&mut webhook.encrypted, &mut webhook.encryption_mode);
+    change
+        .encryption
+        .apply(enabled, mode, &mut webhook.encryption_key, sealer)?;
     if let Some(key) = change.api_key {
         let key = (!key.is_empty()).then(|| sealer.seal(key.as_bytes()));
         webhook.api_key = key.transpose()?;
@@ -244,14 +242,11 @@ fn enable(webhook: &mut Model, enabled: bool) {
 /// What holds between the fields.
 ///
 /// # Errors
-/// MISSING_FIELD for channels of `channel_message_posted` and for the key of encryption.
+/// MISSING_FIELD for channels of `channel_message_posted`.
 fn check(webhook: &mut Model) -> Result<()> {
     let kinds = webhook.kinds();
     if kinds.contains(EventKind::ChannelMessagePosted) && webhook.channel_ids.0.is_empty() {
         return Err(Error::missing("channel_ids"));
-    }
-    if webhook.encrypted && webhook.encryption_key.is_none() {
-        return Err(Error::missing("encryption.key"));
     }
     // What was allowed when it was saved may no longer be: that is for the attempt to say.
     webhook.fingerprint = Target::parse(&webhook.url, true)?.fingerprint(kinds);

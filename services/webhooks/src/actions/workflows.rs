@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use guildhall_auth::{CallerExt, credential::digest_of, request::answer};
 use guildhall_data::{
-    Claim, CommunityId, Database, IdempotencyKey, Resource, WorkflowId, id, idempotency::Answer,
+    Claim, Database, IdempotencyKey, Limited, Resource, WorkflowId, id, idempotency::Answer,
 };
 use guildhall_events::outbox;
 use guildhall_proto::{
     events::v1::Event,
     webhooks::v1::{
         BeginSessionRequest, BeginSessionResponse, CreateWorkflowRequest, CreateWorkflowResponse,
-        ReceiveEventRequest, ReceiveEventResponse,
+        DeleteWorkflowRequest, DeleteWorkflowResponse, ReceiveEventRequest, ReceiveEventResponse,
     },
 };
 use guildhall_runtime::{Result, Timestamp};
@@ -38,19 +38,18 @@ impl Webhooks {
         &self,
         request: Request<CreateWorkflowRequest>,
     ) -> Result<Response<CreateWorkflowResponse>> {
-        let write = self
-            .0
-            .writes
-            .run(request, Answer::Secret, |write, request| async move {
-                let (workflow, api_key) = workflows::new(write.caller.community, &request.name)?;
-                let transaction = write.begin().await?;
-                workflows::insert(&transaction, &workflow).await?;
-                let answer = CreateWorkflowResponse {
-                    workflow: Some(present::workflow(workflow)),
-                    api_key: api_key.reveal().to_string(),
-                };
-                write.finish(transaction, answer).await
-            });
+        let writes = &self.0.writes;
+        let write = writes.run(request, Answer::Secret, |write, request| async move {
+            let community = write.caller.community;
+            let (workflow, api_key) = workflows::new(community, &request.name)?;
+            let transaction = write.begin().await?;
+            workflows::Entity::insert_one_more(&transaction, community, &workflow).await?;
+            let answer = CreateWorkflowResponse {
+                workflow: Some(present::workflow(workflow)),
+                api_key: api_key.reveal().to_string(),
+            };
+            write.finish(transaction, answer).await
+        });
         write.await
     }
 
@@ -60,12 +59,14 @@ impl Webhooks {
     /// WORKFLOW_NOT_FOUND.
     pub(crate) async fn remove_workflow(
         &self,
-        community: CommunityId,
-        id: WorkflowId,
-    ) -> Result<()> {
+        request: Request<DeleteWorkflowRequest>,
+    ) -> Result<Response<DeleteWorkflowResponse>> {
+        let community = request.caller()?.community;
+        let id = id::parse("id", &request.get_ref().id)?;
         let transaction = self.0.database.begin().await?;
         workflows::Entity::remove_one(&transaction, community, id).await?;
-        Database::commit(transaction).await
+        Database::commit(transaction).await?;
+        Ok(Response::new(DeleteWorkflowResponse {}))
     }
 
     /// Opens a session for whoever presents the API key of a workflow.
@@ -74,16 +75,17 @@ impl Webhooks {
     /// WORKFLOW_NOT_FOUND, CREDENTIAL_MISSING, CREDENTIAL_INVALID.
     pub(crate) async fn open_session(
         &self,
-        request: BeginSessionRequest,
-    ) -> Result<BeginSessionResponse> {
+        request: Request<BeginSessionRequest>,
+    ) -> Result<Response<BeginSessionResponse>> {
+        let request = request.into_inner();
         let id = id::parse("workflow_id", &request.workflow_id)?;
         let workflow = workflows::get_open(self.0.database.reader(), id).await?;
         api_key::check(&workflow.api_key_digest, &request.api_key)?;
         let expires_at = Timestamp::now().plus(SESSION_LIFE);
-        Ok(BeginSessionResponse {
+        Ok(Response::new(BeginSessionResponse {
             session_token: self.0.sessions.issue(workflow.id, expires_at),
             expire_time: Some(expires_at.into()),
-        })
+        }))
     }
 
     /// Publishes an event of a workflow, once for each `dedup_id`; another one of the same is

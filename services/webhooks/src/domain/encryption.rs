@@ -11,9 +11,10 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use guildhall_data::seal::Sealer;
 use guildhall_proto::webhooks::v1::{EncryptionMode, EncryptionSpec};
 use guildhall_runtime::{Error, Result};
-use guildhall_types::FieldMask;
+use guildhall_types::{Fields, mask::set};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -86,17 +87,40 @@ impl EncryptionChange {
     ///
     /// # Errors
     /// INVALID_VALUE; the key is not repeated.
-    pub fn parse(spec: Option<EncryptionSpec>, mask: &FieldMask) -> Result<Self> {
+    pub fn parse(spec: Option<EncryptionSpec>, fields: &mut Fields) -> Result<Self> {
         let spec = spec.unwrap_or_default();
         let text = Zeroizing::new(spec.key);
-        let key = mask.read("encryption.key", || {
+        let key = fields.read("encryption.key", |_| {
             (!text.is_empty()).then(|| AesKey::parse(&text)).transpose()
         })?;
         Ok(Self {
-            enabled: mask.read("encryption.enabled", || Ok(spec.enabled))?,
-            mode: mask.read("encryption.mode", || Mode::parse(spec.mode))?,
+            enabled: fields.value("encryption.enabled", spec.enabled),
+            mode: fields.read("encryption.mode", |_| Mode::parse(spec.mode))?,
             key: key.flatten(),
         })
+    }
+
+    /// Makes what is stored what the change says: whether bodies are encrypted, how, and the sealed
+    /// key.
+    ///
+    /// # Errors
+    /// MISSING_FIELD when they are to be encrypted and there is no key.
+    pub fn apply(
+        self,
+        enabled: &mut bool,
+        mode: &mut Mode,
+        key: &mut Option<Vec<u8>>,
+        sealer: &Sealer,
+    ) -> Result<()> {
+        set(enabled, self.enabled);
+        set(mode, self.mode);
+        if let Some(new) = self.key {
+            *key = Some(sealer.seal(new.as_bytes())?);
+        }
+        match *enabled && key.is_none() {
+            true => Err(Error::missing("encryption.key")),
+            false => Ok(()),
+        }
     }
 }
 

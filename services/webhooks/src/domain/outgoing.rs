@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use guildhall_data::{ChannelId, WebhookId};
 use guildhall_proto::webhooks::v1::OutgoingWebhookSpec;
 use guildhall_runtime::{Error, Result};
-use guildhall_types::{FieldMask, list, text};
+use guildhall_types::{Fields, list, text};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -20,20 +20,6 @@ const MAX_CHANNELS: usize = 100;
 const MAX_IGNORED: usize = 50;
 /// The longest API key, in characters.
 const MAX_API_KEY: usize = 255;
-/// The fields of a spec, as masks name them.
-pub const FIELDS: &[&str] = &[
-    "name",
-    "url",
-    "events",
-    "channel_ids",
-    "ignored_incoming_ids",
-    "enabled",
-    "encryption.enabled",
-    "encryption.mode",
-    "encryption.key",
-    "api_key",
-    "joins_on_bulk_import",
-];
 
 /// Where deliveries go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,38 +101,37 @@ impl Change {
     /// MISSING_FIELD, VALUE_TOO_LONG, MALFORMED_ID, INVALID_VALUE. Secrets are not repeated.
     pub fn parse(
         spec: Option<OutgoingWebhookSpec>,
-        mask: &FieldMask,
+        fields: &mut Fields,
         allow_private: bool,
     ) -> Result<Self> {
         let spec = spec.unwrap_or_default();
         let (channels, ignored) = (&spec.channel_ids, &spec.ignored_incoming_ids);
         Ok(Self {
-            name: mask.read("name", || text::line("name", &spec.name, MAX_NAME))?,
-            target: mask.read("url", || Target::parse(&spec.url, allow_private))?,
-            events: mask.read("events", || EventKinds::parse(&spec.events))?,
-            channels: mask.read("channel_ids", || {
-                list::ids("channel_ids", channels, MAX_CHANNELS)
+            name: fields.read("name", |field| text::line(field, &spec.name, MAX_NAME))?,
+            target: fields.read("url", |_| Target::parse(&spec.url, allow_private))?,
+            events: fields.read("events", |_| EventKinds::parse(&spec.events))?,
+            channels: fields.read("channel_ids", |field| {
+                list::ids(field, channels, MAX_CHANNELS)
             })?,
-            ignored: mask.read("ignored_incoming_ids", || {
-                list::ids("ignored_incoming_ids", ignored, MAX_IGNORED)
+            ignored: fields.read("ignored_incoming_ids", |field| {
+                list::ids(field, ignored, MAX_IGNORED)
             })?,
-            enabled: mask.read("enabled", || Ok(spec.enabled.unwrap_or(true)))?,
-            encryption: EncryptionChange::parse(spec.encryption, mask)?,
-            api_key: mask.read("api_key", || api_key(spec.api_key))?,
-            joins_on_bulk_import: mask
-                .read("joins_on_bulk_import", || Ok(spec.joins_on_bulk_import))?,
+            enabled: fields.value("enabled", spec.enabled.unwrap_or(true)),
+            encryption: EncryptionChange::parse(spec.encryption, fields)?,
+            api_key: fields.read("api_key", |field| api_key(field, spec.api_key))?,
+            joins_on_bulk_import: fields.value("joins_on_bulk_import", spec.joins_on_bulk_import),
         })
     }
 }
 
-fn api_key(text: String) -> Result<Zeroizing<String>> {
+fn api_key(field: &str, text: String) -> Result<Zeroizing<String>> {
     let text = Zeroizing::new(text);
     let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     // A header would lose the space around it.
     if !is_printable || text.len() > MAX_API_KEY || text.trim() != text.as_str() {
         let description =
-            format!("api_key must be at most {MAX_API_KEY} printable ASCII characters");
-        return Err(Error::invalid("api_key", description));
+            format!("{field} must be at most {MAX_API_KEY} printable ASCII characters");
+        return Err(Error::invalid(field, description));
     }
     Ok(text)
 }
@@ -154,6 +139,7 @@ fn api_key(text: String) -> Result<Zeroizing<String>> {
 #[cfg(test)]
 mod tests {
     use guildhall_proto::webhooks::v1::EncryptionSpec;
+    use guildhall_types::FieldMask;
 
     use super::*;
 
@@ -166,53 +152,39 @@ mod tests {
         }
     }
 
-    fn field_of(spec: OutgoingWebhookSpec) -> String {
-        let refused = Change::parse(Some(spec), &FieldMask::all(FIELDS), false).unwrap_err();
+    fn parse(spec: Option<OutgoingWebhookSpec>, mask: FieldMask) -> Result<Change> {
+        mask.read(|fields| Change::parse(spec, fields, false))
+    }
+
+    fn field_of(change: impl FnOnce(&mut OutgoingWebhookSpec)) -> String {
+        let mut spec = spec();
+        change(&mut spec);
+        let refused = parse(Some(spec), FieldMask::all()).unwrap_err();
         refused.violations()[0].field.clone()
     }
 
     #[test]
     fn a_new_webhook_has_a_name_a_url_and_events() {
-        let change = Change::parse(Some(spec()), &FieldMask::all(FIELDS), false).unwrap();
+        let change = parse(Some(spec()), FieldMask::all()).unwrap();
         assert_eq!(change.enabled, Some(true), "unless it says otherwise");
         assert_eq!(change.encryption.enabled, Some(false));
-        assert_eq!(field_of(OutgoingWebhookSpec::default()), "name");
         assert_eq!(
-            field_of(OutgoingWebhookSpec {
-                url: String::new(),
-                ..spec()
-            }),
-            "url"
+            field_of(|spec| *spec = OutgoingWebhookSpec::default()),
+            "name"
         );
+        assert_eq!(field_of(|spec| spec.url.clear()), "url");
+        assert_eq!(field_of(|spec| spec.events.clear()), "events");
         assert_eq!(
-            field_of(OutgoingWebhookSpec {
-                events: vec![],
-                ..spec()
-            }),
-            "events"
-        );
-        let channel_ids = vec!["x".into()];
-        assert_eq!(
-            field_of(OutgoingWebhookSpec {
-                channel_ids,
-                ..spec()
-            }),
+            field_of(|spec| spec.channel_ids = vec!["x".into()]),
             "channel_ids"
         );
-        let api_key = "käse".into();
-        assert_eq!(
-            field_of(OutgoingWebhookSpec { api_key, ..spec() }),
-            "api_key"
-        );
-        let encryption = Some(EncryptionSpec {
+        assert_eq!(field_of(|spec| spec.api_key = "käse".into()), "api_key");
+        let short = EncryptionSpec {
             key: "short".into(),
             ..EncryptionSpec::default()
-        });
+        };
         assert_eq!(
-            field_of(OutgoingWebhookSpec {
-                encryption,
-                ..spec()
-            }),
+            field_of(|spec| spec.encryption = Some(short)),
             "encryption.key"
         );
     }
@@ -251,15 +223,14 @@ mod tests {
     fn a_mask_means_what_it_names() {
         let mask = |paths: &[&str]| {
             let paths = paths.iter().map(|path| (*path).into()).collect();
-            FieldMask::parse(Some(prost_types::FieldMask { paths }), FIELDS)
+            FieldMask::of(Some(prost_types::FieldMask { paths }))
         };
-        let change = Change::parse(Some(spec()), &mask(&["url"]).unwrap(), false).unwrap();
+        let change = parse(Some(spec()), mask(&["url"])).unwrap();
         assert!(change.target.is_some() && change.name.is_none() && change.enabled.is_none());
-        let encryption = mask(&["encryption"]).unwrap();
-        let change = Change::parse(Some(spec()), &encryption, false).unwrap();
+        let change = parse(Some(spec()), mask(&["encryption"])).unwrap();
         assert!(change.encryption.enabled == Some(false) && change.encryption.mode.is_some());
-        let nothing = Change::parse(None, &mask(&[]).unwrap(), false).unwrap();
+        let nothing = parse(None, mask(&[])).unwrap();
         assert!(nothing.name.is_none());
-        assert!(mask(&["id"]).is_err());
+        assert!(parse(None, mask(&["id"])).is_err());
     }
 }

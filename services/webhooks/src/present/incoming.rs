@@ -14,7 +14,7 @@ use crate::store::{incoming, workflows};
 /// INTERNAL when the row was damaged.
 pub fn incoming(webhook: incoming::Model) -> Result<IncomingWebhook> {
     Ok(IncomingWebhook {
-        settings: Some(settings(&webhook)?),
+        settings: Some(IncomingSettings::decode(&*webhook.settings).map_err(Error::internal)?),
         id: webhook.id.to_string(),
         community_id: webhook.community_id.to_string(),
         name: webhook.name,
@@ -32,10 +32,6 @@ pub fn incoming(webhook: incoming::Model) -> Result<IncomingWebhook> {
             .last_used_at
             .map(|at| Timestamp::from_millis(at).into()),
     })
-}
-
-fn settings(webhook: &incoming::Model) -> Result<IncomingSettings> {
-    IncomingSettings::decode(&*webhook.settings).map_err(Error::internal)
 }
 
 /// A workflow.

@@ -29,8 +29,8 @@ pub fn outgoing_webhook(webhook: outgoing::Model) -> OutgoingWebhook {
         }),
         name: webhook.name,
         url: webhook.url,
-        channel_ids: webhook.channel_ids.0,
-        ignored_incoming_ids: webhook.ignored_incoming_ids.0,
+        channel_ids: texts(&webhook.channel_ids.0),
+        ignored_incoming_ids: texts(&webhook.ignored_incoming_ids.0),
         enabled: webhook.enabled,
         has_secret: true,
         consecutive_failures: webhook.consecutive_failures,
@@ -65,6 +65,10 @@ pub fn delivery(delivery: Summary) -> Delivery {
         next_attempt_time: next.map(time),
         create_time: Some(time(delivery.created_at)),
     }
+}
+
+fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }
 
 fn time(millis: i64) -> prost_types::Timestamp {

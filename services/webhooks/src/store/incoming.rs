@@ -2,21 +2,11 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, Page, PageRequest, Quota, Resource, Tenant, WebhookId, failed};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{
-    ActiveModelTrait, Condition, ConnectionTrait, IntoActiveModel, Order, entity::prelude::*,
-};
+use guildhall_data::{CommunityId, Limited, Quota, Resource, Tenant, WebhookId, failed, resource};
+use guildhall_runtime::{Reason, Result, Timestamp};
+use sea_orm::{ActiveModelTrait, Condition, ConnectionTrait, IntoActiveModel, entity::prelude::*};
 
 use crate::domain::{Address, Mode, incoming::Kind};
-
-/// How many a community may have (contract: events, "Management").
-const QUOTA: Quota = Quota {
-    resource: 1,
-    max: 50,
-    name: "incoming webhooks",
-    reason: Reason::InvalidValue,
-};
 
 /// How exactly a webhook remembers when it was called last.
 pub const USE_PRECISION: Duration = Duration::from_secs(60);
@@ -69,46 +59,19 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// Its relations: none, rows stand alone.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-impl Tenant for Entity {
-    const COMMUNITY: Column = Column::CommunityId;
+resource! {
+    id: WebhookId,
+    not_found: (Reason::WebhookNotFound, "Webhook not found."),
 }
 
-impl Resource for Entity {
-    type Id = WebhookId;
-    const ID: Column = Column::Id;
-
-    fn not_found() -> Error {
-        Error::new(Reason::WebhookNotFound, "Webhook not found.")
-    }
-}
-
-/// A part of a community's webhooks, oldest first.
-///
-/// # Errors
-/// When the query fails.
-pub async fn list(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
-    page: &PageRequest<(i64, WebhookId)>,
-) -> Result<Page<Model>> {
-    let by_age = [Column::CreatedAt, Column::Id];
-    let query = page.select(Entity::within(community), &by_age, &Order::Asc);
-    let rows = query.all(connection).await.map_err(failed)?;
-    Ok(page.cut(rows, |webhook| (webhook.created_at, webhook.id)))
-}
-
-/// How many a community has.
-///
-/// # Errors
-/// When the query fails.
-pub async fn count(connection: &impl ConnectionTrait, community: CommunityId) -> Result<i32> {
-    QUOTA.count(connection, Entity::within(community)).await
+impl Limited for Entity {
+    /// As the contract says (events, "Management").
+    const QUOTA: Quota = Quota {
+        resource: 1,
+        max: 50,
+        name: "incoming webhooks",
+        reason: Reason::InvalidValue,
+    };
 }
 
 /// The webhook at this address, if it is answered.
@@ -124,17 +87,6 @@ pub async fn get_open(connection: &impl ConnectionTrait, address: &Address) -> R
     let query = query.filter(Column::Enabled.eq(true));
     let webhook = query.one(connection).await.map_err(failed)?;
     webhook.ok_or_else(Entity::not_found)
-}
-
-/// Inserts a webhook.
-///
-/// # Errors
-/// INVALID_VALUE when there are too many: roll back.
-pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    let community = webhook.community_id;
-    let present = Entity::within(community);
-    QUOTA.admit(transaction, community, present).await?;
-    Entity::insert_one(transaction, webhook).await
 }
 
 /// Stores all of a webhook that was changed but its last use, which others note.

@@ -5,24 +5,14 @@ use std::{
     time::Duration,
 };
 
-use guildhall_data::{
-    ChannelId, CommunityId, Page, PageRequest, Quota, Resource, Tenant, WebhookId, failed,
-};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{ConnectionTrait, ExprTrait, FromJsonQueryResult, Order, entity::prelude::*};
+use guildhall_data::{ChannelId, CommunityId, Limited, Quota, Tenant, WebhookId, failed, resource};
+use guildhall_runtime::{Reason, Result, Timestamp};
+use sea_orm::{ConnectionTrait, ExprTrait, FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     EventKinds, Mode,
     subscription::{CLOCKS, Subscription},
-};
-
-/// How many a community may have (contract: events, "Management").
-const QUOTA: Quota = Quota {
-    resource: 3,
-    max: 50,
-    name: "outgoing webhooks",
-    reason: Reason::InvalidValue,
 };
 
 /// An outgoing webhook.
@@ -44,9 +34,9 @@ pub struct Model {
     /// What it tells of, a bit for each kind.
     pub events: i32,
     /// The channels of `channel_message_posted`.
-    pub channel_ids: Ids,
+    pub channel_ids: ChannelIds,
     /// Incoming webhooks whose messages it does not tell of.
-    pub ignored_incoming_ids: Ids,
+    pub ignored_incoming_ids: WebhookIds,
     /// Whether it delivers.
     pub enabled: bool,
     /// It tells of nothing that happened before, in milliseconds.
@@ -77,9 +67,13 @@ pub struct Model {
     pub updated_at: i64,
 }
 
-/// A JSON array of ids.
+/// A JSON array of channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Ids(pub Vec<String>);
+pub struct ChannelIds(pub Vec<ChannelId>);
+
+/// A JSON array of webhooks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct WebhookIds(pub Vec<WebhookId>);
 
 /// A JSON array of secrets that were replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -115,23 +109,20 @@ pub enum DisabledReason {
     Failing,
 }
 
-/// Its relations: none, rows are joined by hand.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-impl Tenant for Entity {
-    const COMMUNITY: Column = Column::CommunityId;
+resource! {
+    id: WebhookId,
+    not_found: (Reason::WebhookNotFound, "Webhook not found."),
+    taken: "An outgoing webhook with this url and these events exists already",
 }
 
-impl Resource for Entity {
-    type Id = WebhookId;
-    const ID: Column = Column::Id;
-
-    fn not_found() -> Error {
-        Error::new(Reason::WebhookNotFound, "Webhook not found.")
-    }
+impl Limited for Entity {
+    /// As the contract says (events, "Management").
+    const QUOTA: Quota = Quota {
+        resource: 3,
+        max: 50,
+        name: "outgoing webhooks",
+        reason: Reason::InvalidValue,
+    };
 }
 
 impl Model {
@@ -141,34 +132,17 @@ impl Model {
         EventKinds::from_bits(self.events)
     }
 
-    /// The channels of `channel_message_posted`.
-    ///
-    /// # Errors
-    /// MALFORMED_ID when the row was damaged.
-    pub fn channels(&self) -> Result<Vec<ChannelId>> {
-        self.channel_ids.0.iter().map(|id| id.parse()).collect()
-    }
-
-    /// Incoming webhooks whose messages it does not tell of.
-    ///
-    /// # Errors
-    /// MALFORMED_ID when the row was damaged.
-    pub fn ignored(&self) -> Result<Vec<WebhookId>> {
-        let ids = self.ignored_incoming_ids.0.iter();
-        ids.map(|id| id.parse()).collect()
-    }
-
-    fn subscription(&self, now: Timestamp) -> Result<Subscription> {
+    fn subscription(&self, now: Timestamp) -> Subscription {
         // One that lies ahead was written before the clock was set back.
         let active_since = Timestamp::from_millis(self.active_since).min(now);
-        Ok(Subscription {
+        Subscription {
             webhook: self.id,
             kinds: self.kinds(),
-            channels: self.channels()?.into_iter().collect(),
-            ignored: self.ignored()?.into_iter().collect(),
+            channels: self.channel_ids.0.iter().copied().collect(),
+            ignored: self.ignored_incoming_ids.0.iter().copied().collect(),
             active_since: active_since.minus(CLOCKS),
             joins_on_bulk_import: self.joins_on_bulk_import,
-        })
+        }
     }
 
     /// Whether attempts have failed for so long, without one success.
@@ -177,34 +151,6 @@ impl Model {
         let horizon = Timestamp::now().minus(time).as_millis();
         self.failing_since.is_some_and(|since| since <= horizon)
     }
-}
-
-impl<T: ToString> FromIterator<T> for Ids {
-    fn from_iter<I: IntoIterator<Item = T>>(ids: I) -> Self {
-        Self(ids.into_iter().map(|id| id.to_string()).collect())
-    }
-}
-
-/// A part of a community's webhooks, oldest first: ids begin with the moment.
-///
-/// # Errors
-/// When the query fails.
-pub async fn list(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
-    page: &PageRequest<WebhookId>,
-) -> Result<Page<Model>> {
-    let query = page.select(Entity::within(community), &[Column::Id], &Order::Asc);
-    let rows = query.all(connection).await.map_err(failed)?;
-    Ok(page.cut(rows, |webhook| webhook.id))
-}
-
-/// How many a community has.
-///
-/// # Errors
-/// When the query fails.
-pub async fn count(connection: &impl ConnectionTrait, community: CommunityId) -> Result<i32> {
-    QUOTA.count(connection, Entity::within(community)).await
 }
 
 /// What the enabled webhooks of communities want now. Events that have arrived before are matched
@@ -219,7 +165,7 @@ pub async fn subscriptions(
     let now = Timestamp::now();
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for webhook in enabled(connection, communities).await? {
-        let subscription = webhook.subscription(now)?;
+        let subscription = webhook.subscription(now);
         let of_community = found.entry(webhook.community_id).or_default();
         of_community.push(subscription);
     }
@@ -245,27 +191,6 @@ async fn enabled(
         .filter(Column::CommunityId.is_in(communities))
         .filter(Column::Enabled.eq(true));
     query.all(connection).await.map_err(failed)
-}
-
-/// Inserts a webhook.
-///
-/// # Errors
-/// INVALID_VALUE when there are too many, ALREADY_EXISTS for the same url and events: roll back.
-pub async fn insert(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    let community = webhook.community_id;
-    let present = Entity::within(community);
-    QUOTA.admit(transaction, community, present).await?;
-    let inserted = Entity::insert_one(transaction, webhook).await;
-    inserted.map_err(taken)
-}
-
-/// Stores a webhook that was changed.
-///
-/// # Errors
-/// ALREADY_EXISTS for the same url and events: roll back.
-pub async fn update(transaction: &impl ConnectionTrait, webhook: &Model) -> Result<()> {
-    let updated = Entity::update_one(transaction, webhook).await;
-    updated.map_err(taken)
 }
 
 /// Switches a webhook off; whether it was on.
@@ -330,12 +255,4 @@ pub async fn add_failures(
         .await
         .map_err(failed)?;
     Ok(())
-}
-
-fn taken(error: Error) -> Error {
-    if error.reason() == Reason::AlreadyExists {
-        let message = "An outgoing webhook with this url and these events exists already";
-        return Error::new(Reason::AlreadyExists, message);
-    }
-    error
 }

@@ -1,19 +1,11 @@
 //! Workflows. Their API keys are nowhere: only digests are kept.
 
-use guildhall_data::{CommunityId, Quota, Resource, Tenant, WorkflowId, failed};
-use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_data::{CommunityId, Limited, Quota, Resource, WorkflowId, failed, resource};
+use guildhall_runtime::{Reason, Result, Timestamp};
 use guildhall_types::text;
 use sea_orm::{ConnectionTrait, entity::prelude::*};
 
 use crate::domain::{ApiKey, MAX_NAME};
-
-/// How many a community may have (contract: events, "Management").
-const QUOTA: Quota = Quota {
-    resource: 2,
-    max: 50,
-    name: "workflows",
-    reason: Reason::InvalidValue,
-};
 
 /// A workflow.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -33,23 +25,19 @@ pub struct Model {
     pub created_at: i64,
 }
 
-/// Its relations: none, rows stand alone.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-impl Tenant for Entity {
-    const COMMUNITY: Column = Column::CommunityId;
+resource! {
+    id: WorkflowId,
+    not_found: (Reason::WorkflowNotFound, "Workflow not found"),
 }
 
-impl Resource for Entity {
-    type Id = WorkflowId;
-    const ID: Column = Column::Id;
-
-    fn not_found() -> Error {
-        Error::new(Reason::WorkflowNotFound, "Workflow not found")
-    }
+impl Limited for Entity {
+    /// As the contract says (events, "Workflow webhooks").
+    const QUOTA: Quota = Quota {
+        resource: 2,
+        max: 50,
+        name: "workflows",
+        reason: Reason::InvalidValue,
+    };
 }
 
 /// A workflow to store, and its API key.
@@ -80,15 +68,4 @@ pub async fn get_open(connection: &impl ConnectionTrait, id: WorkflowId) -> Resu
     let query = Entity::find().filter(Column::Id.eq(id));
     let workflow = query.one(connection).await.map_err(failed)?;
     workflow.ok_or_else(Entity::not_found)
-}
-
-/// Inserts a workflow.
-///
-/// # Errors
-/// INVALID_VALUE when there are too many: roll back.
-pub async fn insert(transaction: &impl ConnectionTrait, workflow: &Model) -> Result<()> {
-    let community = workflow.community_id;
-    let present = Entity::within(community);
-    QUOTA.admit(transaction, community, present).await?;
-    Entity::insert_one(transaction, workflow).await
 }

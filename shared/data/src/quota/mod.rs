@@ -5,10 +5,14 @@
 
 pub mod migration;
 
-use guildhall_runtime::{Error, Reason, Result};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*, sea_query::OnConflict};
+use std::future::Future;
 
-use crate::{CommunityId, Tenant, failed, page};
+use guildhall_runtime::{Error, Reason, Result};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, IntoActiveModel, entity::prelude::*, sea_query::OnConflict,
+};
+
+use crate::{CommunityId, Resource, Tenant, failed, page};
 
 /// The row that those who make things of one kind lock one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -32,6 +36,47 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Tenant for Entity {
     const COMMUNITY: Column = Column::CommunityId;
+}
+
+/// A resource of which a community may have so many.
+pub trait Limited: Resource {
+    /// How many.
+    const QUOTA: Quota;
+
+    /// How many a community has.
+    ///
+    /// # Errors
+    /// When the query fails.
+    fn count(
+        connection: &impl ConnectionTrait,
+        community: CommunityId,
+    ) -> impl Future<Output = Result<i32>> + Send {
+        async move {
+            let present = Self::within(community);
+            Self::QUOTA.count(connection, present).await
+        }
+    }
+
+    /// Inserts a row of a community, if it may have one more.
+    ///
+    /// # Errors
+    /// The quota's reason when there are as many as there may be; ALREADY_EXISTS for a second row
+    /// with the same key: roll back.
+    fn insert_one_more(
+        transaction: &impl ConnectionTrait,
+        community: CommunityId,
+        row: &Self::Model,
+    ) -> impl Future<Output = Result<()>> + Send
+    where
+        Self::Model: IntoActiveModel<Self::ActiveModel> + Sync,
+        Self::ActiveModel: Send,
+    {
+        async move {
+            let present = Self::within(community);
+            Self::QUOTA.admit(transaction, community, present).await?;
+            Self::insert_one(transaction, row).await
+        }
+    }
 }
 
 /// A bound for one kind of thing.

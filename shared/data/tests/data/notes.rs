@@ -1,10 +1,10 @@
 //! A table of notes: what a community keeps, as services define it.
 
 use guildhall_data::{
-    CommunityId, Database, PostgresServer, Resource, Storage, Tenant, TopicId,
-    quota::migration::CreateQuotas,
+    CommunityId, Database, Limited, PostgresServer, Quota, Storage, Tenant, TopicId,
+    quota::migration::CreateQuotas, resource,
 };
-use guildhall_runtime::{Error, Reason};
+use guildhall_runtime::Reason;
 use guildhall_testkit::TestDatabase;
 use sea_orm::entity::prelude::*;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -20,22 +20,19 @@ pub struct Model {
     pub created_at: i64,
 }
 
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-impl Tenant for Entity {
-    const COMMUNITY: Column = Column::CommunityId;
+resource! {
+    id: TopicId,
+    not_found: (Reason::TopicNotFound, "Note not found"),
+    taken: "A note with this id exists already",
 }
 
-impl Resource for Entity {
-    type Id = TopicId;
-    const ID: Column = Column::Id;
-
-    fn not_found() -> Error {
-        Error::new(Reason::TopicNotFound, "Note not found")
-    }
+impl Limited for Entity {
+    const QUOTA: Quota = Quota {
+        resource: 1,
+        max: 5,
+        name: "notes",
+        reason: Reason::WrongState,
+    };
 }
 
 pub struct Notes;

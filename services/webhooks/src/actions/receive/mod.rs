@@ -19,7 +19,7 @@ use guildhall_proto::{
 use guildhall_runtime::{Error, Reason, Result};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use tonic::Response;
+use tonic::{Request, Response};
 
 use crate::{
     Webhooks,
@@ -51,8 +51,9 @@ impl Webhooks {
     /// Does what a call from outside asks for.
     pub(crate) async fn receive(
         &self,
-        call: ReceiveCallRequest,
+        request: Request<ReceiveCallRequest>,
     ) -> Result<Response<ReceiveCallResponse>> {
+        let call = request.into_inner();
         let endpoint = self.endpoint_at(&call.address).await?;
         let admitted = endpoint.admit(&call.api_key);
         let caller = match admitted {
@@ -104,7 +105,7 @@ impl Webhooks {
     ) -> Result<Response<ReceiveCallResponse>> {
         let channel = endpoint.settings.channel_for(message.channel)?;
         let sender = message.sender.filter(|sender| !sender.is_empty());
-        let mut request = tonic::Request::new(PostWebhookMessageRequest {
+        let mut request = Request::new(PostWebhookMessageRequest {
             community_id: endpoint.community.to_string(),
             webhook_id: endpoint.id.to_string(),
             dedup_id: dedup_key(dedup_id),

@@ -3,7 +3,7 @@
 use guildhall_data::ChannelId;
 use guildhall_proto::webhooks::v1::{IncomingSettings, IncomingWebhookSpec};
 use guildhall_runtime::Result;
-use guildhall_types::{FieldMask, id, list, text};
+use guildhall_types::{Fields, id, list, text};
 
 use super::{Currency, Kind, MAX_LISTED};
 use crate::domain::{EncryptionChange, MAX_NAME};
@@ -12,21 +12,6 @@ use crate::domain::{EncryptionChange, MAX_NAME};
 const MAX_REFERENCE: usize = 320;
 /// The longest name of a user field, in characters.
 const MAX_FIELD: usize = 100;
-/// The fields of a spec, as masks name them.
-pub const FIELDS: &[&str] = &[
-    "name",
-    "kind",
-    "settings.channel_id",
-    "settings.allowed_channel_ids",
-    "settings.sender",
-    "settings.allowed_fields",
-    "settings.allowed_currencies",
-    "api_key_enabled",
-    "encryption.enabled",
-    "encryption.mode",
-    "encryption.key",
-    "enabled",
-];
 
 /// What becomes of a webhook: the fields that change, checked.
 #[derive(Debug)]
@@ -65,18 +50,16 @@ impl Change {
     ///
     /// # Errors
     /// MISSING_FIELD, VALUE_TOO_LONG, MALFORMED_ID, INVALID_VALUE. The AES key is not repeated.
-    pub fn parse(spec: Option<IncomingWebhookSpec>, mask: &FieldMask) -> Result<Self> {
+    pub fn parse(spec: Option<IncomingWebhookSpec>, fields: &mut Fields) -> Result<Self> {
         let spec = spec.unwrap_or_default();
         let settings = spec.settings.clone().unwrap_or_default();
         Ok(Self {
-            kind: mask.read("kind", || Kind::parse(spec.kind()))?,
-            settings: SettingsChange::parse(&settings, mask)?,
-            encryption: EncryptionChange::parse(spec.encryption, mask)?,
-            name: mask.read("name", || text::line("name", &spec.name, MAX_NAME))?,
-            api_key_enabled: mask.read("api_key_enabled", || {
-                Ok(spec.api_key_enabled.unwrap_or(true))
-            })?,
-            enabled: mask.read("enabled", || Ok(spec.enabled.unwrap_or(true)))?,
+            kind: fields.read("kind", |_| Kind::parse(spec.kind()))?,
+            settings: SettingsChange::parse(&settings, fields)?,
+            encryption: EncryptionChange::parse(spec.encryption, fields)?,
+            name: fields.read("name", |field| text::line(field, &spec.name, MAX_NAME))?,
+            api_key_enabled: fields.value("api_key_enabled", spec.api_key_enabled.unwrap_or(true)),
+            enabled: fields.value("enabled", spec.enabled.unwrap_or(true)),
         })
     }
 }
@@ -86,50 +69,48 @@ impl SettingsChange {
     ///
     /// # Errors
     /// VALUE_TOO_LONG, MALFORMED_ID, INVALID_VALUE.
-    pub fn parse(settings: &IncomingSettings, mask: &FieldMask) -> Result<Self> {
-        let channels = &settings.allowed_channel_ids;
+    pub fn parse(settings: &IncomingSettings, fields: &mut Fields) -> Result<Self> {
+        let (channels, sender) = (&settings.allowed_channel_ids, settings.sender.trim());
+        let (names, currencies) = (&settings.allowed_fields, &settings.allowed_currencies);
         Ok(Self {
-            channel: mask.read("settings.channel_id", || channel(&settings.channel_id))?,
-            allowed_channels: mask.read("settings.allowed_channel_ids", || {
-                list::ids("settings.allowed_channel_ids", channels, MAX_LISTED)
+            channel: fields.read("settings.channel_id", |field| {
+                channel(field, &settings.channel_id)
             })?,
-            sender: mask.read("settings.sender", || {
-                text::optional("settings.sender", settings.sender.trim(), MAX_REFERENCE)
+            allowed_channels: fields.read("settings.allowed_channel_ids", |field| {
+                list::ids(field, channels, MAX_LISTED)
             })?,
-            allowed_fields: mask.read("settings.allowed_fields", || {
-                names(
-                    "settings.allowed_fields",
-                    &settings.allowed_fields,
-                    |field, name| text::optional(field, name, MAX_FIELD),
-                )
+            sender: fields.read("settings.sender", |field| {
+                text::optional(field, sender, MAX_REFERENCE)
             })?,
-            allowed_currencies: mask.read("settings.allowed_currencies", || {
-                let currencies = &settings.allowed_currencies;
-                names("settings.allowed_currencies", currencies, Currency::parse)
+            allowed_fields: fields.read("settings.allowed_fields", |field| {
+                each(field, names, |name| text::optional(field, name, MAX_FIELD))
+            })?,
+            allowed_currencies: fields.read("settings.allowed_currencies", |field| {
+                each(field, currencies, |name| Currency::parse(field, name))
             })?,
         })
     }
 }
 
-fn channel(id: &str) -> Result<Option<ChannelId>> {
+fn channel(field: &str, id: &str) -> Result<Option<ChannelId>> {
     let id = Some(id).filter(|id| !id.is_empty());
-    id.map(|id| id::parse("settings.channel_id", id))
-        .transpose()
+    id.map(|id| id::parse(field, id)).transpose()
 }
 
-fn names<T>(
+fn each<T>(
     field: &'static str,
     names: &[String],
-    parse: impl Fn(&'static str, &str) -> Result<T>,
+    parse: impl Fn(&str) -> Result<T>,
 ) -> Result<Vec<T>> {
     list::at_most(field, names, MAX_LISTED)?;
-    names.iter().map(|name| parse(field, name)).collect()
+    names.iter().map(|name| parse(name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use guildhall_proto::webhooks::v1::{EncryptionSpec, IncomingKind};
     use guildhall_runtime::Reason;
+    use guildhall_types::FieldMask;
 
     use super::*;
     use crate::domain::Mode;
@@ -147,16 +128,20 @@ mod tests {
         }
     }
 
+    fn parse(spec: IncomingWebhookSpec, mask: FieldMask) -> Result<Change> {
+        mask.read(|fields| Change::parse(Some(spec), fields))
+    }
+
     fn refusal(change: impl FnOnce(&mut IncomingWebhookSpec)) -> (Reason, String) {
         let mut spec = spec();
         change(&mut spec);
-        let error = Change::parse(Some(spec), &FieldMask::all(FIELDS)).unwrap_err();
+        let error = parse(spec, FieldMask::all()).unwrap_err();
         (error.reason(), error.violations()[0].field.clone())
     }
 
     #[test]
     fn what_is_not_said_is_the_careful_choice() {
-        let change = Change::parse(Some(spec()), &FieldMask::all(FIELDS)).unwrap();
+        let change = parse(spec(), FieldMask::all()).unwrap();
         assert_eq!(change.api_key_enabled, Some(true));
         assert_eq!(change.enabled, Some(true));
         assert_eq!(change.encryption.enabled, Some(false));
@@ -200,8 +185,7 @@ mod tests {
         let mask = prost_types::FieldMask {
             paths: paths.to_vec(),
         };
-        let mask = FieldMask::parse(Some(mask), FIELDS).unwrap();
-        let change = Change::parse(Some(spec()), &mask).unwrap();
+        let change = parse(spec(), FieldMask::of(Some(mask))).unwrap();
         assert_eq!(change.settings.sender.as_deref(), Some("bot"));
         assert_eq!(change.encryption.enabled, Some(false));
         assert!(change.name.is_none() && change.kind.is_none() && change.enabled.is_none());

@@ -10,7 +10,7 @@ use guildhall_types::{FieldMask, mask};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 pub use call::{Call, CurrencyUpdate, NewMessage, Operation, UserFieldsUpdate};
-pub use change::{Change, FIELDS, SettingsChange};
+pub use change::{Change, SettingsChange};
 
 /// Entries of a list at most.
 const MAX_LISTED: usize = 100;
@@ -110,7 +110,8 @@ impl Settings {
     /// What is wrong with which of them: the row was damaged.
     pub fn parse(settings: &IncomingSettings) -> Result<Self> {
         let mut read = Self::default();
-        read.change(SettingsChange::parse(settings, &FieldMask::all(FIELDS))?);
+        let all = FieldMask::all();
+        read.change(all.read(|fields| SettingsChange::parse(settings, fields))?);
         Ok(read)
     }
 

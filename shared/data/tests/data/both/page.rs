@@ -1,6 +1,6 @@
 //! Lists in pages, by one column and by two.
 
-use guildhall_data::{CommunityId, Database, Page, PageRequest, Tenant, TopicId, page};
+use guildhall_data::{CommunityId, Database, Page, PageRequest, Resource, Tenant, TopicId, page};
 use guildhall_runtime::Result;
 use sea_orm::Order;
 
@@ -122,4 +122,24 @@ async fn rows_are_counted_up_to_a_bound() {
         let counted = page::count(database.reader(), query, Column::Id, most).await;
         assert_eq!(counted.unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn the_rows_of_a_resource_are_listed_by_their_ids() {
+    let (_home, database) = fresh().await;
+    let community = CommunityId::generate();
+    let mut notes = five(&database, community).await;
+    notes.sort_by_key(|note| note.id);
+    let list = async |token: &str| {
+        let page = PageRequest::parse(LIMITS, 3, token, 0).unwrap();
+        let page = Entity::list(database.reader(), community, &page).await;
+        page.unwrap()
+    };
+    let first = list("").await;
+    assert_eq!(first.rows, notes[..3]);
+    let rest = list(&first.next_page_token).await;
+    assert_eq!(
+        (rest.rows, rest.next_page_token),
+        (notes[3..].to_vec(), String::new())
+    );
 }

@@ -1,26 +1,15 @@
 //! A quota holds however many are made at once.
 
 use futures::future::join_all;
-use guildhall_data::{CommunityId, Database, Quota, Resource, Tenant};
+use guildhall_data::{CommunityId, Database, Limited, Resource, Tenant};
 use guildhall_runtime::{Reason, Result};
 use sea_orm::PaginatorTrait;
 
 use crate::notes::{Entity, Model, fresh, note};
 
-const NOTES: Quota = Quota {
-    resource: 1,
-    max: 5,
-    name: "notes",
-    reason: Reason::WrongState,
-};
-
 async fn make(database: Database, note: Model) -> Result<()> {
     let transaction = database.begin().await?;
-    let present = Entity::within(note.community_id);
-    NOTES
-        .admit(&transaction, note.community_id, present)
-        .await?;
-    Entity::insert_one(&transaction, &note).await?;
+    Entity::insert_one_more(&transaction, note.community_id, &note).await?;
     Database::commit(transaction).await
 }
 

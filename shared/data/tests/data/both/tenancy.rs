@@ -23,6 +23,16 @@ async fn all(database: &Database, community: CommunityId) -> Vec<Model> {
     notes.unwrap()
 }
 
+#[tokio::test]
+async fn a_second_row_with_the_same_key_is_refused_in_the_words_of_the_resource() {
+    let (_home, database) = fresh().await;
+    let (ours, _) = two(&database).await;
+    let transaction = database.begin().await.unwrap();
+    let again = Entity::insert_one(&transaction, &ours).await.unwrap_err();
+    assert_eq!(again.reason(), Reason::AlreadyExists);
+    assert_eq!(again.message(), "A note with this id exists already");
+}
+
 fn is_not_found<T: std::fmt::Debug>(outcome: Result<T>) {
     assert_eq!(outcome.unwrap_err().reason(), Reason::TopicNotFound);
 }
