@@ -30,6 +30,7 @@ mod extract;
 mod failure;
 mod listing;
 mod metrics;
+mod moment;
 mod openapi;
 mod prefix;
 mod public_url;

@@ -13,6 +13,7 @@ use utoipa::{
 
 use crate::{
     call::Call,
+    envelope::application::{Application, ApplicationPage},
     extract::{BaseUrl, Input, Query, Raw, Segments},
     failure::Failure,
 };
@@ -79,12 +80,20 @@ impl<T> Returned for Json<T> {
     type Answer = T;
 }
 
-impl<P, T> Returned for (P, Json<T>) {
-    type Answer = T;
+impl<T> Returned for Application<T> {
+    type Answer = Self;
 }
 
-impl<P, Q, T> Returned for (P, Q, Json<T>) {
-    type Answer = T;
+impl<T> Returned for ApplicationPage<T> {
+    type Answer = Self;
+}
+
+impl<P, R: Returned> Returned for (P, R) {
+    type Answer = R::Answer;
+}
+
+impl<P, Q, R: Returned> Returned for (P, Q, R) {
+    type Answer = R::Answer;
 }
 
 impl<R: Returned> Returned for Result<R, Failure> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use guildhall_catalog::{IDENTITY, MESSAGING, SERVICES, Service, WEBHOOKS};
 use guildhall_proto::{
     identity::v1::{
@@ -27,6 +28,14 @@ use crate::public_url::PublicUrl;
 
 /// The largest answer of a service: 200 messages of 10,000 characters with all their details.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
+
+/// Manages outgoing webhooks.
+pub type OutgoingWebhooks = OutgoingWebhookServiceClient<Peer>;
+/// Manages incoming webhooks, and calls them.
+pub type IncomingWebhooks = IncomingWebhookServiceClient<Peer>;
+
+/// Workflows, and what they tell of.
+pub type Workflows = WorkflowServiceClient<Peer>;
 
 /// Clients of the services, and what else handlers need. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -88,18 +97,6 @@ impl Services {
         ReactionServiceClient::new(self.0.messaging.clone())
     }
 
-    pub fn outgoing_webhooks(&self) -> OutgoingWebhookServiceClient<Peer> {
-        OutgoingWebhookServiceClient::new(self.0.webhooks.clone())
-    }
-
-    pub fn incoming_webhooks(&self) -> IncomingWebhookServiceClient<Peer> {
-        IncomingWebhookServiceClient::new(self.0.webhooks.clone())
-    }
-
-    pub fn workflows(&self) -> WorkflowServiceClient<Peer> {
-        WorkflowServiceClient::new(self.0.webhooks.clone())
-    }
-
     /// The health of each service.
     pub fn health(&self) -> impl Iterator<Item = (&'static Service, HealthClient<Peer>)> {
         self.0.health.iter().cloned()
@@ -109,4 +106,21 @@ impl Services {
     pub fn is_stopping(&self) -> bool {
         self.0.shutdown.is_started()
     }
+}
+
+/// Makes a client the `State` of handlers, which then see that service alone.
+macro_rules! state {
+    ($($client:ty: $service:ident,)*) => { $(
+        impl FromRef<Services> for $client {
+            fn from_ref(services: &Services) -> Self {
+                Self::new(services.0.$service.clone())
+            }
+        }
+    )* };
+}
+
+state! {
+    OutgoingWebhooks: webhooks,
+    IncomingWebhooks: webhooks,
+    Workflows: webhooks,
 }

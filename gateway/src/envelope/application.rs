@@ -1,5 +1,9 @@
 //! E2, "application".
 
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::{
@@ -13,12 +17,19 @@ use crate::{
     schema::text,
 };
 
-/// A success.
+/// A success. It is answered with the status that it names.
 #[derive(Debug, Serialize)]
 pub struct Application<T> {
     meta: ApplicationMeta,
-    message: &'static str,
+    message: String,
     data: T,
+}
+
+impl<T: Serialize> IntoResponse for Application<T> {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.meta.status_code).unwrap_or_default();
+        (status, Json(self)).into_response()
+    }
 }
 
 impl<T: Body> Body for Application<T> {
@@ -49,28 +60,43 @@ pub struct ApplicationMeta {
 }
 
 impl<T> Application<T> {
-    pub fn new(message: &'static str, data: T) -> Self {
+    pub fn new(message: impl Into<String>, data: T) -> Self {
         Self::with_status(StatusCode::OK, message, data)
     }
 
-    /// Something was made.
-    pub fn created(message: &'static str, data: T) -> Self {
-        Self::with_status(StatusCode::CREATED, message, data)
+    /// A resource; `name` is what one is called, as in "outgoing webhook".
+    pub fn read(name: &str, data: T) -> Self {
+        Self::new(format!("Read {name} success."), data)
+    }
+
+    /// A resource that was made.
+    pub fn created(name: &str, data: T) -> Self {
+        Self::with_status(StatusCode::CREATED, format!("Create {name} success."), data)
+    }
+
+    /// A resource that was changed.
+    pub fn updated(name: &str, data: T) -> Self {
+        Self::new(format!("Update {name} success."), data)
+    }
+
+    /// What is left of a resource that was deleted.
+    pub fn deleted(name: &str, data: T) -> Self {
+        Self::new(format!("Delete {name} success."), data)
     }
 
     /// Something will be done.
-    pub fn accepted(message: &'static str, data: T) -> Self {
+    pub fn accepted(message: &str, data: T) -> Self {
         Self::with_status(StatusCode::ACCEPTED, message, data)
     }
 
-    fn with_status(status: StatusCode, message: &'static str, data: T) -> Self {
+    fn with_status(status: StatusCode, message: impl Into<String>, data: T) -> Self {
         Self {
             meta: ApplicationMeta {
                 status: "success",
                 status_code: status.as_u16(),
                 validation: Vec::new(),
             },
-            message,
+            message: message.into(),
             data,
         }
     }
@@ -80,8 +106,14 @@ impl<T> Application<T> {
 #[derive(Debug, Serialize)]
 pub struct ApplicationPage<T> {
     meta: PageMeta,
-    message: &'static str,
+    message: String,
     data: Vec<T>,
+}
+
+impl<T: Serialize> IntoResponse for ApplicationPage<T> {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
 }
 
 impl<T: Body> Body for ApplicationPage<T> {
@@ -111,15 +143,16 @@ pub struct PageMeta {
 }
 
 impl<T> ApplicationPage<T> {
-    pub fn new(message: &'static str, paging: Paging, data: Vec<T>) -> Self {
+    /// Resources; `names` is what several are called, as in "outgoing webhooks".
+    pub fn read(names: &str, paging: Paging, data: impl IntoIterator<Item = T>) -> Self {
         Self {
             meta: PageMeta {
                 status: "success",
                 status_code: StatusCode::OK.as_u16(),
                 paging,
             },
-            message,
-            data,
+            message: format!("Read {names} success."),
+            data: data.into_iter().collect(),
         }
     }
 }

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-pub use names::FieldNames;
+pub use names::{FieldNames, mask};
 
 use self::names::Naming;
 use crate::{

@@ -3,7 +3,10 @@
 //! A name of a service becomes that of its endpoint's callers by the convention of the family, unless
 //! the endpoint names an exception. What the gateway itself says uses the callers' names already.
 
-use guildhall_runtime::Error;
+use guildhall_runtime::{Error, Result};
+use prost_types::FieldMask;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Family, FieldError};
 
@@ -59,6 +62,39 @@ impl Naming {
     }
 }
 
+/// The mask of the fields that a change names, in the service's names: those that it holds and that are
+/// not null. `names` are the exceptions of its endpoint.
+///
+/// # Errors
+/// A bug: the change is no JSON.
+pub fn mask(change: &impl Serialize, names: FieldNames) -> Result<FieldMask> {
+    let change = serde_json::to_value(change).map_err(Error::internal)?;
+    let mut paths = Vec::new();
+    note(String::new(), &change, names, &mut paths);
+    Ok(FieldMask { paths })
+}
+
+/// Notes the fields that are within the one at `path`.
+fn note(path: String, value: &Value, names: FieldNames, paths: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                note(path, value, names, paths);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            let exception = names.iter().find(|(_, theirs)| *theirs == path);
+            paths.push(exception.map_or_else(|| snake_case(&path), |(ours, _)| (*ours).to_owned()));
+        }
+    }
+}
+
 /// What follows the field that `text` begins with.
 fn after<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     let rest = text.strip_prefix(field)?;
@@ -78,6 +114,18 @@ fn camel_case(field: &str) -> String {
             }
             Some(_) | None => name.push(character),
         }
+    }
+    name
+}
+
+/// `settings.channelIds` as `settings.channel_ids`.
+fn snake_case(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    for character in field.chars() {
+        if character.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
     }
     name
 }
@@ -115,6 +163,24 @@ mod tests {
         }
         assert_eq!(naming(Family::Sendbird).field("message_id"), "message_id");
         assert_eq!(naming(Family::Sendbird).field("text"), "message");
+    }
+
+    #[test]
+    fn a_mask_names_what_a_change_holds_as_the_service_does() {
+        let change = serde_json::json!({
+            "name": "", "url": null, "channelIds": [], "message": "Hi",
+            "encryption": { "isEnabled": false, "mode": null, "secretKey": "k" }, "settings": {}
+        });
+        let mask = mask(&change, NAMES).unwrap();
+        let named = [
+            "name",
+            "channel_ids",
+            "text",
+            "encryption.enabled",
+            "encryption.secret_key",
+        ];
+        let paths: std::collections::BTreeSet<_> = mask.paths.iter().map(String::as_str).collect();
+        assert_eq!(paths, named.into());
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! API keys (contract: identity, "7. API keys").
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use guildhall_auth::CredentialKind;
 use guildhall_proto::identity::v1::{ApiKey, GetCurrentApiKeyRequest};
-use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,6 +11,7 @@ use crate::{
     endpoint::Endpoint,
     envelope::application::Application,
     failure::{Result, sent},
+    moment::{iso, iso_null},
     sample,
     schema::{Moment, ObjectId},
     upstream::Services,
@@ -77,24 +77,18 @@ impl From<ApiKey> for ApiKeyInfo {
             user_id: Some(key.user_id).filter(|id| !id.is_empty()),
             permissions: key.permissions,
             expire_period: key.expire_period_days,
-            expire_date: key.expire_time.map(|at| Timestamp::from(at).to_iso()),
+            expire_date: iso_null(key.expire_time),
             is_active: key.active,
-            created_at: key
-                .create_time
-                .map(|at| Timestamp::from(at).to_iso())
-                .unwrap_or_default(),
+            created_at: iso(key.create_time),
         }
     }
 }
 
-async fn info(
-    State(services): State<Services>,
-    call: Call,
-) -> Result<Json<Application<ApiKeyInfo>>> {
+async fn info(State(services): State<Services>, call: Call) -> Result<Application<ApiKeyInfo>> {
     let request = call.request(GetCurrentApiKeyRequest {});
     let answer = services.api_keys().get_current_api_key(request).await?;
     let key = sent(answer.into_inner().api_key, "the current key")?;
-    Ok(Json(shown(key)))
+    Ok(shown(key))
 }
 
 fn shown(key: ApiKey) -> Application<ApiKeyInfo> {

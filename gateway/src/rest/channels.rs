@@ -5,7 +5,7 @@ use guildhall_auth::CredentialKind;
 use guildhall_proto::messaging::v1::{
     Channel, ChannelType, CreateChannelRequest, ListChannelsRequest,
 };
-use guildhall_runtime::{Error, Reason, Timestamp};
+use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, ToSchema,
@@ -19,6 +19,7 @@ use crate::{
     envelope::{Family, integration::Integration, system::System},
     extract::{Input, Query},
     failure::{Result, sent},
+    moment::iso,
     sample,
     schema::{Moment, ObjectId},
     upstream::Services,
@@ -170,10 +171,6 @@ struct ChannelRecord {
 
 impl ChannelRecord {
     fn new(channel: Channel, community: &str) -> Self {
-        let iso = |at: Option<prost_types::Timestamp>| {
-            at.map(|at| Timestamp::from(at).to_iso())
-                .unwrap_or_default()
-        };
         Self {
             channel_type: channel.r#type().into(),
             topic: channel.topic,

@@ -1,13 +1,14 @@
 //! A message as the facade's callers write and read it.
 
 use guildhall_proto::messaging::v1::{EncryptedPayload, Message, MessageDetails, MessageKind};
-use guildhall_runtime::{Error, Timestamp};
+use guildhall_runtime::Error;
 use guildhall_types::{UserId, id};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     failure::Result,
+    moment::{iso, iso_null},
     schema::{Moment, ObjectId},
 };
 
@@ -241,7 +242,7 @@ impl From<Message> for ChatMessage {
                     author.first_name
                 },
             }),
-            created_at: iso(message.create_time).unwrap_or_default(),
+            created_at: iso(message.create_time),
             kind,
             reply_to: message.parent.map(|parent| parent.id),
             mentions: details.mentioned_user_ids,
@@ -251,7 +252,7 @@ impl From<Message> for ChatMessage {
                     count: reaction.count,
                 })
                 .collect(),
-            edited_at: iso(message.edit_time),
+            edited_at: iso_null(message.edit_time),
             e2ee: details.encrypted.map(Into::into),
         }
     }
@@ -284,14 +285,10 @@ impl From<Message> for SentMessage {
             id: message.id,
             content: encrypted.is_none().then_some(message.text),
             sender: message.author.unwrap_or_default().user_id,
-            created_at: iso(message.create_time).unwrap_or_default(),
+            created_at: iso(message.create_time),
             e2ee: encrypted.map(Into::into),
         }
     }
-}
-
-fn iso(at: Option<prost_types::Timestamp>) -> Option<String> {
-    at.map(|at| Timestamp::from(at).to_iso())
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ use guildhall_proto::webhooks::v1::{Encryption, EncryptionMode, EncryptionSpec};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mask::Mask;
-
 /// How AES-256 is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -56,14 +54,12 @@ pub struct NewWebhookEncryption {
     key: Option<String>,
 }
 
-impl NewWebhookEncryption {
-    /// As services know it, with what it names noted.
-    pub fn into_spec(self, mask: &mut Mask) -> EncryptionSpec {
-        let mode = mask.note("encryption.mode", self.mode);
-        EncryptionSpec {
-            enabled: mask.note("encryption.enabled", self.is_enabled),
-            mode: EncryptionMode::from(mode).into(),
-            key: mask.note("encryption.key", self.key),
+impl From<NewWebhookEncryption> for EncryptionSpec {
+    fn from(new: NewWebhookEncryption) -> Self {
+        Self {
+            enabled: new.is_enabled.unwrap_or_default(),
+            mode: EncryptionMode::from(new.mode.unwrap_or_default()).into(),
+            key: new.key.unwrap_or_default(),
         }
     }
 }

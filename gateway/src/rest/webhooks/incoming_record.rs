@@ -4,18 +4,13 @@ use std::fmt::Display;
 
 use guildhall_proto::webhooks::v1::{
     IncomingKind, IncomingSettings, IncomingWebhook, IncomingWebhookSpec,
-    UpdateIncomingWebhookRequest,
 };
-use guildhall_types::WebhookId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    encryption::{NewWebhookEncryption, WebhookEncryption},
-    iso, iso_null,
-    mask::Mask,
-};
+use super::encryption::{NewWebhookEncryption, WebhookEncryption};
 use crate::{
+    moment::{iso, iso_null},
     sample,
     schema::{Moment, ObjectId},
 };
@@ -151,15 +146,14 @@ struct NewCallSettings {
     allowed_currencies: Option<Vec<String>>,
 }
 
-impl NewCallSettings {
-    fn into_settings(self, mask: &mut Mask) -> IncomingSettings {
-        IncomingSettings {
-            channel_id: mask.note("settings.channel_id", self.channel_id),
-            allowed_channel_ids: mask
-                .note("settings.allowed_channel_ids", self.allowed_channel_ids),
-            sender: mask.note("settings.sender", self.sender),
-            allowed_fields: mask.note("settings.allowed_fields", self.allowed_fields),
-            allowed_currencies: mask.note("settings.allowed_currencies", self.allowed_currencies),
+impl From<NewCallSettings> for IncomingSettings {
+    fn from(new: NewCallSettings) -> Self {
+        Self {
+            channel_id: new.channel_id.unwrap_or_default(),
+            allowed_channel_ids: new.allowed_channel_ids.unwrap_or_default(),
+            sender: new.sender.unwrap_or_default(),
+            allowed_fields: new.allowed_fields.unwrap_or_default(),
+            allowed_currencies: new.allowed_currencies.unwrap_or_default(),
         }
     }
 }
@@ -201,15 +195,12 @@ impl NewIncoming {
 
 impl From<NewIncoming> for IncomingWebhookSpec {
     fn from(new: NewIncoming) -> Self {
-        let mut all = Mask::default();
         Self {
             name: new.name,
             kind: IncomingKind::from(new.kind).into(),
-            settings: new
-                .settings
-                .map(|settings| settings.into_settings(&mut all)),
+            settings: new.settings.map(Into::into),
             api_key_enabled: new.api_key_enabled,
-            encryption: new.encryption.map(|new| new.into_spec(&mut all)),
+            encryption: new.encryption.map(Into::into),
             enabled: new.is_enabled,
         }
     }
@@ -229,7 +220,7 @@ pub struct IncomingChange {
     encryption: Option<NewWebhookEncryption>,
     is_enabled: Option<bool>,
     /// True for a new API key; the old one is dead.
-    rotate_api_key: Option<bool>,
+    pub rotate_api_key: Option<bool>,
 }
 
 impl IncomingChange {
@@ -239,24 +230,18 @@ impl IncomingChange {
             ..Self::default()
         }
     }
+}
 
-    /// As the RPC knows it.
-    pub fn into_request(self, id: WebhookId) -> UpdateIncomingWebhookRequest {
-        let mut mask = Mask::default();
-        let kind = self.kind.map(|kind| IncomingKind::from(kind).into());
-        let spec = IncomingWebhookSpec {
-            name: mask.note("name", self.name),
-            kind: mask.note("kind", kind),
-            settings: Some(self.settings.unwrap_or_default().into_settings(&mut mask)),
-            api_key_enabled: Some(mask.note("api_key_enabled", self.api_key_enabled)),
-            encryption: Some(self.encryption.unwrap_or_default().into_spec(&mut mask)),
-            enabled: Some(mask.note("enabled", self.is_enabled)),
-        };
-        UpdateIncomingWebhookRequest {
-            id: id.to_string(),
-            spec: Some(spec),
-            update_mask: Some(mask.into()),
-            rotate_api_key: self.rotate_api_key.unwrap_or_default(),
+impl From<IncomingChange> for IncomingWebhookSpec {
+    fn from(change: IncomingChange) -> Self {
+        let kind = change.kind.map(|kind| IncomingKind::from(kind).into());
+        Self {
+            name: change.name.unwrap_or_default(),
+            kind: kind.unwrap_or_default(),
+            settings: change.settings.map(Into::into),
+            api_key_enabled: change.api_key_enabled,
+            encryption: change.encryption.map(Into::into),
+            enabled: change.is_enabled,
         }
     }
 }

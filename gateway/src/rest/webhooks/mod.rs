@@ -3,7 +3,6 @@
 mod encryption;
 mod incoming;
 mod incoming_record;
-mod mask;
 mod outgoing;
 mod outgoing_deliveries;
 mod outgoing_event;
@@ -11,11 +10,10 @@ mod outgoing_record;
 mod receive;
 mod workflows;
 
-use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{endpoint::Endpoint, schema::ObjectId};
+use crate::{endpoint::Endpoint, sample, schema::ObjectId};
 
 pub fn endpoints() -> Vec<Endpoint> {
     [
@@ -38,12 +36,10 @@ struct DeletedWebhook {
     id: String,
 }
 
-/// A moment as the contract shows it; empty when a service left it out.
-fn iso(moment: Option<prost_types::Timestamp>) -> String {
-    iso_null(moment).unwrap_or_default()
-}
-
-/// A moment that may be absent.
-fn iso_null(moment: Option<prost_types::Timestamp>) -> Option<String> {
-    moment.map(|at| Timestamp::from(at).to_iso())
+impl DeletedWebhook {
+    fn example() -> Self {
+        Self {
+            id: sample::WEBHOOK_ID.into(),
+        }
+    }
 }

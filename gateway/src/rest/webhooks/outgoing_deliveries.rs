@@ -1,16 +1,15 @@
 //! Deliveries of outgoing webhooks (contract: events, "webhooks-out-deliveries" and on).
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use guildhall_proto::webhooks::v1::{
     Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RedeliverDeliveryRequest,
 };
 use guildhall_runtime::Reason;
 use guildhall_types::{DeliveryId, WebhookId, id};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{iso, iso_null, outgoing_event::OutgoingEvent};
+use super::outgoing_event::OutgoingEvent;
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
@@ -20,9 +19,10 @@ use crate::{
     },
     extract::{Query, Segments},
     failure::{Result, sent},
+    moment::{iso, iso_null},
     sample,
     schema::{Moment, ObjectId},
-    upstream::Services,
+    upstream::OutgoingWebhooks,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -52,7 +52,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn page(paging: Paging, deliveries: Vec<Delivery>) -> ApplicationPage<DeliveryRecord> {
     let records = deliveries.into_iter().map(DeliveryRecord::from);
-    ApplicationPage::new("Read deliveries success.", paging, records.collect())
+    ApplicationPage::read("deliveries", paging, records)
 }
 
 fn queued(delivery: Delivery) -> Application<DeliveryRecord> {
@@ -152,11 +152,11 @@ struct DeliveryQuery {
 }
 
 async fn list(
-    State(services): State<Services>,
+    State(mut webhooks): State<OutgoingWebhooks>,
     call: Call,
     Segments(webhook): Segments<String>,
     Query(query): Query<DeliveryQuery>,
-) -> Result<Json<ApplicationPage<DeliveryRecord>>> {
+) -> Result<ApplicationPage<DeliveryRecord>> {
     let page = Page::new(query.page, query.limit)?;
     let status = query.status.map(DeliveryStatus::from);
     let request = call.request(ListDeliveriesRequest {
@@ -167,31 +167,21 @@ async fn list(
         event: query.event.map(EventKind::from).unwrap_or_default().into(),
         status: status.unwrap_or_default().into(),
     });
-    let answer = services
-        .outgoing_webhooks()
-        .list_deliveries(request)
-        .await?;
-    let answer = answer.into_inner();
-    Ok(Json(self::page(
-        page.of(answer.total_size),
-        answer.deliveries,
-    )))
+    let answer = webhooks.list_deliveries(request).await?.into_inner();
+    Ok(self::page(page.of(answer.total_size), answer.deliveries))
 }
 
 async fn redeliver(
-    State(services): State<Services>,
+    State(mut webhooks): State<OutgoingWebhooks>,
     call: Call,
     Segments((webhook, delivery)): Segments<(String, String)>,
-) -> Result<(StatusCode, Replayed, Json<Application<DeliveryRecord>>)> {
+) -> Result<(Replayed, Application<DeliveryRecord>)> {
     let request = call.request(RedeliverDeliveryRequest {
         webhook_id: id::parse::<WebhookId>("webhookId", &webhook)?.to_string(),
         delivery_id: id::parse::<DeliveryId>("deliveryId", &delivery)?.to_string(),
     });
-    let answer = services
-        .outgoing_webhooks()
-        .redeliver_delivery(request)
-        .await?;
+    let answer = webhooks.redeliver_delivery(request).await?;
     let replayed = Replayed::of(&answer);
     let delivery = sent(answer.into_inner().delivery, "the delivery")?;
-    Ok((StatusCode::ACCEPTED, replayed, Json(queued(delivery))))
+    Ok((replayed, queued(delivery)))
 }

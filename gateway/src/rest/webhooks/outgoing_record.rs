@@ -1,19 +1,17 @@
 //! Outgoing webhooks as callers see them and ask for them.
 
-use guildhall_proto::webhooks::v1::{
-    DisabledReason, OutgoingWebhook, OutgoingWebhookSpec, UpdateOutgoingWebhookRequest,
-};
-use guildhall_types::WebhookId;
+use guildhall_proto::webhooks::v1::{DisabledReason, OutgoingWebhook, OutgoingWebhookSpec};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     encryption::{NewWebhookEncryption, WebhookEncryption},
-    iso,
-    mask::Mask,
     outgoing_event::{OutgoingEvent, to_proto},
 };
-use crate::schema::{Moment, ObjectId};
+use crate::{
+    moment::iso,
+    schema::{Moment, ObjectId},
+};
 
 /// An outgoing webhook.
 #[derive(Debug, Serialize, ToSchema)]
@@ -136,7 +134,6 @@ impl NewOutgoing {
 
 impl From<NewOutgoing> for OutgoingWebhookSpec {
     fn from(new: NewOutgoing) -> Self {
-        let mut all = Mask::default();
         Self {
             name: new.name,
             url: new.url,
@@ -144,7 +141,7 @@ impl From<NewOutgoing> for OutgoingWebhookSpec {
             channel_ids: new.channel_ids.unwrap_or_default(),
             ignored_incoming_ids: new.ignore_incoming_ids.unwrap_or_default(),
             enabled: new.is_enabled,
-            encryption: new.encryption.map(|new| new.into_spec(&mut all)),
+            encryption: new.encryption.map(Into::into),
             api_key: new.api_key.unwrap_or_default(),
             joins_on_bulk_import: new.join_on_bulk_import.unwrap_or_default(),
         }
@@ -172,7 +169,7 @@ pub struct OutgoingChange {
     api_key: Option<String>,
     join_on_bulk_import: Option<bool>,
     /// True for a new secret; the old one signs beside it for 24 hours.
-    rotate_secret: Option<bool>,
+    pub rotate_secret: Option<bool>,
 }
 
 impl OutgoingChange {
@@ -182,26 +179,20 @@ impl OutgoingChange {
             ..Self::default()
         }
     }
+}
 
-    /// As the RPC knows it.
-    pub fn into_request(self, id: WebhookId) -> UpdateOutgoingWebhookRequest {
-        let mut mask = Mask::default();
-        let spec = OutgoingWebhookSpec {
-            name: mask.note("name", self.name),
-            url: mask.note("url", self.url),
-            events: mask.note("events", self.events.map(to_proto)),
-            channel_ids: mask.note("channel_ids", self.channel_ids),
-            ignored_incoming_ids: mask.note("ignored_incoming_ids", self.ignore_incoming_ids),
-            enabled: Some(mask.note("enabled", self.is_enabled)),
-            encryption: Some(self.encryption.unwrap_or_default().into_spec(&mut mask)),
-            api_key: mask.note("api_key", self.api_key),
-            joins_on_bulk_import: mask.note("joins_on_bulk_import", self.join_on_bulk_import),
-        };
-        UpdateOutgoingWebhookRequest {
-            id: id.to_string(),
-            spec: Some(spec),
-            update_mask: Some(mask.into()),
-            rotate_secret: self.rotate_secret.unwrap_or_default(),
+impl From<OutgoingChange> for OutgoingWebhookSpec {
+    fn from(change: OutgoingChange) -> Self {
+        Self {
+            name: change.name.unwrap_or_default(),
+            url: change.url.unwrap_or_default(),
+            events: change.events.map(to_proto).unwrap_or_default(),
+            channel_ids: change.channel_ids.unwrap_or_default(),
+            ignored_incoming_ids: change.ignore_incoming_ids.unwrap_or_default(),
+            enabled: change.is_enabled,
+            encryption: change.encryption.map(Into::into),
+            api_key: change.api_key.unwrap_or_default(),
+            joins_on_bulk_import: change.join_on_bulk_import.unwrap_or_default(),
         }
     }
 }

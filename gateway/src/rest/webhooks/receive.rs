@@ -16,7 +16,7 @@ use crate::{
     failure::{Result, sent},
     sample,
     schema::{ObjectId, header as header_parameter, in_path, one_of, text},
-    upstream::Services,
+    upstream::IncomingWebhooks,
 };
 
 /// The key of a webhook, which is no system key here.
@@ -117,7 +117,7 @@ struct MessageReceipt {
 }
 
 async fn receive(
-    State(services): State<Services>,
+    State(mut webhooks): State<IncomingWebhooks>,
     call: Call,
     headers: HeaderMap,
     Segments(address): Segments<String>,
@@ -130,7 +130,7 @@ async fn receive(
         body: body.into(),
         dedup_id: dedup_id(&headers)?,
     });
-    let answer = services.incoming_webhooks().receive_call(request).await?;
+    let answer = webhooks.receive_call(request).await?;
     let replayed = Replayed::of(&answer);
     let Done::MessageSent(done) = sent(answer.into_inner().done, "what was done")?;
     Ok((replayed, Json(self::done(done.message_id))))

@@ -17,7 +17,7 @@ use crate::{
     extract::{Raw, Segments, header},
     failure::Result,
     schema::{Moment, header as header_parameter, text},
-    upstream::Services,
+    upstream::Workflows,
 };
 
 /// The token of a session.
@@ -88,7 +88,7 @@ struct Session {
 }
 
 async fn handshake(
-    State(services): State<Services>,
+    State(mut workflows): State<Workflows>,
     call: Call,
     headers: HeaderMap,
     Segments(workflow): Segments<String>,
@@ -97,7 +97,7 @@ async fn handshake(
         workflow_id: id::parse::<WorkflowId>("workflowId", &workflow)?.to_string(),
         api_key: api_key(&headers)?.to_owned(),
     });
-    let answer = services.workflows().begin_session(request).await?;
+    let answer = workflows.begin_session(request).await?;
     Ok(Json(Handshake::new(answer.into_inner().session_token)))
 }
 
@@ -161,7 +161,7 @@ impl WorkflowEvent {
 }
 
 async fn event(
-    State(services): State<Services>,
+    State(mut workflows): State<Workflows>,
     call: Call,
     headers: HeaderMap,
     Segments(workflow): Segments<String>,
@@ -173,7 +173,7 @@ async fn event(
         body: body.into(),
         dedup_id: dedup_id(&headers)?,
     });
-    let answer = services.workflows().receive_event(request).await?;
+    let answer = workflows.receive_event(request).await?;
     Ok((Replayed::of(&answer), Json(accepted())))
 }
 
