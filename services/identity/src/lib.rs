@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use guildhall_auth::source::CredentialSource;
 use guildhall_catalog::IDENTITY;
-use guildhall_data::{CommunityId, Database, KeyId, Storage, idempotency, seal::Sealer, sweep};
+use guildhall_data::{CommunityId, Database, KeyId, Storage, seal::Sealer, sweep};
 use guildhall_events::Outbox;
 use guildhall_proto::identity::v1::ApiKey;
 use guildhall_runtime::{Result, Shutdown};
@@ -86,7 +86,7 @@ impl Identity {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
-            writes: Writes::new(database.clone()),
+            writes: Writes::open(&database, shutdown),
             // Keys change rarely, so a change removes all entries.
             current_keys: Cache::builder("shown_keys", &signals, UNCOVERED_LIFE)
                 .emptied_by::<KeyChanged>()
@@ -106,12 +106,6 @@ impl Identity {
     fn sweep(&self, shutdown: &Shutdown) {
         let database = &self.0.database;
         let at_once = Duration::ZERO;
-        sweep::start::<idempotency::entity::Entity>(
-            database.clone(),
-            idempotency::entity::Column::ExpiresAt,
-            at_once,
-            shutdown.clone(),
-        );
         sweep::start::<login_attempts::Entity>(
             database.clone(),
             login_attempts::Column::ExpiresAt,

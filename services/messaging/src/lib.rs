@@ -22,11 +22,11 @@ pub mod present;
 mod rpc;
 pub mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use guildhall_catalog::MESSAGING;
-use guildhall_data::{Database, GroupCommit, idempotency, sweep};
+use guildhall_data::{Database, GroupCommit};
 use guildhall_directory::Directory;
 use guildhall_events::Outbox;
 use guildhall_runtime::{Result, Shutdown};
@@ -64,7 +64,6 @@ impl Service for Messaging {
     const ENTRY: &'static guildhall_catalog::Service = MESSAGING;
     type Settings = ();
 
-    /// Opens its database and sweeps it until the process stops.
     async fn open(context: Context<'_, ()>) -> Result<Self> {
         let Environment {
             storage,
@@ -73,19 +72,13 @@ impl Service for Messaging {
             ..
         } = context.environment;
         let database = Database::open::<migration::Migrator>(storage, MESSAGING.name).await?;
-        sweep::start::<idempotency::entity::Entity>(
-            database.clone(),
-            idempotency::entity::Column::ExpiresAt,
-            Duration::ZERO,
-            shutdown.clone(),
-        );
         let outbox = Outbox::open(&database, MESSAGING.name);
         let append = Append::new(database.clone(), signals.clone(), outbox.clone());
         Ok(Self(Arc::new(Inner {
             directory: context.directory()?,
             channels: ChannelCache::new(database.clone(), signals),
             positions: PositionCache::default(),
-            writes: Writes::new(database.clone()),
+            writes: Writes::open(&database, shutdown),
             appends: GroupCommit::start(append).await?,
             new_messages: NewMessages::listen(signals),
             message_locks: MessageLocks::default(),

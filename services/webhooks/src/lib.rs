@@ -21,13 +21,11 @@ pub mod store;
 
 pub use actions::operator;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use guildhall_catalog::{MESSAGING, WEBHOOKS};
-use guildhall_data::{
-    CommunityId, Database, Storage, WebhookId, idempotency, seal::Sealer, statistics, sweep,
-};
+use guildhall_data::{CommunityId, Database, Storage, WebhookId, seal::Sealer, statistics, sweep};
 use guildhall_directory::Directory;
 use guildhall_events::{Consumer, Outbox, Retention};
 use guildhall_mail::{MailSettings, Mailer, Transport};
@@ -130,7 +128,12 @@ impl Webhooks {
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, WEBHOOKS.name).await?;
-        sweep_expired(&database, shutdown);
+        sweep::start::<deliveries::Entity>(
+            database.clone(),
+            deliveries::Column::CreatedAt,
+            deliveries::RETENTION,
+            shutdown.clone(),
+        );
         statistics::keep::<deliveries::Entity>(&database, shutdown);
         let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
         let reach = Reach::allowing_private(settings.allow_private);
@@ -140,7 +143,7 @@ impl Webhooks {
         let dispatcher =
             Dispatcher::start(&database, &sealer, emails, reach, timing, shutdown).await?;
         Ok(Self(Arc::new(Inner {
-            writes: Writes::new(database.clone()),
+            writes: Writes::open(&database, shutdown),
             call_limits: CallLimits::default(),
             sessions: Sessions::derive(secret),
             outbox: Outbox::open(&database, WEBHOOKS.name),
@@ -217,19 +220,4 @@ impl Running for Webhooks {
         self.0.dispatcher.finished().await;
         self.0.mailer.ended().await;
     }
-}
-
-fn sweep_expired(database: &Database, shutdown: &Shutdown) {
-    sweep::start::<idempotency::entity::Entity>(
-        database.clone(),
-        idempotency::entity::Column::ExpiresAt,
-        Duration::ZERO,
-        shutdown.clone(),
-    );
-    sweep::start::<deliveries::Entity>(
-        database.clone(),
-        deliveries::Column::CreatedAt,
-        deliveries::RETENTION,
-        shutdown.clone(),
-    );
 }

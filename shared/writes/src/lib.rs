@@ -25,10 +25,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, CallerExt, request::answer};
 use guildhall_data::{
-    Claim, Database, Idempotency, IdempotencyKey, Ticket, Transaction, idempotency::Answer,
+    Claim, Database, Idempotency, IdempotencyKey, Ticket, Transaction,
+    idempotency::{self, Answer},
+    sweep,
 };
 use guildhall_proto::access::v1::Idempotency as Repeat;
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{Error, Result, Shutdown};
 use prost::Message;
 use tonic::{Request, Response};
 
@@ -76,12 +78,19 @@ impl Keyed {
 }
 
 impl Writes {
-    /// Writes into `database`, which has the table of idempotency keys.
+    /// Writes into `database`, which has the table of idempotency keys. Expired keys are deleted
+    /// until `shutdown`.
     #[must_use]
-    pub fn new(database: Database) -> Self {
+    pub fn open(database: &Database, shutdown: &Shutdown) -> Self {
+        sweep::start::<idempotency::entity::Entity>(
+            database.clone(),
+            idempotency::entity::Column::ExpiresAt,
+            Duration::ZERO,
+            shutdown.clone(),
+        );
         Self {
             idempotency: Idempotency::new(database.clone()),
-            database,
+            database: database.clone(),
         }
     }
 

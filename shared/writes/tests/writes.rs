@@ -27,7 +27,7 @@ use guildhall_proto::{
     identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey},
     webhooks::v1::{CreateWorkflowRequest, CreateWorkflowResponse},
 };
-use guildhall_runtime::{Error, Reason, Result, around::around};
+use guildhall_runtime::{Error, Reason, Result, Shutdown, around::around};
 use guildhall_signals::Signals;
 use guildhall_writes::{Finished, Write, Writes};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -96,7 +96,7 @@ impl World {
         );
         let tokens = PeerTokens::new(b"the platform's secret");
         Arc::new(Self {
-            writes: Writes::new(database),
+            writes: Writes::open(&database, &Shutdown::default()),
             access: AccessLayer::new(guard, RpcTable::load().unwrap(), tokens),
             done: AtomicUsize::new(0),
             go_on: Notify::new(),
