@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll, ready};
 
+use futures::future;
+use guildhall_catalog::{self as catalog, MESSAGING, SERVICES};
 use http::Response;
 use tonic::{
     Request,
@@ -28,38 +30,42 @@ pub fn signed<T>(message: T, credential: &str) -> Request<T> {
     request
 }
 
-/// Connections to all services: a call goes to the one that serves it.
+/// Connections to all services of the catalogue: a call goes to the one that serves it.
 #[derive(Debug, Clone)]
-pub struct Services {
-    /// Who serves `guildhall.identity.…`.
-    pub identity: Channel,
-    /// Who serves `guildhall.webhooks.…`.
-    pub webhooks: Channel,
-    /// Who serves all else.
-    pub messaging: Channel,
-}
+pub struct Services(Vec<(&'static catalog::Service, Channel)>);
 
 impl Services {
-    /// All services in one place.
-    #[must_use]
-    pub fn at(place: Channel) -> Self {
-        Self {
-            identity: place.clone(),
-            webhooks: place.clone(),
-            messaging: place,
-        }
+    /// Connections to all services, each where `url` says.
+    pub async fn connect(url: impl Fn(&catalog::Service) -> String) -> Self {
+        let url = &url;
+        let connections = SERVICES
+            .iter()
+            .map(|service| async move { (*service, connect(&url(service)).await) });
+        Self(future::join_all(connections).await)
     }
 
-    /// Who serves the gRPC service of this full name.
+    /// All services in one place.
     #[must_use]
-    pub fn of(&self, service: &str) -> Channel {
-        if service.starts_with("guildhall.identity.") {
-            self.identity.clone()
-        } else if service.starts_with("guildhall.webhooks.") {
-            self.webhooks.clone()
-        } else {
-            self.messaging.clone()
-        }
+    pub fn at(place: &Channel) -> Self {
+        let services = SERVICES.iter();
+        Self(services.map(|service| (*service, place.clone())).collect())
+    }
+
+    /// Who serves the gRPC service of this full name; messaging, when that is none of ours.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Channel {
+        self.0[self.index(name)].1.clone()
+    }
+
+    fn index(&self, name: &str) -> usize {
+        let area = name.strip_prefix("guildhall.").unwrap_or_default();
+        let area = area.split('.').next().unwrap_or_default();
+        let position = |wanted: &str| {
+            let mut services = self.0.iter();
+            services.position(|(service, _)| service.name == wanted)
+        };
+        let found = position(area).or_else(|| position(MESSAGING.name));
+        found.expect("messaging")
     }
 }
 
@@ -70,18 +76,15 @@ impl Service<http::Request<Body>> for Services {
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // The request is not known yet: each must be able to take it.
-        ready!(self.identity.poll_ready(context))?;
-        ready!(self.webhooks.poll_ready(context))?;
-        self.messaging.poll_ready(context)
+        for (_, channel) in &mut self.0 {
+            ready!(channel.poll_ready(context))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<Body>) -> ResponseFuture {
-        if request.uri().path().starts_with("/guildhall.identity.") {
-            self.identity.call(request)
-        } else if request.uri().path().starts_with("/guildhall.webhooks.") {
-            self.webhooks.call(request)
-        } else {
-            self.messaging.call(request)
-        }
+        // Of the path `/guildhall.identity.v1.ApiKeyService/CreateApiKey`.
+        let index = self.index(request.uri().path().trim_start_matches('/'));
+        self.0[index].1.call(request)
     }
 }

@@ -4,6 +4,7 @@
 //! command runs find it by [`VARIABLE`], which names a file that only we may read.
 
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     io::{Seek, SeekFrom},
@@ -12,12 +13,11 @@ use std::{
     thread,
 };
 
+use guildhall_catalog::{self as catalog, IDENTITY, MESSAGING, SERVICES};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bootstrapped, Cluster, Platform, Shape, Stack,
-    grpc::{Services, connect},
-    process, secret, service,
+    Bootstrapped, Cluster, Platform, Shape, Stack, grpc::Services, process, secret, service,
 };
 
 /// The variable that names the file with the description of the shared platform.
@@ -28,9 +28,8 @@ pub const VARIABLE: &str = "GUILDHALL_TEST_PLATFORM";
 struct Description {
     shape: Shape,
     http: String,
-    identity: String,
-    messaging: String,
-    webhooks: String,
+    /// Where each service is reached over gRPC, by name.
+    services: BTreeMap<String, String>,
     data_dir: PathBuf,
     /// The file with the secret that seals what is sealed.
     secret_key: PathBuf,
@@ -89,22 +88,22 @@ impl SharedPlatform {
     /// Where messaging is served over gRPC.
     #[must_use]
     pub fn grpc(&self) -> &str {
-        &self.description.messaging
+        self.url(MESSAGING)
     }
 
     /// Where identity is served over gRPC.
     #[must_use]
     pub fn identity(&self) -> &str {
-        &self.description.identity
+        self.url(IDENTITY)
+    }
+
+    fn url(&self, service: &catalog::Service) -> &str {
+        &self.description.services[service.name]
     }
 
     /// Connections to all services.
     pub async fn services(&self) -> Services {
-        Services {
-            identity: connect(&self.description.identity).await,
-            messaging: connect(&self.description.messaging).await,
-            webhooks: connect(&self.description.webhooks).await,
-        }
+        Services::connect(|service| self.url(service).to_owned()).await
     }
 
     /// Where its data lies.
@@ -202,14 +201,18 @@ fn secrets(folder: &Path) -> PathBuf {
     folder.join("secrets.jsonl")
 }
 
+fn urls(url: impl Fn(&catalog::Service) -> String) -> BTreeMap<String, String> {
+    let services = SERVICES.iter();
+    services
+        .map(|service| (service.name.to_owned(), url(service)))
+        .collect()
+}
+
 fn of_platform(platform: &Platform, folder: &Path) -> Description {
-    let grpc = platform.grpc().to_owned();
     Description {
         shape: Shape::Embedded,
         http: platform.http().to_owned(),
-        identity: grpc.clone(),
-        webhooks: grpc.clone(),
-        messaging: grpc,
+        services: urls(|_| platform.grpc().to_owned()),
         data_dir: platform.data_dir(),
         secret_key: platform.data_dir().join("secret.key"),
         database_url: None,
@@ -226,9 +229,7 @@ fn of_cluster(cluster: &Cluster, folder: &Path) -> Description {
     Description {
         shape: Shape::Cluster,
         http: cluster.http().to_owned(),
-        identity: cluster.identity_url().to_owned(),
-        messaging: cluster.messaging_url().to_owned(),
-        webhooks: cluster.webhooks_url().to_owned(),
+        services: urls(|service| cluster.url(service).to_owned()),
         data_dir: cluster.data_dir(),
         secret_key: cluster.secret_key_file().into(),
         database_url: Some(cluster.database_url()),

@@ -93,12 +93,10 @@ impl Stack {
     /// Connections to all services, wherever each of them is.
     pub async fn services(&self) -> Services {
         match self {
-            Self::Embedded(platform) => Services::at(connect(platform.grpc()).await),
-            Self::Cluster(cluster) => Services {
-                identity: connect(cluster.identity_url()).await,
-                messaging: connect(cluster.messaging_url()).await,
-                webhooks: connect(cluster.webhooks_url()).await,
-            },
+            Self::Embedded(platform) => Services::at(&connect(platform.grpc()).await),
+            Self::Cluster(cluster) => {
+                Services::connect(|service| cluster.url(service).to_owned()).await
+            }
             Self::Shared(shared) => shared.services().await,
         }
     }

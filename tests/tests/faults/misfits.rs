@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use guildhall_catalog::{GATEWAY, IDENTITY, processes};
 use guildhall_testkit::{Cluster, Plan, output, process_of};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, time::timeout};
@@ -25,19 +26,17 @@ async fn who_has_another_secret_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let secret = secret(&folder);
     let (nats, identity) = (cluster.nats.url(), cluster.identity_url());
-    let common = ["--nats-url", &nats, "--secret-key-file", &secret];
-    let peer = ["--identity-url", identity];
-    let others = ["--messaging-url", identity, "--webhooks-url", identity];
-    let gateway = [&["--http", "127.0.0.1:0"][..], &others].concat();
     let database = cluster.postgres.url("guildhall");
-    let messaging = ["--grpc", "127.0.0.1:0"];
-    let webhooks = [&messaging[..], &others[..2]].concat();
-    for (binary, own) in [
-        ("guildhall-gateway", &gateway[..]),
-        ("guildhall-messaging", &messaging),
-        ("guildhall-webhooks", &webhooks),
-    ] {
-        let mut process = process_of(binary, &[&common[..], &peer, own].concat());
+    for kind in processes().filter(|kind| kind.peers.contains(&IDENTITY)) {
+        let (binary, is_gateway) = (kind.binary(), kind == GATEWAY);
+        let listens = if is_gateway { "--http" } else { "--grpc" };
+        let peers = kind.peers.iter();
+        let peers = peers.map(|peer| format!("--{}={identity}", peer.url_flag()));
+        let peers: Vec<_> = peers.collect();
+        let mut args = vec!["--nats-url", &nats, "--secret-key-file", &secret];
+        args.extend([listens, "127.0.0.1:0"]);
+        args.extend(peers.iter().map(String::as_str));
+        let mut process = process_of(&binary, &args);
         process.env("GUILDHALL_DATABASE_URL", &database);
         let output = timeout(SOON, output(process));
         let output = output.await.expect("it ends by itself");

@@ -146,7 +146,7 @@ impl Community {
             entry_points.push(EntryPoint::Messaging(connect(replica.url()).await));
         }
         // Keys are made and revoked at the first replica of identity.
-        let services = Services::at(connect(cluster[IDENTITY][0].url()).await);
+        let services = Services::at(&connect(cluster[IDENTITY][0].url()).await);
         let keys = Keys::new(services, &cluster.demo().user("johndoe").jwt);
         Self {
             cluster,

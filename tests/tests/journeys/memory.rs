@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use guildhall_catalog as catalog;
 use guildhall_testkit::{Options, Platform};
 use tokio::time::{Instant, sleep};
 
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep};
 const PROCESS: u64 = 12;
 
 /// What each service adds, MiB: its connections, caches and queues. A new service adds its line.
-const SERVICES: [(&str, u64); 3] = [("identity", 4), ("messaging", 4), ("webhooks", 4)];
+const SERVICES: &[(&str, u64)] = &[("identity", 4), ("messaging", 4), ("webhooks", 4)];
 
 /// The allocator gives back what the start needed only some ten seconds later.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -31,6 +32,9 @@ async fn an_idle_platform_takes_little_memory() {
         ..Options::default()
     });
     let platform = platform.await;
+    let named: Vec<_> = SERVICES.iter().map(|(name, _)| *name).collect();
+    let services: Vec<_> = catalog::SERVICES.iter().map(|it| it.name).collect();
+    assert_eq!(named, services, "each service has a line in SERVICES");
     let bound = PROCESS + SERVICES.iter().map(|(_, takes)| takes).sum::<u64>();
     let (started, mut takes) = (Instant::now(), anonymous(platform.pid()));
     while takes > bound {

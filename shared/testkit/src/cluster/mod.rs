@@ -199,8 +199,10 @@ impl Cluster {
             .map(str::to_owned)
             .to_vec();
         for service in SERVICES {
-            let url = self[service][0].proxied_url().to_owned();
-            args.extend([format!("--{}", service.url_flag()), url]);
+            args.extend([
+                format!("--{}", service.url_flag()),
+                self.url(service).to_owned(),
+            ]);
         }
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         let output = self.command(&args).await;
@@ -260,25 +262,25 @@ impl Cluster {
     /// Where the first gateway is reached.
     #[must_use]
     pub fn http(&self) -> &str {
-        self[GATEWAY][0].proxied_url()
+        self.url(GATEWAY)
+    }
+
+    /// Where the first replica of a service is reached.
+    #[must_use]
+    pub fn url(&self, service: &catalog::Service) -> &str {
+        self[service][0].proxied_url()
     }
 
     /// Where the first replica of identity is reached.
     #[must_use]
     pub fn identity_url(&self) -> &str {
-        self[IDENTITY][0].proxied_url()
+        self.url(IDENTITY)
     }
 
     /// Where the first replica of messaging is reached.
     #[must_use]
     pub fn messaging_url(&self) -> &str {
-        self[MESSAGING][0].proxied_url()
-    }
-
-    /// Where the first replica of webhooks is reached.
-    #[must_use]
-    pub fn webhooks_url(&self) -> &str {
-        self[WEBHOOKS][0].proxied_url()
+        self.url(MESSAGING)
     }
 
     /// A REST client of the first gateway.
