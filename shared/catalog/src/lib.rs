@@ -132,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn whoever_lets_callers_in_asks_identity_and_hears_what_is_revoked() {
+        for service in processes() {
+            let asks = service == IDENTITY || service.peers.contains(&IDENTITY);
+            let hears = service.signals_from.contains(&IDENTITY.name);
+            assert!(asks && hears, "{}: peers, signals_from", service.name);
+        }
+    }
+
+    #[test]
     fn flags_and_variables_have_one_name() {
         assert_eq!(MESSAGING.url_flag(), "messaging-url");
         assert_eq!(MESSAGING.url_variable(), "GUILDHALL_MESSAGING_URL");
