@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Caller, Credential, Fingerprint, Keys, OPERATIONS, Operation, Parameters, guest,
-    operation::Kind, outgoing::Outgoing, parameters::UNKNOWN,
+    operation::Kind,
+    outgoing::Outgoing,
+    parameters::{Records, UNKNOWN},
 };
 
 /// A running platform with its demo community.
@@ -30,6 +32,8 @@ pub struct Community {
     pub services: Services,
     /// An outgoing webhook, where the test asked for it.
     pub outgoing: Option<Outgoing>,
+    /// The records that operations make, where the test asked for them.
+    pub records: Records,
 }
 
 impl Community {
@@ -48,17 +52,25 @@ impl Community {
             services,
             platform: Stack::Shared(Box::new(shared)),
             outgoing: None,
+            records: Records::all(UNKNOWN),
         }
     }
 
     /// As [`start`](Self::start), with all the records that an operation of the contract can name,
-    /// also those that the demo community lacks: an outgoing webhook and a delivery of it.
+    /// also those that the demo community lacks.
     pub async fn with_all_records() -> Self {
         let mut community = Self::start().await;
+        community.make_records().await;
         let channel = community.demo.channel("announcements");
         let outgoing = Outgoing::make(community.integrator(), channel, "johndoe").await;
         community.outgoing = Some(outgoing);
         community
+    }
+
+    /// Makes a record in each collection of which an operation makes one.
+    pub async fn make_records(&mut self) {
+        let made = Records::make(&self.rest, self.parameters(), |kind| self.credential(kind));
+        self.records = made.await;
     }
 
     /// Makes a good call of `operation`, after what earlier calls have started in the background.
@@ -98,6 +110,7 @@ impl Community {
             services: platform.services().await,
             platform,
             outgoing: None,
+            records: Records::all(UNKNOWN),
         }
     }
 
@@ -125,7 +138,7 @@ impl Community {
             project: self.demo.mudbase.project_id.clone(),
             chat: self.demo.mudbase.chat_id.clone(),
             chat_message: self.demo.mudbase.message_id.clone(),
-            incoming: self.demo.incoming_webhook._id.clone(),
+            records: self.records.clone(),
         }
     }
 
@@ -278,10 +291,6 @@ impl OtherCommunity {
         let sent = integrator.post("/v1/messages/send", &hello).await;
         let id = id_of(&sent.expect(200)["data"]["messageId"]);
         let number = message(services, &community.api_key, &id).await.number;
-        let settings = json!({ "channelId": channel, "sender": owner.username });
-        let news = json!({ "name": "Theirs", "kind": "send_message", "settings": settings });
-        let made = integrator.post("/v1/webhooks/incoming", &news).await;
-        let incoming = id_of(&made.expect(201)["data"]["_id"]);
         let parameters = Parameters {
             outgoing: UNKNOWN.to_owned(),
             delivery: UNKNOWN.to_owned(),
@@ -295,7 +304,7 @@ impl OtherCommunity {
             project: community.community_id.clone(),
             chat: channel,
             chat_message: id,
-            incoming,
+            records: Records::all(UNKNOWN),
         };
         Self {
             community,
@@ -308,6 +317,9 @@ impl OtherCommunity {
     /// The same with all the records that an operation of the contract can name.
     #[must_use]
     pub async fn with_all_records(mut self, community: &Community) -> Self {
+        let (rest, parameters) = (&community.rest, self.parameters.clone());
+        let made = Records::make(rest, parameters, |kind| self.credential(kind)).await;
+        self.parameters.records = made;
         let integrator = community.by(self.credential(Kind::CommunityKey));
         let outgoing = Outgoing::make(
             integrator,

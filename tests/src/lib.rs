@@ -58,5 +58,5 @@ pub use fingerprint::Fingerprint;
 pub use key::Keys;
 pub use ledger::{Ledger, Outcome};
 pub use operation::{OPERATIONS, Operation};
-pub use parameters::Parameters;
+pub use parameters::{Parameters, Records};
 pub use writer::{Acknowledged, Writers};

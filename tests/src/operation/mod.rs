@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::sample::{SAMPLES, Sample};
 use crate::{
-    Credential, Family, Parameters,
+    Credential, Family, Parameters, Records,
     row::{self, Row},
 };
 
@@ -100,6 +100,8 @@ pub struct Operation {
     pub permission: Option<&'static str>,
     /// The status of success.
     pub success: u16,
+    /// The collection whose records it makes: `incoming` of `/v1/webhooks/incoming/{webhookId}`.
+    pub makes: Option<&'static str>,
     varies: Option<&'static str>,
     again: Again,
     callers: Callers,
@@ -131,6 +133,7 @@ impl Operation {
             kinds: kinds.collect(),
             permission: permission_of(row),
             success: row.success,
+            makes: sample.makes,
             varies: sample.varies,
             again: sample.again,
             callers: Callers::All,
@@ -226,14 +229,21 @@ impl Operation {
     }
 
     /// Another good body, so that the call is another one; none when it has no body.
+    #[must_use]
+    pub fn another_body(&self, parameters: &Parameters) -> Option<Value> {
+        self.varied_body(parameters, "another")
+    }
+
+    /// A good body with this value in the field that varies; none when it has no body.
     ///
     /// # Panics
     /// When its sample does not say which field varies.
     #[must_use]
-    pub fn another_body(&self, parameters: &Parameters) -> Option<Value> {
+    pub fn varied_body(&self, parameters: &Parameters, value: &str) -> Option<Value> {
         let mut body = self.body?(parameters);
-        let field = self.varies.expect("a field that varies");
-        body[field] = json!("another");
+        let field = self.varies;
+        let field = field.unwrap_or_else(|| panic!("{}: which field varies?", self.id));
+        body[field] = json!(value);
         Some(body)
     }
 
@@ -278,25 +288,40 @@ fn permission_of(row: &Row) -> Option<&'static str> {
 
 /// The row's path with fields of a [`Parameters`] for its parameters.
 fn template(row: &Row, family: Family) -> String {
-    let mut segments: Vec<&str> = Vec::new();
+    let mut segments: Vec<String> = Vec::new();
     for segment in row.path.split('/') {
-        let field = match (segments.last().copied(), segment) {
-            (_, "{channel_type}") => "group_channels",
-            (_, "{channel_url}") => "{url}",
-            (_, "{message_id}") => "{number}",
-            (_, "{projectId}") => "{project}",
-            (_, "{chatId}") => "{chat}",
-            (Some("messages"), "{messageId}") if family == Family::Mudbase => "{chat_message}",
-            (Some("messages"), "{messageId}") => "{message}",
-            (Some("outgoing"), "{webhookId}") => "{outgoing}",
-            (Some("incoming"), "{webhookId}") => "{incoming}",
-            (_, "{deliveryId}") => "{delivery}",
-            (_, parameter) if parameter.starts_with('{') => {
-                panic!("{}: which record of a Parameters is {parameter}?", row.id)
-            }
-            (_, literal) => literal,
+        let collection = segments.last().map_or("", String::as_str);
+        let field = match segment.starts_with('{') {
+            true => field(row, family, collection, segment),
+            false => segment.to_owned(),
         };
         segments.push(field);
     }
     segments.join("/")
+}
+
+/// The field for a parameter in the row's path, which follows `collection`.
+fn field(row: &Row, family: Family, collection: &str, parameter: &str) -> String {
+    let field = match (collection, parameter) {
+        (_, "{channel_type}") => "group_channels",
+        (_, "{channel_url}") => "{url}",
+        (_, "{message_id}") => "{number}",
+        (_, "{projectId}") => "{project}",
+        (_, "{chatId}") => "{chat}",
+        ("messages", "{messageId}") if family == Family::Mudbase => "{chat_message}",
+        ("messages", "{messageId}") => "{message}",
+        ("outgoing", "{webhookId}") => "{outgoing}",
+        (_, "{deliveryId}") => "{delivery}",
+        (collection, parameter) => {
+            let is_made = SAMPLES.iter().any(|row| row.makes == Some(collection));
+            assert!(
+                is_made,
+                "{}: which record is {parameter}? The line in operation/sample.rs of the row that \
+                 makes one must say so: .makes(\"{collection}\")",
+                row.id
+            );
+            return Records::field(collection);
+        }
+    };
+    field.to_owned()
 }

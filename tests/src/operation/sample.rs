@@ -18,6 +18,8 @@ pub(super) struct Sample {
     pub text: Option<&'static str>,
     /// The body's field by which one request differs from another.
     pub varies: Option<&'static str>,
+    /// The collection whose records it makes: `incoming` of `/v1/webhooks/incoming/{webhookId}`.
+    pub makes: Option<&'static str>,
     /// What the same call finds once it was made.
     pub again: Again,
     /// Whether members come by JWT, as the row says; it is narrowed else.
@@ -33,6 +35,7 @@ const fn call(id: &'static str) -> Sample {
         body: None,
         text: None,
         varies: None,
+        makes: None,
         again: Again::Works,
         members: true,
         splits: false,
@@ -57,6 +60,12 @@ impl Sample {
 
     const fn varies(mut self, field: &'static str) -> Self {
         self.varies = Some(field);
+        self
+    }
+
+    /// Each community of a test gets a record by this call, which paths of this collection name.
+    const fn makes(mut self, collection: &'static str) -> Self {
+        self.makes = Some(collection);
         self
     }
 
@@ -139,7 +148,8 @@ pub(super) const SAMPLES: &[Sample] = &[
                 "settings": { "channelId": "ca0000000000000000000001", "sender": "newsbot" }
             })
         })
-        .varies("name"), // the rule of names is tested in services/webhooks
+        .varies("name") // the rule of names is tested in services/webhooks
+        .makes("incoming"),
     call("webhooks-in-get"),
     call("webhooks-in-update").body(|_| json!({ "name": "Newer news" })),
     call("webhooks-in-delete").again(Again::IsGone),

@@ -165,7 +165,8 @@ async fn a_broker_that_is_away_from_the_start_is_missed_by_streams_alone() {
 
 #[tokio::test]
 async fn every_operation_works_without_a_broker() {
-    let community = Community::around(cluster(false).await).await;
+    let mut community = Community::around(cluster(false).await).await;
+    community.make_records().await;
     let mut parameters = community.parameters();
     let (integrator, channel) = (
         community.integrator(),

@@ -2,8 +2,8 @@
 
 use guildhall_testkit::Answer;
 use guildhall_tests::{
-    Community, Credential, Differences, Family, OPERATIONS, Operation, Parameters, Refusal,
-    parameters::UNKNOWN,
+    Community, Credential, Differences, Family, OPERATIONS, Operation, Parameters, Records,
+    Refusal, parameters::UNKNOWN,
 };
 use serde_json::{Value, json};
 
@@ -268,9 +268,9 @@ async fn an_id_is_24_hex_or_a_mistake() {
             message: id.to_owned(),
             chat: id.to_owned(),
             chat_message: id.to_owned(),
-            incoming: id.to_owned(),
             outgoing: id.to_owned(),
             delivery: id.to_owned(),
+            records: Records::all(id),
             ..community.parameters()
         };
         let named =
@@ -309,9 +309,9 @@ async fn an_unknown_record_is_not_found() {
         number: 9_007_199_254_740_000,
         chat: UNKNOWN.to_owned(),
         chat_message: UNKNOWN.to_owned(),
-        incoming: UNKNOWN.to_owned(),
         outgoing: UNKNOWN.to_owned(),
         delivery: UNKNOWN.to_owned(),
+        records: Records::all(UNKNOWN),
         ..community.parameters()
     };
     let nobody = Parameters {
