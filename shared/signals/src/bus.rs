@@ -72,6 +72,17 @@ impl Waiting {
 }
 
 impl Bus {
+    /// Nothing is received yet.
+    fn new() -> Self {
+        Self {
+            lease: Lease::new(),
+            coverage: watch::Sender::new(Coverage::Broken),
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            echoed: watch::Sender::new(0),
+        }
+    }
+
     /// Publishes a signal as soon as possible.
     pub(crate) fn enqueue(&self, signal: Kind) {
         let mut waiting = self.waiting.lock();
@@ -108,35 +119,9 @@ pub(crate) fn start(
     subscribers: Subscribers,
     shutdown: &Shutdown,
 ) -> Result<Arc<Bus>> {
-    let name = EventId::generate().to_string();
-    let metrics = BusMetrics::new();
-    let broker = Broker::new(settings, &name, metrics.connects.clone())?;
-    let bus = Arc::new(Bus {
-        lease: Lease::new(),
-        coverage: watch::Sender::new(Coverage::Broken),
-        waiting: Mutex::default(),
-        wake: Notify::new(),
-        echoed: watch::Sender::new(0),
-    });
-    let others = settings.listens_to.iter().copied();
-    let others = others.filter(|service| *service != settings.service);
-    let node = Node {
-        name,
-        subject: format!("{SUBJECT}{}", settings.service).into(),
-        service: settings.service,
-        listens_to: settings.listens_to,
-        publishers: Publishers::new(others.collect()),
-        number: 0,
-        connected_at: None,
-        echoed_at: None,
-        silent_heartbeats: 0,
-        lapses_at: None,
-        notified_at: Instant::now(),
-        bus: Arc::clone(&bus),
-        metrics,
-        subscribers,
-        shutdown: shutdown.clone(),
-    };
+    let node = Node::new(settings, subscribers, shutdown);
+    let broker = Broker::new(settings, &node.name, node.metrics.connects.clone())?;
+    let bus = Arc::clone(&node.bus);
     tokio::spawn(node.run(broker));
     Ok(bus)
 }
@@ -174,6 +159,28 @@ enum Wakeup {
 }
 
 impl Node {
+    fn new(settings: &BusSettings, subscribers: Subscribers, shutdown: &Shutdown) -> Self {
+        let others = settings.listens_to.iter().copied();
+        let others = others.filter(|service| *service != settings.service);
+        Self {
+            name: EventId::generate().to_string(),
+            subject: format!("{SUBJECT}{}", settings.service).into(),
+            service: settings.service,
+            listens_to: settings.listens_to,
+            publishers: Publishers::new(others.collect()),
+            number: 0,
+            connected_at: None,
+            echoed_at: None,
+            silent_heartbeats: 0,
+            lapses_at: None,
+            notified_at: Instant::now(),
+            bus: Arc::new(Bus::new()),
+            metrics: BusMetrics::new(),
+            subscribers,
+            shutdown: shutdown.clone(),
+        }
+    }
+
     async fn run(mut self, broker: Broker) {
         let (client, mut messages) = match self.join(broker).await {
             Ok(joined) => joined,
@@ -203,8 +210,7 @@ impl Node {
                 self.check_echo(&client);
             }
             self.note_connection(&client, now);
-            let missed = self.publishers.remove_silent(now);
-            self.settle(missed, now);
+            self.settle(false, now);
             self.publish(&client, now);
         }
     }
@@ -277,6 +283,9 @@ impl Node {
     /// Draws the conclusion from what was received: renews the lease, and tells local subscribers
     /// when they missed something.
     fn settle(&mut self, missed: bool, now: Instant) {
+        // Who has left is removed in the moment in which the lease lapses for want of them, whatever
+        // woke this task: a departure that was announced is no gap in the coverage.
+        let missed = self.publishers.remove_silent(now) || missed;
         let connected = self.connected_at.is_some();
         let link = self.echoed_at.filter(|_| connected);
         let link_until = link.map(|sent_at| sent_at + ROUND_TRIP);
@@ -293,6 +302,7 @@ impl Node {
         if missed || changed || again {
             self.notified_at = now;
             self.metrics.missed.inc();
+            // Before the lease is renewed: nobody may trust what a subscriber has yet to forget.
             self.bus.lease.begin_anew(now);
             self.subscribers.missed();
         }
@@ -366,3 +376,6 @@ fn read(message: &Message) -> Option<SignalBatch> {
         .contains(&batch.publisher.len())
         .then_some(batch)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use guildhall_proto::events::v1::SignalBatch;
 use tokio::time::Instant;
 
 /// How long a publisher may be silent; each publishes four times a second.
-const SILENCE: Duration = Duration::from_millis(750);
+pub(crate) const SILENCE: Duration = Duration::from_millis(750);
 /// How long a silent publisher counts as missing before it counts as gone.
 const MISSING: Duration = Duration::from_secs(600);
 /// The most publishers; more cannot be followed.

@@ -182,7 +182,7 @@ async fn who_leaves_is_not_missed_and_who_dies_is() {
     assert!(leaves.delivered().await);
     drop(leaves);
     listener.missed().await;
-    becomes(&gateway, Coverage::Everywhere).await;
+    assert_eq!(gateway.coverage(), Coverage::Everywhere, "it said so");
 
     drop(dies);
     becomes(&gateway, Coverage::Partial).await;
