@@ -34,6 +34,8 @@ pub enum Fate {
 /// A request that has ended.
 #[derive(Debug, Clone)]
 pub struct Record {
+    /// Whose it was.
+    pub client: usize,
     /// The way that it took.
     pub via: &'static str,
     /// When it began.
@@ -93,6 +95,12 @@ impl Records {
     #[must_use]
     pub fn during(&self, from: Instant, to: Instant) -> Self {
         self.filtered(|record| record.began < to && record.began + record.took > from)
+    }
+
+    /// Those that began and ended within this time.
+    #[must_use]
+    pub fn within(&self, from: Instant, to: Instant) -> Self {
+        self.filtered(|record| record.began >= from && record.began + record.took <= to)
     }
 
     /// Those that began within this time.

@@ -10,6 +10,7 @@
 //! * [`row`]: the rows of the contract
 //! * [`traffic`]: clients at work while something goes wrong
 //! * [`figures`]: what their requests came to
+//! * [`bus`]: whether processes receive each other's signals
 //! * [`lines`]: what processes have logged
 //! * [`memory`]: what the processes of a cluster take
 //! * [`differences`]: what a table found wrong
@@ -26,6 +27,7 @@
     reason = "a fixture that fails must fail its test, with a backtrace"
 )]
 
+pub mod bus;
 pub mod caller;
 pub mod collector;
 pub mod community;

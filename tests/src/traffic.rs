@@ -61,6 +61,7 @@ pub struct Traffic {
 
 /// One of the clients.
 struct Client {
+    number: usize,
     via: &'static str,
     act: Act,
     /// The same request again until it succeeds.
@@ -132,6 +133,7 @@ impl Traffic {
 
     fn client(&mut self, via: &'static str, act: Act, repeats: bool) {
         let client = Client {
+            number: self.clients.len(),
             via,
             act,
             repeats,
@@ -162,6 +164,26 @@ impl Traffic {
         reached.expect("requests are answered right");
     }
 
+    /// Waits until each client was answered right `count` times in a row, to what it asked from now
+    /// on: nobody is stuck in what went wrong before.
+    pub async fn everybody_goes_on(&self, count: usize) {
+        let mut records = self.records.subscribe();
+        let (since, known) = (Instant::now(), records.borrow().len());
+        let all = records.wait_for(|records| {
+            let mut in_a_row = vec![0; self.clients.len()];
+            for record in records[known..]
+                .iter()
+                .filter(|record| record.began >= since)
+            {
+                let right = &mut in_a_row[record.client];
+                *right = if record.is_right() { *right + 1 } else { 0 };
+            }
+            in_a_row.iter().all(|right| *right >= count)
+        });
+        let reached = timeout(TIMEOUT * 2, all).await.map(drop);
+        reached.expect("everybody is answered right again");
+    }
+
     /// Lets the clients finish what they have begun.
     pub async fn end(self) -> Records {
         self.stop.send_replace(true);
@@ -180,6 +202,7 @@ impl Client {
             let fate = timeout(TIMEOUT, (self.act)(n)).await;
             let fate = fate.unwrap_or_else(|_| Fate::Wrong("no answer at all".into()));
             let record = Record {
+                client: self.number,
                 via: self.via,
                 began,
                 took: began.elapsed(),

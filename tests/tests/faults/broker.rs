@@ -12,7 +12,7 @@ use guildhall_testkit::{
     grpc::{connect, signed},
 };
 use guildhall_tests::{
-    Community, Ledger, OPERATIONS,
+    Community, Ledger, OPERATIONS, bus,
     figures::Fate,
     outgoing,
     traffic::{EntryPoint, Room, Traffic, refusal},
@@ -24,6 +24,9 @@ use tonic::{Code, Status, Streaming};
 const SOON: Duration = Duration::from_secs(10);
 /// How soon open streams say that it is away; shorter breaks they bridge.
 const NOTICED: Duration = Duration::from_secs(10);
+
+/// How soon a process has noticed that it has lost the broker.
+const LAPSED: Duration = Duration::from_secs(1);
 
 async fn cluster(broker: bool) -> Cluster {
     Cluster::start_with(Plan {
@@ -212,7 +215,8 @@ async fn a_broker_that_dies_is_bridged_or_missed_and_found_again() {
             watcher.reaches(last).await;
         }
         // For the next time, everybody is to be there again.
-        sleep(Duration::from_secs(3)).await;
+        sleep(LAPSED).await;
+        bus::is_whole(&cluster).await;
     }
 
     cluster.nats.kill9().await;

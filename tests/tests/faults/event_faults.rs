@@ -15,7 +15,7 @@ const WRITERS: usize = 8;
 /// Messages that are acknowledged while the broker is away, and before and after.
 const MESSAGES: usize = 150;
 /// How long the broker stands still: longer than anybody waits for its answer.
-const STILL: Duration = Duration::from_secs(7);
+const STILL: Duration = Duration::from_secs(6);
 /// How long everything may take to arrive, once the broker is back.
 const TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -9,10 +9,9 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_testkit::{
     Cluster, Mode, Plan, Replicas, Rest,
-    cluster::Replica,
     grpc::{Services, connect, signed},
 };
-use guildhall_tests::{Credential, Keys, key};
+use guildhall_tests::{Credential, Keys, bus, key};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -28,7 +27,7 @@ const EVERY: Duration = Duration::from_millis(50);
 const BEFORE: usize = 10;
 /// … and afterwards, until nobody may remember it any more.
 const AFTER: Duration = Duration::from_millis(2000);
-/// How long the processes may take to find each other.
+/// How long a credential may take to be let in everywhere.
 const LONG: Duration = Duration::from_secs(30);
 
 /// What is revoked.
@@ -155,18 +154,6 @@ impl Community {
         }
     }
 
-    /// Waits until every process hears all others.
-    async fn is_whole(&self) {
-        let begin = Instant::now();
-        for replica in self.cluster.replicas() {
-            while !is_whole(replica) {
-                let name = replica.name();
-                assert!(begin.elapsed() < LONG, "{name} does not hear everybody");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-
     /// A new credential, how it is presented, and its id.
     async fn credential(&self, kind: Kind) -> (Used, key::MadeKey) {
         let demo = self.cluster.demo();
@@ -224,16 +211,19 @@ impl Community {
         }
     }
 
-    /// Revokes a credential that everybody lets in all the time, after `trouble`, and says for how
-    /// long it was let in.
-    async fn revoke_in_use(&mut self, kind: Kind, case: &str, trouble: Option<Trouble>) {
-        let (used, made) = self.credential(kind).await;
+    /// Revokes a credential of each kind, all of which everybody lets in all the time, after
+    /// `trouble`, and says for how long each was let in.
+    async fn revoke_in_use(&mut self, case: &str, trouble: Option<Trouble>) {
         let (stop, stopped) = watch::channel(false);
-        let entry_points = self.entry_points.iter().cloned();
-        let mut users: Vec<_> = entry_points
-            .map(|entry_point| entry_point.sees(used.clone(), stopped.clone()))
-            .collect();
-        for user in &mut users {
+        let mut credentials = Vec::new();
+        for kind in KINDS {
+            let (used, made) = self.credential(kind).await;
+            let entry_points = self.entry_points.iter().cloned();
+            let users =
+                entry_points.map(|entry_point| entry_point.sees(used.clone(), stopped.clone()));
+            credentials.push((kind, made, users.collect::<Vec<_>>()));
+        }
+        for user in credentials.iter_mut().flat_map(|(_, _, users)| users) {
             let known = user.known.wait_for(|count| *count >= BEFORE);
             let known = tokio::time::timeout(LONG, known).await.map(drop);
             known.expect("it is let in everywhere");
@@ -241,46 +231,37 @@ impl Community {
         if let Some(trouble) = trouble {
             trouble.make(&mut self.cluster).await;
         }
-        self.revoke(kind, &made).await;
-        let revoked_at = Instant::now();
+        let revocations = credentials.iter().map(async |(kind, made, _)| {
+            self.revoke(*kind, made).await;
+            Instant::now()
+        });
+        let revoked_at = join_all(revocations).await;
         sleep(AFTER).await;
         stop.send_replace(true);
-        let seen = join_all(users.into_iter().map(|user| user.uses)).await;
-        let (mut longest, mut uses) = (Duration::ZERO, 0);
-        for seen in seen.into_iter().map(Result::unwrap) {
-            let last = seen.last_let_in.expect("it was let in before");
-            longest = longest.max(last.saturating_duration_since(revoked_at));
-            uses += seen.count;
-        }
-        println!("{case}, {kind:?}: {uses} uses, let in for {longest:.0?} after it was revoked");
-        assert!(longest <= PROMISE, "{case}, {kind:?}: {longest:?}");
-    }
-
-    async fn revoke_all_kinds(&mut self, case: &str) {
-        for kind in KINDS {
-            self.revoke_in_use(kind, case, None).await;
+        for ((kind, _, users), revoked_at) in credentials.into_iter().zip(revoked_at) {
+            expect_let_in_nowhere(&format!("{case}, {kind:?}"), users, revoked_at).await;
         }
     }
 
-    /// Every kind is revoked right after `trouble` began, which ends in between.
+    /// All kinds are revoked right after `trouble` began, which then ends.
     async fn revoke_right_after(&mut self, case: &str, trouble: Trouble) {
-        for kind in KINDS {
-            self.is_whole().await;
-            self.revoke_in_use(kind, case, Some(trouble)).await;
-            trouble.end(&mut self.cluster).await;
-        }
+        bus::is_whole(&self.cluster).await;
+        self.revoke_in_use(case, Some(trouble)).await;
+        trouble.end(&mut self.cluster).await;
     }
 }
 
-/// What the last word about it in a process's log is.
-fn is_whole(replica: &Replica) -> bool {
-    let log = replica.log();
-    let mut changes = log
-        .lines()
-        .filter_map(|line| line.split_once("\"coverage\":\""));
-    changes
-        .next_back()
-        .is_some_and(|(_, coverage)| coverage.starts_with("Everywhere"))
+/// A credential that these have used was let in for no longer than promised.
+async fn expect_let_in_nowhere(case: &str, users: Vec<User>, revoked_at: Instant) {
+    let seen = join_all(users.into_iter().map(|user| user.uses)).await;
+    let (mut longest, mut uses) = (Duration::ZERO, 0);
+    for seen in seen.into_iter().map(Result::unwrap) {
+        let last = seen.last_let_in.expect("it was let in before");
+        longest = longest.max(last.saturating_duration_since(revoked_at));
+        uses += seen.count;
+    }
+    println!("{case}: {uses} uses, let in for {longest:.0?} after it was revoked");
+    assert!(longest <= PROMISE, "{case}: {longest:?}");
 }
 
 /// What happens to the broker just before the revocation.
@@ -317,8 +298,8 @@ impl Trouble {
 #[tokio::test]
 async fn with_the_broker_and_when_it_dies() {
     let mut community = Community::start(true).await;
-    community.is_whole().await;
-    community.revoke_all_kinds("broker there").await;
+    bus::is_whole(&community.cluster).await;
+    community.revoke_in_use("broker there", None).await;
     community
         .revoke_right_after("broker killed", Trouble::Killed)
         .await;
@@ -341,5 +322,5 @@ async fn with_a_line_to_the_broker_that_swallows_everything() {
 #[tokio::test]
 async fn with_the_broker_away_from_the_start() {
     let mut community = Community::start(false).await;
-    community.revoke_all_kinds("no broker").await;
+    community.revoke_in_use("no broker", None).await;
 }

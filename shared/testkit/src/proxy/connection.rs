@@ -80,11 +80,11 @@ impl Connection {
     pub(super) async fn carry(mut self, state: &State, mut resets: watch::Receiver<u64>) {
         let (mut from_client, mut to_client) = self.client.split();
         let (mut from_server, mut to_server) = self.server.split();
-        let (answers, mode) = (&self.answers, &state.mode);
+        let answers = &self.answers;
         let up = async {
             let (send, receive) = mpsc::channel(UNDER_WAY);
             let read = read_requests(&mut from_client, send, state, answers);
-            let write = write(&mut to_server, receive, mode.subscribe());
+            let write = write(&mut to_server, receive, state);
             match tokio::try_join!(read, write)?.0 {
                 Some(end) => Err(end),
                 None => Ok(()),
@@ -92,8 +92,8 @@ impl Connection {
         };
         let down = async {
             let (send, receive) = mpsc::channel(UNDER_WAY);
-            let read = read_answers(&mut from_server, send, mode, answers);
-            let write = write(&mut to_client, receive, mode.subscribe());
+            let read = read_answers(&mut from_server, send, &state.mode, answers);
+            let write = write(&mut to_client, receive, state);
             tokio::try_join!(read, write)
         };
         let end = tokio::select! {
@@ -184,13 +184,16 @@ async fn forward(send: &mpsc::Sender<Piece>, bytes: Vec<u8>, mode: &watch::Sende
 async fn write(
     side: &mut WriteHalf<'_>,
     mut receive: mpsc::Receiver<Piece>,
-    mut mode: watch::Receiver<Mode>,
+    state: &State,
 ) -> Result<(), End> {
+    let mut mode = state.mode.subscribe();
     while let Some(piece) = receive.recv().await {
         tokio::time::sleep_until(piece.due).await;
         // The sender of modes lives as long as the connection.
         let _ = mode.wait_for(|mode| *mode != Mode::Blackhole).await;
         side.write_all(&piece.bytes).await?;
+        let count = piece.bytes.len();
+        state.carried.send_modify(|carried| *carried += count);
     }
     let _ = mode.wait_for(|mode| *mode != Mode::Blackhole).await;
     // Who is gone already needs no end of the stream.

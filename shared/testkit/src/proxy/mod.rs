@@ -22,6 +22,9 @@ use tokio::{
 pub use self::trigger::When;
 use self::{connection::Connection, trigger::Triggers};
 
+/// How long it may take until a line is used.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What happens to bytes and to new connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -54,6 +57,8 @@ struct State {
     resets: watch::Sender<u64>,
     triggers: Triggers,
     accepted: AtomicU64,
+    /// Bytes that have arrived, both ways together.
+    carried: watch::Sender<usize>,
 }
 
 impl Proxy {
@@ -68,6 +73,7 @@ impl Proxy {
             resets: watch::Sender::new(0),
             triggers: Triggers::default(),
             accepted: AtomicU64::new(0),
+            carried: watch::Sender::new(0),
         });
         let accepting = tokio::spawn(accept(listener, state.clone()));
         Self {
@@ -109,6 +115,18 @@ impl Proxy {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.state.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more bytes have arrived, both ways together.
+    ///
+    /// # Panics
+    /// When they have not within a minute.
+    pub async fn carries(&self, bytes: usize) {
+        let mut carried = self.state.carried.subscribe();
+        let wanted = *carried.borrow() + bytes;
+        let reached = carried.wait_for(|carried| *carried >= wanted);
+        let reached = tokio::time::timeout(TIMEOUT, reached).await;
+        reached.expect("the line is used").expect("the proxy runs");
     }
 }
 

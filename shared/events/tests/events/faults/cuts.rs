@@ -6,7 +6,9 @@ use std::time::Duration;
 use guildhall_data::Database;
 use guildhall_events::{consumer::parked, jetstream::publish, local};
 use guildhall_runtime::Shutdown;
-use guildhall_testkit::{Chance, Mode, Proxy, TestDatabase, When};
+use guildhall_testkit::{Chance, Mode, Proxy, TestDatabase, When, kills};
+#[cfg(target_os = "linux")]
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -24,8 +26,8 @@ const WHENEVER: [When; 3] = [
     When::AfterForwarding,
     When::BeforeAnswering,
 ];
-/// How often a line is cut.
-const RESETS: usize = 20;
+/// How often a line is cut under load, in each round.
+const RESETS: usize = 4;
 /// A database that has no space left stays so, until so many events were refused.
 const REFUSED: usize = 200;
 
@@ -40,9 +42,10 @@ impl Pipeline {
     }
 }
 
-async fn is_cut(line: &Proxy, pattern: &str, when: When) {
-    let cut = timeout(TIMEOUT, line.reset_when(pattern.as_bytes(), when)).await;
-    cut.unwrap_or_else(|_| panic!("nobody says {pattern}"));
+/// Cuts the line as soon as somebody says this, from now on; ready when that has happened.
+fn is_cut(line: &Proxy, pattern: &str, when: When) -> impl Future<Output = ()> {
+    let cut = timeout(TIMEOUT, line.reset_when(pattern.as_bytes(), when));
+    async { cut.await.expect("nobody says the pattern") }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +56,7 @@ async fn a_relay_is_cut_off_in_mid_transaction() {
     let line = pipeline.publish_over_a_line().await;
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
-    for _ in 0..RESETS {
+    for _ in 0..RESETS * kills() {
         observer.goes_on(20).await;
         sleep(chance.moment(Duration::from_millis(30))).await;
         line.reset_all();
@@ -64,7 +67,10 @@ async fn a_relay_is_cut_off_in_mid_transaction() {
     for when in WHENEVER {
         for pattern in ["COMMIT", &mark] {
             observer.goes_on(20).await;
-            is_cut(&line, pattern, when).await;
+            let cut = is_cut(&line, pattern, when);
+            // Whoever comes back remembers first how far they came, and need not be waited for.
+            line.reset_all();
+            cut.await;
         }
     }
     let told = load.end().await;
@@ -128,7 +134,7 @@ async fn a_consumer_is_cut_off_again_and_again_under_load() {
     pipeline.consume_with(&ledger);
     let load = Load::start(&pipeline.source, PACE);
     let mut handled = 0;
-    for round in 0..RESETS {
+    for round in 0..RESETS * kills() {
         let pages = pipeline.ledger.pages_of(handled + 20).await;
         handled = pages.values().map(Vec::len).sum();
         if round % 2 == 0 {
@@ -151,7 +157,7 @@ async fn a_database_is_killed_and_restarted_under_load() {
     pipeline.publish();
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
-    for _ in 0..5 {
+    for _ in 0..kills() {
         load.goes_on(200).await;
         sleep(chance.moment(Duration::from_millis(300))).await;
         pipeline.postgres.kill9().await;
@@ -164,18 +170,31 @@ async fn a_database_is_killed_and_restarted_under_load() {
     pipeline.expect_handled(&told).await;
 }
 
+/// So many rows fill more than 16 MiB.
+#[cfg(target_os = "linux")]
+const ROWS: usize = 10_000;
+
+/// Writes [`ROWS`] rows that are no events: below the first position nobody looks for any.
+#[cfg(target_os = "linux")]
+async fn fill(database: &Database, below: usize) -> Result<(), DbErr> {
+    let fill = format!(
+        "INSERT INTO outbox (position, event_id, community_id, partition, payload, created_at) \
+         SELECT -{below} - n, '', '', 0, decode(repeat(md5(n::text), 110), 'hex'), 9e15 \
+         FROM generate_series(1, {ROWS}) AS n"
+    );
+    let transaction = database.begin().await.unwrap();
+    transaction.execute_unprepared(&fill).await?;
+    Database::commit(transaction).await.unwrap();
+    Ok(())
+}
+
 /// A server's file that may not grow stands for a disk without space. The files of PostgreSQL's own
 /// log have 16 MiB, so the table must have as much.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outbox_on_a_full_disk_refuses_and_goes_on_when_there_is_space() {
     let mut pipeline = Pipeline::new().await;
-    // Below the first position nobody looks for events.
-    let fill = "INSERT INTO outbox \
-         (position, event_id, community_id, partition, payload, created_at) \
-         SELECT -n, '', '', 0, decode(repeat(md5(n::text), 110), 'hex'), 9e15 \
-         FROM generate_series(1, 10000) AS n";
-    run(&pipeline.source.database, fill).await;
+    fill(&pipeline.source.database, 0).await.unwrap();
     pipeline.publish();
     pipeline.consume();
     let load = Load::start(&pipeline.source, PACE);
@@ -185,6 +204,9 @@ async fn an_outbox_on_a_full_disk_refuses_and_goes_on_when_there_is_space() {
     let size = u64::try_from(size.try_get_by_index::<i64>(0).unwrap()).unwrap();
     assert!(size > 17 << 20, "{size}");
     pipeline.postgres.limit_files(Some(size)).await;
+    // Until then the table has pages that are empty.
+    let refused = fill(&pipeline.source.database, ROWS).await;
+    assert!(refused.is_err(), "there is space");
     load.is_refused(REFUSED).await;
     pipeline.postgres.limit_files(None).await;
     load.goes_on(500).await;
