@@ -24,12 +24,28 @@ pub async fn is_whole(cluster: &Cluster) {
     }
 }
 
+/// How often a process has logged that it does not receive everybody's signals.
+#[must_use]
+pub fn lapses(replica: &Replica) -> usize {
+    let log = replica.log();
+    coverages(&log)
+        .filter(|coverage| !is_everywhere(coverage))
+        .count()
+}
+
 fn receives_all(replica: &Replica) -> bool {
     let log = replica.log();
-    let mut changes = log
+    coverages(&log).last().is_some_and(is_everywhere)
+}
+
+/// What a log says of the coverage, one after the other.
+fn coverages(log: &str) -> impl Iterator<Item = &str> {
+    let changes = log
         .lines()
         .filter_map(|line| line.split_once("\"coverage\":\""));
-    changes
-        .next_back()
-        .is_some_and(|(_, coverage)| coverage.starts_with("Everywhere"))
+    changes.map(|(_, coverage)| coverage)
+}
+
+fn is_everywhere(coverage: &str) -> bool {
+    coverage.starts_with("Everywhere")
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use guildhall_catalog::{IDENTITY, MESSAGING};
 use guildhall_testkit::{Cluster, Mode, Plan, Replicas, cluster::Replica};
 use guildhall_tests::{
-    Ledger,
+    Ledger, bus,
     figures::Records,
     memory::Memory,
     traffic::{EntryPoint, Room, Traffic},
@@ -187,11 +187,13 @@ async fn while_a_service_is_unreachable_its_callers_are_told_in_time() {
     let mut traffic = everybody(&cluster).await;
     traffic.reads("direct reads", &EntryPoint::messaging(&cluster, 0).await, 4);
     let memory = Memory::of(&cluster);
+    let lapses = bus::lapses(&cluster[MESSAGING][0]);
     for replica in entry_points(&cluster) {
         replica.proxies().inbound.set(Mode::Blackhole);
     }
     let cut_at = Instant::now();
     sleep(OUTAGE).await;
+    let relies_on_bus = bus::lapses(&cluster[MESSAGING][0]) == lapses;
     let healed_at = Instant::now();
     for replica in entry_points(&cluster) {
         replica.proxies().inbound.set(Mode::Pass);
@@ -218,7 +220,9 @@ async fn while_a_service_is_unreachable_its_callers_are_told_in_time() {
             "{via}: {figures}"
         );
     }
-    // Messaging remembers who they are.
-    assert!(outage.via("grpc").figures().right > 100);
+    // Messaging remembers who they are: for half a minute, and for a second where the machine is so
+    // busy that the bus is not relied on.
+    let right = outage.via("grpc").figures().right;
+    assert!(right > if relies_on_bus { 100 } else { 0 }, "{right}");
     assert!(recovered_in < RECOVERY);
 }
