@@ -14,8 +14,8 @@ use crate::{
     failure::{Failure, Result},
 };
 
-/// A JSON object from the body. An empty body is an empty object, `null` is as good as absent, the
-/// last of two equal fields counts, and unknown fields are ignored.
+/// A JSON object from the body. An empty body is an empty object, `null` is as good as absent, `5.0` is
+/// an integer, the last of two equal fields counts, and unknown fields are ignored.
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
@@ -38,10 +38,29 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         serde_json::from_slice(body).map_err(malformed)?
     };
     fields.retain(|_, value: &mut Value| !value.is_null());
+    fields.values_mut().for_each(whole);
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, &error.into_inner().to_string())
     })
+}
+
+/// JSON does not tell `5.0` from `5`: both are integers.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let digits = number.to_string();
+            let integer = digits
+                .strip_suffix(".0")
+                .and_then(|digits| digits.parse::<i64>().ok());
+            if let Some(integer) = integer {
+                *value = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole),
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn malformed(error: serde_json::Error) -> Error {
@@ -104,6 +123,18 @@ mod tests {
         ] {
             assert_eq!(asked(body).unwrap().channel_id, "c", "{body}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let asked = asked(r#"{"channelId":"c","count":7.0,"inner":{"version":-2.0}}"#).unwrap();
+        assert_eq!(asked.count, Some(7));
+        assert_eq!(asked.inner, Some(Inner { version: -2 }));
+        let (_, field, fault) = complaint(r#"{"channelId":"c","count":7.5}"#);
+        assert_eq!(
+            (field.as_str(), fault),
+            ("count", Some(Fault::Mistyped(JsonType::Number)))
+        );
     }
 
     #[test]

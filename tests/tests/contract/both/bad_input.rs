@@ -369,3 +369,17 @@ async fn a_query_that_makes_no_sense_is_refused() {
     }
     differences.assert_none();
 }
+
+/// JSON has numbers, and no integers beside them: some clients write `5.0`.
+#[tokio::test]
+async fn a_whole_number_is_an_integer_with_a_fraction_of_zero_too() {
+    let community = Community::start().await;
+    let parent = community.demo.sendbird.message_id;
+    let fraction: Value = serde_json::from_str(&format!("{parent}.0")).unwrap();
+    let body = json!({
+        "message_type": "MESG", "user_id": "ada", "message": "Hi", "parent_message_id": fraction
+    });
+    let path = "/v3/group_channels/demo-group/messages";
+    let sent = community.sendbird().post(path, &body).await.expect(200);
+    assert_eq!(sent["parent_message_id"], json!(parent));
+}
