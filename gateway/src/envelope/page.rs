@@ -10,15 +10,17 @@ use crate::failure::Result;
 const LIMIT: u32 = 20;
 /// Records of a page at most.
 const MAX_LIMIT: u32 = 100;
-/// The last page that can be asked for.
-const MAX_PAGE: u32 = 1_000_000;
+/// How many records may come before a page: services refuse to pass over more.
+const MAX_SKIP: u32 = 10_000;
+/// The last page that can be asked for, with one record a page.
+const MAX_PAGE: u32 = MAX_SKIP + 1;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// 1 when left out.
-    #[param(minimum = 1, maximum = 1_000_000)]
+    /// 1 when left out; at most 10,000 records may come before it.
+    #[param(minimum = 1, maximum = 10_001)]
     page: Option<u32>,
     /// At most so many; 20 when left out.
     #[param(minimum = 1, maximum = 100)]
@@ -58,10 +60,14 @@ impl Page {
     /// # Errors
     /// INVALID_VALUE for what is out of range.
     pub fn new(page: Option<u32>, limit: Option<u32>) -> Result<Self> {
-        Ok(Self {
-            number: within("page", page.unwrap_or(1), MAX_PAGE)?,
-            limit: within("limit", limit.unwrap_or(LIMIT), MAX_LIMIT)?,
-        })
+        let number = within("page", page.unwrap_or(1), MAX_PAGE)?;
+        let limit = within("limit", limit.unwrap_or(LIMIT), MAX_LIMIT)?;
+        let last = MAX_SKIP / limit + 1;
+        if number > last {
+            let message = format!("page must be at most {last} with {limit} records a page");
+            return Err(Error::invalid("page", message).into());
+        }
+        Ok(Self { number, limit })
     }
 
     /// How many records it holds.
@@ -120,7 +126,15 @@ mod tests {
         for (page, limit) in [(Some(0), None), (None, Some(0)), (None, Some(101))] {
             assert!(Page::new(page, limit).is_err());
         }
-        let last = Page::new(Some(MAX_PAGE), Some(MAX_LIMIT)).unwrap();
-        assert_eq!(last.skip(), 99_999_900);
+    }
+
+    #[test]
+    fn a_list_reaches_ten_thousand_records_deep_however_long_its_pages_are() {
+        for (limit, last) in [(1, 10_001), (3, 3_334), (20, 501), (100, 101)] {
+            let page = Page::new(Some(last), Some(limit)).unwrap();
+            assert!(page.skip() <= 10_000 && page.skip() + page.size() > 10_000);
+            let refused = Page::new(Some(last + 1), Some(limit)).unwrap_err().error;
+            assert_eq!(refused.violations()[0].field, "page");
+        }
     }
 }

@@ -137,8 +137,8 @@ impl From<Delivery> for DeliveryRecord {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeliveryQuery {
-    /// 1 when left out.
-    #[param(minimum = 1, maximum = 1_000_000)]
+    /// 1 when left out; at most 10,000 records may come before it.
+    #[param(minimum = 1, maximum = 10_001)]
     page: Option<u32>,
     /// At most so many; 20 when left out.
     #[param(minimum = 1, maximum = 100)]

@@ -300,3 +300,19 @@ async fn who_connects_and_says_nothing_is_cut_off() {
         assert_eq!(closed.expect("the connection is closed").unwrap(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_list_reaches_ten_thousand_records_deep_however_long_its_pages_are() {
+    let community = Community::start().await;
+    let list = async |page: u32, limit: u32| {
+        let path = format!("/v1/webhooks/outgoing?page={page}&limit={limit}");
+        community.integrator().get(&path).await
+    };
+    for (last, limit) in [(10_001, 1), (501, 20), (101, 100)] {
+        list(last, limit).await.expect(200);
+        let refused = list(last + 1, limit).await;
+        Family::E2.refuses(&refused, Refusal::Invalid);
+        let message = refused.expect(400)["message"].to_string();
+        assert!(message.contains(&last.to_string()), "{message}");
+    }
+}
