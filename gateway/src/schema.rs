@@ -6,7 +6,7 @@ use utoipa::{
     openapi::{
         ObjectBuilder, RefOr, Required, Schema,
         path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::{SchemaFormat, Type},
+        schema::{AnyOfBuilder, KnownFormat, SchemaFormat, Type},
     },
 };
 
@@ -19,6 +19,66 @@ pub struct ObjectId(String);
 #[derive(Serialize, ToSchema)]
 #[schema(value_type = String, format = DateTime)]
 pub struct Moment(String);
+
+/// A name: 1 to 100 characters, not only white space; no control characters but white space around it,
+/// which is taken away.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    pattern = r"^[\t-\r ]*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,98}[^\s\x00-\x1f\x7f-\x9f])?[\t-\r ]*$"
+)]
+pub struct Name(String);
+
+/// A text: 1 to 10,000 characters, not only white space; no NUL.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    max_length = 10_000,
+    pattern = r"^[^\x00]*[^\s\x00][^\x00]*$"
+)]
+pub struct MessageText(String);
+
+/// An emoji: a shortcode such as `:sparkling_heart:`, or the character; 1 to 64 characters.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    max_length = 64,
+    pattern = r"^[\t-\r :]*[^\s:\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,62}[^\s:\x00-\x1f\x7f-\x9f])?[\t-\r :]*$"
+)]
+pub struct Emoji(String);
+
+/// An emoji, or the key of a reaction; 1 to 192 characters.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    pattern = r"^[\t-\r :]*[^\s:\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,190}[^\s:\x00-\x1f\x7f-\x9f])?[\t-\r :]*$"
+)]
+pub struct ReactionKey(String);
+
+/// A user: username, e-mail address, id or number.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = String, max_length = 320, pattern = r"^[^\x00]*$")]
+pub struct UserReference(String);
+
+/// An id, or an ISO-8601 time or date.
+pub struct IdOrTime;
+
+impl PartialSchema for IdOrTime {
+    fn schema() -> RefOr<Schema> {
+        let times = [KnownFormat::DateTime, KnownFormat::Date].map(|format| {
+            let time = ObjectBuilder::new().schema_type(Type::String);
+            RefOr::from(time.format(Some(SchemaFormat::KnownFormat(format))))
+        });
+        let forms = std::iter::once(ObjectId::schema()).chain(times);
+        forms.fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
+    }
+}
+
+impl ToSchema for IdOrTime {}
 
 /// Any text.
 pub fn text() -> RefOr<Schema> {

@@ -8,7 +8,10 @@ use http::HeaderMap;
 use serde_json::Value;
 use utoipa::{
     IntoParams,
-    openapi::path::{Parameter, ParameterIn},
+    openapi::{
+        Required,
+        path::{Parameter, ParameterIn},
+    },
 };
 
 use crate::{
@@ -64,8 +67,19 @@ impl<Q: IntoParams> Argument for Query<Q> {
     type Body = ();
 
     fn query() -> Vec<Parameter> {
-        Q::into_params(|| Some(ParameterIn::Query))
+        let parameters = Q::into_params(|| Some(ParameterIn::Query));
+        parameters.into_iter().map(possibly_empty).collect()
     }
+}
+
+/// An empty value of the query counts as absent, and what is optional may be absent.
+fn possibly_empty(mut parameter: Parameter) -> Parameter {
+    if parameter.required != Required::True {
+        let extensions = parameter.extensions.get_or_insert_default();
+        // The document's standard has this, the builder of the parameter has not.
+        extensions.insert("allowEmptyValue".to_owned(), Value::Bool(true));
+    }
+    parameter
 }
 
 impl<T> Argument for Input<T> {

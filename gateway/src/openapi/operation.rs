@@ -143,10 +143,11 @@ fn parameters(endpoint: &Bound, path: &str) -> Vec<Parameter> {
 }
 
 fn request_body(endpoint: &Bound, body: &Media) -> Result<RequestBody> {
-    // Where a DELETE takes a body, the query may say the same.
     let required = match endpoint.row.method {
         // A change that names nothing changes nothing.
-        Method::DELETE | Method::PATCH => Required::False,
+        Method::PATCH => Required::False,
+        // The query may say the same.
+        Method::DELETE if !(endpoint.documentation.query)().is_empty() => Required::False,
         _ => Required::True,
     };
     Ok(RequestBodyBuilder::new()

@@ -67,12 +67,25 @@ fn jwks_row() -> Row {
     }
 }
 
+/// An e-mail address or a username.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    pattern = r"^[\t-\r ]*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,318}[^\s\x00-\x1f\x7f-\x9f])?[\t-\r ]*$"
+)]
+struct AccountName(String);
+
 /// Who logs in.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Login {
     /// Either this or `username`; this wins.
+    #[schema(value_type = Option<AccountName>)]
     email: Option<String>,
+    #[schema(value_type = Option<AccountName>)]
     username: Option<String>,
+    /// At most 1,024 bytes.
+    #[schema(min_length = 1, max_length = 1_024, pattern = r"^[^\x00]*$")]
     password: String,
 }
 

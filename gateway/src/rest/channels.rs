@@ -21,7 +21,7 @@ use crate::{
     failure::{Result, sent},
     moment::iso,
     sample,
-    schema::{Moment, ObjectId},
+    schema::{Moment, Name, ObjectId, UserReference},
     upstream::Services,
 };
 
@@ -284,19 +284,21 @@ async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Re
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewChannel {
-    /// The name shown, 1 to 100 characters; `title` means the same.
+    /// The name shown; `title` means the same.
     #[serde(alias = "title")]
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Name)]
     topic: String,
     /// `text`, `direct` and `stage` mean `open`, `dm` and `video`.
     #[serde(alias = "channel_type")]
     channel_type: ChannelKind,
     /// At most 1,000 characters.
-    #[schema(max_length = 1_000)]
+    #[schema(max_length = 1_000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
-    /// At least two users (id, number, e-mail or username), in a `dm`.
+    /// At least two users, in a `dm`.
+    #[schema(value_type = Option<Vec<UserReference>>, max_items = 100)]
     participants: Option<Vec<String>>,
     /// Users who may write, in an `announcement`; the creator alone when left out.
+    #[schema(value_type = Option<Vec<UserReference>>, max_items = 100)]
     announcers: Option<Vec<String>>,
     #[schema(ignore)]
     category_id: Option<String>,

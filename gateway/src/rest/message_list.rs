@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::message_item::{MessageItem, by_id};
-use crate::{failure::Result, listing::Listed, schema::ObjectId};
+use crate::{
+    failure::Result,
+    listing::Listed,
+    schema::{IdOrTime, ObjectId, UserReference},
+};
 
 /// Messages per page when nothing is said.
 const COUNT: u8 = 10;
@@ -27,9 +31,10 @@ const MAX_COUNT: u8 = 100;
 pub struct ListQuery {
     /// Only messages of this author: their numeric id.
     #[serde(alias = "userId")]
+    #[param(value_type = Option<UserReference>, inline)]
     user_id: Option<String>,
     /// Only messages of the author with this e-mail address, instead of `user_id`.
-    #[param(pattern = "@")]
+    #[param(pattern = r"^[^\x00]*@[^\x00]*$", max_length = 320)]
     email: Option<String>,
     /// Only this channel. Left out: all channels that the key may read, direct messages not.
     #[serde(alias = "channelId")]
@@ -39,10 +44,10 @@ pub struct ListQuery {
     #[param(minimum = 1, maximum = 100)]
     count: Option<u8>,
     /// Only what is older than this message id or ISO-8601 time.
-    #[param(pattern = "^([0-9a-fA-F]{24}|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$")]
+    #[param(value_type = Option<IdOrTime>, inline)]
     before: Option<String>,
     /// Only what is newer than this message id or ISO-8601 time, the oldest of it.
-    #[param(pattern = "^([0-9a-fA-F]{24}|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$")]
+    #[param(value_type = Option<IdOrTime>, inline)]
     after: Option<String>,
     /// Only replies to this message.
     #[serde(alias = "parentId")]

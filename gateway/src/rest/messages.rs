@@ -22,7 +22,7 @@ use crate::{
     failure::{Result, sent},
     listing::{self, Listed},
     sample,
-    schema::ObjectId,
+    schema::{MessageText, ObjectId, UserReference},
     upstream::Services,
 };
 
@@ -129,14 +129,14 @@ struct NewMessage {
     #[serde(alias = "channel_id")]
     #[schema(value_type = ObjectId)]
     channel_id: String,
-    /// 1 to 10,000 characters.
-    #[schema(min_length = 1, max_length = 10_000)]
+    #[schema(value_type = MessageText)]
     message: String,
-    /// Username, e-mail address, id or number of the author. User keys write as their owner.
+    /// The author. User keys write as their owner.
+    #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
-    /// The topic; required in forum channels.
+    /// The topic; required in forum channels. An empty one counts as left out.
     #[serde(alias = "forum_topic_id")]
-    #[schema(value_type = Option<ObjectId>)]
+    #[schema(pattern = "^([0-9a-fA-F]{24})?$")]
     forum_topic_id: Option<String>,
     #[schema(ignore)]
     attachments: Option<Vec<serde_json::Value>>,
@@ -196,10 +196,10 @@ struct NewReply {
     #[serde(alias = "message_id")]
     #[schema(value_type = ObjectId)]
     message_id: String,
-    /// 1 to 10,000 characters.
-    #[schema(min_length = 1, max_length = 10_000)]
+    #[schema(value_type = MessageText)]
     message: String,
     /// As in Send Message.
+    #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use crate::{
     extract::{Input, Query, Segments},
     failure::Result,
     sample,
-    schema::ObjectId,
+    schema::{Emoji, ObjectId, UserReference},
     upstream::Services,
 };
 
@@ -90,10 +90,10 @@ struct NewReaction {
     #[serde(alias = "message_id")]
     #[schema(value_type = ObjectId)]
     message_id: String,
-    /// A shortcode such as `:sparkling_heart:`, or the character; 1 to 64 characters.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = Emoji)]
     emoji: String,
-    /// Username, e-mail address, id or number of who reacts. User keys react as their owner.
+    /// Who reacts. User keys react as their owner.
+    #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
 }
 
@@ -199,10 +199,12 @@ struct ReactionRemoval {
     #[param(value_type = Option<ObjectId>, inline)]
     message_id: Option<String>,
     /// As in React Message.
-    #[schema(min_length = 1, max_length = 64)]
-    #[param(min_length = 1, max_length = 64)]
+    #[schema(value_type = Option<Emoji>)]
+    #[param(value_type = Option<Emoji>, inline)]
     emoji: Option<String>,
     /// As in React Message.
+    #[schema(value_type = Option<UserReference>)]
+    #[param(value_type = Option<UserReference>, inline)]
     sender: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     extract::{Input, Segments},
     failure::Result,
     sample,
-    schema::ObjectId,
+    schema::{ObjectId, ReactionKey},
     upstream::Services,
 };
 
@@ -45,7 +45,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = MudbaseEmoji)]
 struct EmojiBody {
-    #[schema(min_length = 1)]
+    #[schema(value_type = ReactionKey)]
     emoji: String,
 }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     failure::Result,
     moment::{iso, iso_null},
-    schema::{Moment, ObjectId},
+    schema::{MessageText, Moment, ObjectId},
 };
 
 /// What a message is.
@@ -62,6 +62,7 @@ impl From<MessageKind> for ChatMessageType {
 struct EndToEndEncrypted {
     version: i32,
     scheme: Scheme,
+    #[schema(min_length = 1)]
     ciphertext: String,
     nonce: String,
     ephemeral_public_key: String,
@@ -111,8 +112,7 @@ impl From<EncryptedPayload> for EndToEndEncrypted {
 pub struct NewChatMessage {
     #[serde(rename = "type")]
     kind: ChatMessageType,
-    /// 1 to 10,000 characters.
-    #[schema(min_length = 1, max_length = 10_000)]
+    #[schema(value_type = Option<MessageText>)]
     content: Option<String>,
     /// The message to reply to.
     #[serde(alias = "reply_to")]

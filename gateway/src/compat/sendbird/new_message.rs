@@ -19,16 +19,17 @@ const MAX_TEXT: usize = 5_000;
 pub struct NewMessage {
     message_type: MessageType,
     /// The author's username; not needed for `ADMM`.
+    #[schema(max_length = 311, pattern = r"^[^\x00]*$")]
     user_id: Option<String>,
     /// At most 5,000 characters; not needed for `FILE`.
-    #[schema(max_length = 5_000)]
+    #[schema(max_length = 5_000, pattern = r"^[^\x00]*$")]
     message: Option<String>,
     /// At most 128 characters.
-    #[schema(max_length = 128)]
+    #[schema(max_length = 128, pattern = r"^[^\x00]*$")]
     custom_type: Option<String>,
     data: Option<String>,
     /// The same again within 10 minutes answers the first message; at most 128 characters.
-    #[schema(max_length = 128)]
+    #[schema(max_length = 128, pattern = r"^[^\x00]*$")]
     dedup_id: Option<String>,
     is_silent: Option<bool>,
     mention_type: Option<MentionType>,

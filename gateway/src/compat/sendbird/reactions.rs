@@ -21,6 +21,7 @@ use crate::{
     extract::{Input, Query, Segments},
     failure::Result,
     sample,
+    schema::ReactionKey,
     upstream::Services,
 };
 
@@ -87,10 +88,12 @@ fn target(path: MessagePath) -> Result<(ChannelRef, i64)> {
 #[schema(as = SendbirdNewReaction)]
 struct ReactionBody {
     /// The member's username.
+    #[schema(min_length = 1, max_length = 311, pattern = r"^[^\x00]*$")]
+    #[param(min_length = 1, max_length = 311, pattern = r"^[^\x00]*$")]
     user_id: String,
-    /// The reaction's key, at most 192 characters: a shortcode or an emoji.
-    #[schema(min_length = 1, max_length = 192)]
-    #[param(min_length = 1, max_length = 192)]
+    /// The reaction's key: a shortcode or an emoji.
+    #[schema(value_type = ReactionKey)]
+    #[param(value_type = ReactionKey, inline)]
     reaction: String,
 }
 

@@ -187,6 +187,7 @@ fn mentioned(ids: Vec<String>) -> Vec<UserResource> {
 
 /// `{}`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = SendbirdEmpty)]
 struct Nothing {}
 

@@ -6,7 +6,7 @@ use guildhall_proto::messaging::v1::{
 };
 use guildhall_runtime::{Error, Timestamp};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{ChannelRef, extras::Wanted, member, positive};
 use crate::{
@@ -50,7 +50,7 @@ pub struct WindowQuery {
     #[param(minimum = 1)]
     parent_message_id: Option<i64>,
     /// `NONE` (when left out): no replies. `ALL`: replies, too.
-    #[param(inline)]
+    #[param(value_type = Option<String>, pattern = "^(NONE|ALL)$")]
     include_reply_type: Option<ReplyType>,
     include_reactions: Option<bool>,
     include_thread_info: Option<bool>,
@@ -71,7 +71,7 @@ pub struct WindowQuery {
 }
 
 /// Which replies a list holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ReplyType {
     None,

@@ -12,7 +12,7 @@ use super::encryption::{NewWebhookEncryption, WebhookEncryption};
 use crate::{
     moment::{iso, iso_null},
     sample,
-    schema::{Moment, ObjectId},
+    schema::{Moment, Name, ObjectId, UserReference},
 };
 
 /// What an incoming webhook does.
@@ -44,6 +44,21 @@ impl From<IncomingKind> for Kind {
     }
 }
 
+/// A currency of the community.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the service reads it; this documents it")]
+enum Currency {
+    Coins,
+    Xp,
+    Premium,
+}
+
+/// The name of a user field.
+#[derive(Serialize, ToSchema)]
+#[schema(value_type = String, max_length = 100, pattern = r"^[^\x00]*$")]
+struct FieldName(String);
+
 /// What callers of a webhook may do.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +69,7 @@ struct CallSettings {
     allowed_channel_ids: Vec<String>,
     sender: Option<String>,
     allowed_fields: Vec<String>,
+    #[schema(value_type = Vec<Currency>)]
     allowed_currencies: Vec<String>,
 }
 
@@ -130,19 +146,19 @@ impl IncomingRecord {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewCallSettings {
-    /// Where messages go; required for `send_message`.
-    #[schema(value_type = Option<ObjectId>)]
+    /// Where messages go; required for `send_message`. Empty for none.
+    #[schema(pattern = "^([0-9a-fA-F]{24})?$")]
     channel_id: Option<String>,
     /// The channels that a call may name instead, at most 100.
     #[schema(value_type = Option<Vec<ObjectId>>, max_items = 100)]
     allowed_channel_ids: Option<Vec<String>>,
-    /// The author of messages, unless a call names one: username, e-mail address, id or number.
-    /// Without it the community's bot is the author.
+    /// The author of messages, unless a call names one. Without it the community's bot is the author.
+    #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
     /// The user fields that calls may set, at most 100.
-    #[schema(max_items = 100)]
+    #[schema(value_type = Option<Vec<FieldName>>, max_items = 100)]
     allowed_fields: Option<Vec<String>>,
-    /// `coins`, `xp`, `premium`
+    #[schema(value_type = Option<Vec<Currency>>, max_items = 100)]
     allowed_currencies: Option<Vec<String>>,
 }
 
@@ -162,8 +178,7 @@ impl From<NewCallSettings> for IncomingSettings {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewIncoming {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Name)]
     name: String,
     kind: Kind,
     settings: Option<NewCallSettings>,
@@ -210,8 +225,7 @@ impl From<NewIncoming> for IncomingWebhookSpec {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IncomingChange {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<Name>)]
     name: Option<String>,
     /// It cannot be another one.
     kind: Option<Kind>,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     moment::iso,
-    schema::{Moment, ObjectId},
+    schema::{Moment, Name, ObjectId},
 };
 
 /// An outgoing webhook.
@@ -93,14 +93,23 @@ impl OutgoingRecord {
     }
 }
 
+/// An address on the public internet, of at most 2,048 characters; without a user name.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    value_type = String,
+    max_length = 2_048,
+    pattern = r"^https://[^\s/?#\\@\x00-\x1f\x7f-\x9f]+([/?#\\][^\x00-\x1f\x7f-\x9f]*)?$"
+)]
+struct WebhookUrl(String);
+
 /// An outgoing webhook to make.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewOutgoing {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Name)]
     name: String,
-    /// Where deliveries go: https, a public address.
+    /// Where deliveries go.
+    #[schema(value_type = WebhookUrl)]
     url: String,
     /// At least one.
     #[schema(min_items = 1)]
@@ -115,7 +124,8 @@ pub struct NewOutgoing {
     is_enabled: Option<bool>,
     /// Not at all when left out.
     encryption: Option<NewWebhookEncryption>,
-    /// Sent as `x-api-key`; never shown again.
+    /// Sent as `x-api-key`; never shown again. Empty for none.
+    #[schema(max_length = 255, pattern = "^([!-~]([ -~]*[!-~])?)?$")]
     api_key: Option<String>,
     /// Whether bulk imports tell of each member who joins by them.
     join_on_bulk_import: Option<bool>,
@@ -152,9 +162,9 @@ impl From<NewOutgoing> for OutgoingWebhookSpec {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutgoingChange {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<Name>)]
     name: Option<String>,
+    #[schema(value_type = Option<WebhookUrl>)]
     url: Option<String>,
     #[schema(min_items = 1)]
     events: Option<Vec<OutgoingEvent>>,
@@ -166,6 +176,7 @@ pub struct OutgoingChange {
     is_enabled: Option<bool>,
     encryption: Option<NewWebhookEncryption>,
     /// Empty for none.
+    #[schema(max_length = 255, pattern = "^([!-~]([ -~]*[!-~])?)?$")]
     api_key: Option<String>,
     join_on_bulk_import: Option<bool>,
     /// True for a new secret; the old one signs beside it for 24 hours.

@@ -15,7 +15,7 @@ use crate::{
     extract::{Raw, Segments, header},
     failure::{Result, sent},
     sample,
-    schema::{ObjectId, header as header_parameter, in_path, one_of, text},
+    schema::{MessageText, ObjectId, UserReference, header as header_parameter, in_path, one_of, text},
     upstream::IncomingWebhooks,
 };
 
@@ -47,7 +47,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .parameters(|| {
             vec![
                 in_path("webhookId", "The last part of the webhook's url", text()),
-                header_parameter("x-encrypted", "`true` for an encrypted body", one_of(&["true", "false"])),
+                header_parameter(ENCRYPTED, "`true` for an encrypted body; all else means a plain one", text()),
                 header_parameter(
                     DEDUP_ID,
                     "The same value within 24 hours answers the first call",
@@ -76,13 +76,17 @@ fn done(message_id: String) -> Integration<MessageReceipt> {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct WebhookCall {
-    /// The text, 1 to 10,000 characters (`send_message`).
+    /// The text (`send_message`).
+    #[schema(value_type = Option<MessageText>)]
     message: Option<String>,
     /// The author, when it is another than that of the settings.
+    #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
     /// The channel, when it is another than that of the settings; one of those allowed.
+    #[schema(value_type = Option<ObjectId>)]
     channel_id: Option<String>,
     /// The topic, in forum channels.
+    #[schema(value_type = Option<ObjectId>)]
     forum_topic_id: Option<String>,
     /// The user (`update_user_fields`, `update_currency`).
     email: Option<String>,

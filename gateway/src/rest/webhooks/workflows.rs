@@ -115,16 +115,25 @@ fn api_key(headers: &HeaderMap) -> Result<&str> {
     Ok(if bearer.is_empty() { plain } else { bearer })
 }
 
-/// Something that happened elsewhere; further fields are kept as they come.
+/// Something that happened elsewhere. Everything but `eventType` is kept as it comes, unchecked.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct WorkflowEvent {
     event_type: WorkflowEventType,
+    /// A text.
+    #[schema(value_type = Value, required = false)]
     customer_id: Option<String>,
+    /// A text.
+    #[schema(value_type = Value, required = false)]
     email: Option<String>,
+    /// A text.
+    #[schema(value_type = Value, required = false)]
     first_name: Option<String>,
+    /// A text.
+    #[schema(value_type = Value, required = false)]
     last_name: Option<String>,
-    #[schema(value_type = Option<Moment>)]
+    /// An ISO-8601 time.
+    #[schema(value_type = Value, required = false)]
     occurred_at: Option<String>,
 }
 
