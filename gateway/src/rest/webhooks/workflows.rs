@@ -16,7 +16,7 @@ use crate::{
     envelope::integration::Acknowledgement,
     extract::{Raw, Segments, header},
     failure::Result,
-    schema::{Moment, header as header_parameter, text},
+    schema::{header as header_parameter, text},
     upstream::Workflows,
 };
 
