@@ -154,7 +154,7 @@ fn peer(identity: &Identity, way: &Way) -> Peer {
     let guard = Guard::new(identity.credential_source(), unlimited, &Signals::default());
     let access = AccessLayer::new(guard, RpcTable::load().unwrap(), tokens.clone());
     let served = around(access).layer(rpcs.routes().prepare());
-    tokens.vouch(Peer::in_process(around(way.clone()).layer(served)))
+    tokens.sign_calls(Peer::in_process(around(way.clone()).layer(served)))
 }
 
 #[track_caller]

@@ -253,7 +253,7 @@ async fn a_replica_that_is_cut_off_from_the_database_says_so_and_recovers() {
 
 /// A good key that no process has seen.
 async fn unused_key(cluster: &Cluster) -> String {
-    let services = Services::at(connect(cluster.identity_url()).await);
+    let services = Services::at(&connect(cluster.identity_url()).await);
     let keys = Keys::new(services, &cluster.demo().user("johndoe").jwt);
     keys.community(key::spec(&["getMessages"])).await.text
 }

@@ -15,9 +15,7 @@ use crate::{
     extract::{Raw, Segments, header},
     failure::{Result, sent},
     sample,
-    schema::{
-        MessageText, ObjectId, UserReference, header as header_parameter, in_path, one_of, text,
-    },
+    schema::{MessageText, ObjectId, UserReference, header as header_parameter, in_path, text},
     upstream::IncomingWebhooks,
 };
 
