@@ -11,6 +11,7 @@ use std::{
 use guildhall_runtime::{Error, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
+use sqlx::Connection as _;
 
 use super::{
     Backend, Batcher, Database, Pool, failed, file::SqliteFile, write_queue::QUEUE_TIMEOUT,
@@ -86,6 +87,14 @@ async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection> {
         .acquire_timeout(QUEUE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        // When a disk is full SQLite may end a transaction by itself. The driver goes on to count it,
+        // and would make later ones parts of it that are never committed: the connection is replaced.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.before_acquire(|connection, _| {
+                let is_free = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_free) })
+            })
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             let options = sqlite
                 .filename(&file)

@@ -7,6 +7,7 @@
 )]
 
 mod both;
+mod ended;
 mod file;
 mod fixture;
 mod migrations;

@@ -226,6 +226,22 @@ async fn limit(database: &Database, is_full: bool) {
     run(database, &format!("PRAGMA max_page_count = {limit}")).await;
 }
 
+/// Lets a SQLite file grow no more until `done`. The limit is one of a connection, and a connection may
+/// be replaced.
+async fn while_full(database: &Database, done: impl Future<Output = ()>) {
+    let mut again = tokio::time::interval(Duration::from_millis(50));
+    let limits = async {
+        loop {
+            again.tick().await;
+            limit(database, true).await;
+        }
+    };
+    tokio::select! {
+        () = done => limit(database, false).await,
+        () = limits => {}
+    }
+}
+
 async fn on_files() -> (TestDatabase, Source, Ledger) {
     let home = TestDatabase::files();
     let storage = storage(&home);
@@ -240,11 +256,12 @@ async fn an_outbox_in_a_full_file_refuses_and_goes_on_when_there_is_space() {
     let (_home, source, mut ledger) = on_files().await;
     let load = Load::start(&source, PACE);
     load.goes_on(500).await;
-    limit(&source.database, true).await;
-    load.is_refused(REFUSED).await;
-    // What was committed before needs no more space.
-    ledger.pages_of(load.committed()).await;
-    limit(&source.database, false).await;
+    while_full(&source.database, async {
+        load.is_refused(REFUSED).await;
+        // What was committed before needs no more space.
+        ledger.pages_of(load.committed()).await;
+    })
+    .await;
     load.goes_on(500).await;
     let told = load.end().await;
     expect_handled(&mut ledger, &source, &told).await;
@@ -255,12 +272,13 @@ async fn a_consumer_in_a_full_file_waits_for_space() {
     let (_home, source, mut ledger) = on_files().await;
     let load = Load::start(&source, PACE);
     load.goes_on(500).await;
-    limit(&ledger.database, true).await;
-    // Without waiting for what does not come.
-    load.goes_on(2000).await;
-    let handled: usize = ledger.pages().await.values().map(Vec::len).sum();
-    assert!(handled + 500 < load.committed(), "there is space");
-    limit(&ledger.database, false).await;
+    while_full(&ledger.database, async {
+        // Without waiting for what does not come.
+        load.goes_on(2000).await;
+        let handled: usize = ledger.pages().await.values().map(Vec::len).sum();
+        assert!(handled + 500 < load.committed(), "there is space");
+    })
+    .await;
     let told = load.end().await;
     expect_handled(&mut ledger, &source, &told).await;
     assert_eq!(parked::list(&ledger.database, 10).await.unwrap(), []);
