@@ -54,7 +54,7 @@ async fn everybody(cluster: &Cluster) -> Traffic {
     traffic
 }
 
-/// The entry_points of identity and messaging: between the gateway and either, and messaging and identity.
+/// The entry points of identity and messaging: between the gateway and either, and messaging and identity.
 fn entry_points(cluster: &Cluster) -> impl Iterator<Item = &Replica> {
     cluster[IDENTITY].iter().chain(&cluster[MESSAGING])
 }
@@ -109,8 +109,9 @@ async fn connections_that_are_reset_are_not_noticed_by_who_reads() {
         for replica in entry_points(&cluster) {
             replica.proxies().inbound.reset_all();
             resets += 1;
-            // A call is tried three times: nobody is to be unlucky all of them.
-            traffic.goes_on(100).await;
+            // A call is tried three times, and a tenth of the calls may be repeats: nobody is to be
+            // unlucky all of them, and a reset interrupts up to twenty.
+            traffic.goes_on(250).await;
         }
     }
     let to = Instant::now();

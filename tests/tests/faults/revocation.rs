@@ -107,14 +107,14 @@ impl EntryPoint {
     }
 }
 
-/// Who uses a credential at one entry_point.
+/// Who uses a credential at one entry point.
 struct User {
     /// How often it was let in.
     known: watch::Receiver<usize>,
     uses: JoinHandle<Uses>,
 }
 
-/// What a entry_point said to a credential.
+/// What an entry point said to a credential.
 #[derive(Debug, Default)]
 struct Uses {
     count: usize,

@@ -86,7 +86,7 @@ impl Fixture {
         grpc::signed(message, &format!("Bearer {}", self.key))
     }
 
-    /// Writes to all channels in turn through one entry_point, and replies to some of it.
+    /// Writes to all channels in turn through one entry point, and replies to some of it.
     pub async fn write(self, name: usize, entry_point: EntryPoint) -> Vec<Acknowledged> {
         let sender = if name.is_multiple_of(2) {
             "ada"
