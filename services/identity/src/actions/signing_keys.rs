@@ -32,6 +32,8 @@ impl Identity {
     /// Creates the first key, or checks at start that the current one can be opened.
     pub(crate) async fn ensure_signing_key(&self) -> Result<()> {
         let transaction = self.0.database.begin().await?;
+        // Processes that start together must find each other's key.
+        signing_keys::lock(&transaction).await?;
         match signing_keys::find_current(&transaction).await? {
             Some(key) => drop(self.open_private_key(&key)?),
             None => drop(self.add_signing_key(&transaction).await?),

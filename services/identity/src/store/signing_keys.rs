@@ -5,7 +5,9 @@ use std::time::Duration;
 use guildhall_auth::jwt;
 use guildhall_data::{KeyId, failed};
 use guildhall_runtime::{Result, Timestamp};
-use sea_orm::{ActiveValue::Set, Condition, ConnectionTrait, QueryOrder, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, Condition, ConnectionTrait, DbBackend, QueryOrder, entity::prelude::*,
+};
 
 /// How long a retired key is still listed: as long as its last token is valid, plus a day for
 /// clocks that differ.
@@ -36,6 +38,15 @@ fn newest_first() -> Select<Entity> {
     Entity::find()
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::KeyId)
+}
+
+/// Lets one transaction at a time add keys. A SQLite file has one that writes in any case.
+pub(crate) async fn lock(transaction: &impl ConnectionTrait) -> Result<()> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = "LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE";
+        transaction.execute_unprepared(lock).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The key that signs new tokens.
