@@ -171,7 +171,7 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
     let (storage, secret) = data::storage_and_secret(settings)?;
     let shutdown = Shutdown::default();
     let identity = Identity::open(&storage, &secret, Signals::default(), &shutdown).await?;
-    // Signed for: what an operator does counts against nobody's limit.
+    // With a peer token: what an operator does counts against nobody's limit.
     let (tokens, rules) = (PeerTokens::new(&secret), RpcTable::load()?);
     let services = connect(&demo.services, &settings.serve, &rules, &tokens)?;
     let url_of = |service| demo.services.first(service).map(ToString::to_string);
