@@ -12,14 +12,17 @@
 /// }
 /// ```
 ///
-/// Methods that stream are written out, and with them the service that they belong to.
+/// The streams of a service come first: `type WatchThingsStream = ThingStream;`, and then
+/// `watch_things(WatchThingsRequest) -> Self::WatchThingsStream = watch;`.
 #[macro_export]
 macro_rules! forward {
     ($service:ident for $of:ty {
+        $(type $stream:ident = $items:ty;)*
         $($method:ident($request:ty) -> $response:ty = $action:ident;)*
     }) => {
         #[tonic::async_trait]
         impl $service for $of {
+            $(type $stream = $items;)*
             $(
                 async fn $method(
                     &self,

@@ -1,10 +1,11 @@
 //! Creates, shows and deletes API keys (contract: identity, section 7).
 
-use guildhall_auth::{Caller, Role};
-use guildhall_data::{CommunityId, Database, KeyId, idempotency::Answer};
+use guildhall_auth::{Caller, CallerExt, Role};
+use guildhall_data::{CommunityId, Database, KeyId, id, idempotency::Answer};
 use guildhall_proto::identity::v1::{
     ApiKey, CreateCommunityApiKeyRequest, CreateCommunityApiKeyResponse, CreateUserApiKeyRequest,
-    CreateUserApiKeyResponse,
+    CreateUserApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, GetCurrentApiKeyRequest,
+    GetCurrentApiKeyResponse,
 };
 use guildhall_runtime::{Result, Timestamp};
 use guildhall_signals::KeyChanged;
@@ -70,28 +71,41 @@ impl Identity {
     ///
     /// # Errors
     /// KEY_NOT_FOUND when it is not a key, or was deleted meanwhile.
-    pub(crate) async fn current_key(&self, caller: &Caller) -> Result<ApiKey> {
+    pub(crate) async fn current_key(
+        &self,
+        request: Request<GetCurrentApiKeyRequest>,
+    ) -> Result<Response<GetCurrentApiKeyResponse>> {
+        let caller = request.caller()?;
         let id = caller.key().ok_or_else(api_keys::not_found)?;
         let load = async {
             let key = api_keys::get(self.0.database.reader(), caller.community, id).await;
             key.map(present::api_key)
         };
         let cache = &self.0.current_keys;
-        cache.get_or_load((caller.community, id), load).await
+        let api_key = cache.get_or_load((caller.community, id), load).await?;
+        Ok(Response::new(GetCurrentApiKeyResponse {
+            api_key: Some(api_key),
+        }))
     }
 
     /// Deletes a key that the caller may delete: their own, or any of the community as an admin.
     ///
     /// # Errors
     /// KEY_NOT_FOUND, also for a key that the caller may not delete.
-    pub(crate) async fn delete_key(&self, caller: &Caller, id: KeyId) -> Result<ApiKey> {
+    pub(crate) async fn delete_key(
+        &self,
+        request: Request<DeleteApiKeyRequest>,
+    ) -> Result<Response<DeleteApiKeyResponse>> {
+        let caller = request.caller()?;
+        let id = id::parse("id", &request.get_ref().id)?;
         let may_delete = |key: &Model| match key.kind {
             KeyKind::User => key.user_id == caller.user(),
             KeyKind::Community => caller.role().is_some_and(|role| role >= Role::Admin),
             KeyKind::System | KeyKind::Sendbird => false,
         };
         let key = self.revoke_key(caller.community, id, may_delete).await?;
-        Ok(present::api_key(key))
+        let api_key = Some(present::api_key(key));
+        Ok(Response::new(DeleteApiKeyResponse { api_key }))
     }
 
     /// Deletes a key and invalidates every cache that may hold it.

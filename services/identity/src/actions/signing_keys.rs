@@ -6,9 +6,12 @@ use aws_lc_rs::{
 };
 use guildhall_auth::jwt::{self, Claims};
 use guildhall_data::{Database, KeyId};
-use guildhall_proto::identity::v1::SigningKey;
+use guildhall_proto::identity::v1::{
+    ListSigningKeysRequest, ListSigningKeysResponse, SigningKey,
+};
 use guildhall_runtime::{Error, Result, Timestamp};
 use sea_orm::ConnectionTrait;
+use tonic::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -23,6 +26,15 @@ pub(crate) struct Token {
 }
 
 impl Identity {
+    /// As [`valid_signing_keys`](Self::valid_signing_keys), for the other services.
+    pub(crate) async fn signing_keys(
+        &self,
+        _request: Request<ListSigningKeysRequest>,
+    ) -> Result<Response<ListSigningKeysResponse>> {
+        let keys = self.valid_signing_keys().await?;
+        Ok(Response::new(ListSigningKeysResponse { keys }))
+    }
+
     /// The public keys that valid tokens may be signed with; new tokens are signed with the first.
     pub(crate) async fn valid_signing_keys(&self) -> Result<Vec<SigningKey>> {
         let keys = signing_keys::list(self.0.database.reader()).await?;

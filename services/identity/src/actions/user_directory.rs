@@ -2,10 +2,14 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use guildhall_data::{CommunityId, UserId};
-use guildhall_proto::identity::v1::{GetCommunityResponse, ResolvedUser, User};
+use guildhall_data::{CommunityId, UserId, id};
+use guildhall_proto::identity::v1::{
+    GetCommunityRequest, GetCommunityResponse, ResolveUsersRequest, ResolveUsersResponse,
+    ResolvedUser, User,
+};
 use guildhall_runtime::{Error, Result};
 use guildhall_types::list;
+use tonic::{Request, Response};
 
 use crate::{
     Identity,
@@ -40,16 +44,18 @@ impl Found {
 }
 
 impl Identity {
-    /// Finds the users that `references` mean, in their order and with one query per kind of
-    /// reference, however many there are. The bot of the community is found by its id.
+    /// Finds the users that the references of a request mean, in their order and with one query per
+    /// kind of reference, however many there are. The bot of the community is found by its id.
     ///
     /// # Errors
     /// VALUE_TOO_LONG, INVALID_VALUE for what cannot be a reference.
-    pub(crate) async fn resolve_references(
+    pub(crate) async fn resolve_users(
         &self,
-        community: CommunityId,
-        references: Vec<String>,
-    ) -> Result<Vec<ResolvedUser>> {
+        request: Request<ResolveUsersRequest>,
+    ) -> Result<Response<ResolveUsersResponse>> {
+        let request = request.into_inner();
+        let community = id::parse("community_id", &request.community_id)?;
+        let references = request.references;
         list::at_most("references", &references, MAX_REFERENCES)?;
         let parsed: Vec<_> = references
             .iter()
@@ -72,7 +78,9 @@ impl Identity {
                 user: Some(user),
             })
         });
-        Ok(resolved.collect())
+        Ok(Response::new(ResolveUsersResponse {
+            users: resolved.collect(),
+        }))
     }
 
     async fn find_references(
@@ -130,13 +138,17 @@ impl Identity {
     ///
     /// # Errors
     /// COMMUNITY_NOT_FOUND.
-    pub(crate) async fn community(&self, id_or_slug: &str) -> Result<GetCommunityResponse> {
+    pub(crate) async fn community(
+        &self,
+        request: Request<GetCommunityRequest>,
+    ) -> Result<Response<GetCommunityResponse>> {
         let reader = self.0.database.reader();
+        let id_or_slug = &request.get_ref().community;
         let community = communities::find_by_id_or_slug(reader, id_or_slug).await?;
         let community = community.ok_or_else(communities::not_found)?;
         let owner = users::find(reader, community.id, community.owner_id).await?;
         let owner = owner.ok_or_else(|| Error::bug("a community without its owner"))?;
-        present::community(community, owner)
+        Ok(Response::new(present::community(community, owner)?))
     }
 }
 

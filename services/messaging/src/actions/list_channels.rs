@@ -1,11 +1,12 @@
 //! Gets and lists channels.
 
-use guildhall_auth::{Authority, Caller, ChannelLimit};
+use guildhall_auth::{Authority, Caller, CallerExt, ChannelLimit};
 use guildhall_data::{PageRequest, page::Limits};
 use guildhall_proto::messaging::v1::{
     GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
 };
 use guildhall_runtime::Result;
+use tonic::{Request, Response};
 
 use crate::{
     Messaging,
@@ -26,37 +27,38 @@ impl Messaging {
     ///
     /// # Errors
     /// CHANNEL_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn get_channel(
+    pub(crate) async fn show_channel(
         &self,
-        caller: &Caller,
-        request: GetChannelRequest,
-    ) -> Result<GetChannelResponse> {
-        let channel = self.readable_channel(caller, &request.channel).await?;
+        request: Request<GetChannelRequest>,
+    ) -> Result<Response<GetChannelResponse>> {
+        let caller = request.caller()?;
+        let channel = &request.get_ref().channel;
+        let channel = self.readable_channel(&caller, channel).await?;
         // The response has the current counter, which is not cached.
         let reader = self.0.database.reader();
         let record = channels::find(reader, caller.community, channel.id).await?;
         let channel = Some(present::channel(record.ok_or_else(channel_not_found)?));
-        Ok(GetChannelResponse { channel })
+        Ok(Response::new(GetChannelResponse { channel }))
     }
 
     /// A page of the channels that the caller may list, oldest first.
     ///
     /// # Errors
     /// INVALID_VALUE for a wrong page size or token.
-    pub(crate) async fn list_channels(
+    pub(crate) async fn channels(
         &self,
-        caller: &Caller,
-        request: ListChannelsRequest,
-    ) -> Result<ListChannelsResponse> {
+        request: Request<ListChannelsRequest>,
+    ) -> Result<Response<ListChannelsResponse>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
         let page = PageRequest::parse(LIMITS, request.page_size, &request.page_token, 0)?;
-        let scope = scope(caller, ChannelKind::from_proto(request.r#type()));
+        let scope = scope(&caller, ChannelKind::from_proto(request.r#type()));
         let reader = self.0.database.reader();
         let page = channels::list(reader, caller.community, scope, &page).await?;
         let page = page.map(present::channel);
-        Ok(ListChannelsResponse {
+        Ok(Response::new(ListChannelsResponse {
             channels: page.rows,
             next_page_token: page.next_page_token,
-        })
+        }))
     }
 }
 

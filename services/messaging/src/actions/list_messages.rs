@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{Caller, ChannelLimit};
+use guildhall_auth::{Caller, CallerExt, ChannelLimit};
 use guildhall_data::{
     MessageId, PageRequest, TopicId, UserId, id,
     page::{self, Limits},
@@ -11,6 +11,7 @@ use guildhall_proto::messaging::v1::{
     GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
 };
 use guildhall_runtime::Result;
+use tonic::{Request, Response};
 
 use super::{lookup::hide_channel, message_range::Within};
 use crate::{
@@ -59,20 +60,20 @@ impl Messaging {
     ///
     /// # Errors
     /// MESSAGE_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn get_message(
+    pub(crate) async fn show_message(
         &self,
-        caller: &Caller,
-        request: GetMessageRequest,
-    ) -> Result<GetMessageResponse> {
+        request: Request<GetMessageRequest>,
+    ) -> Result<Response<GetMessageResponse>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
         let (message, _) = self
-            .readable_message(caller, "message", request.message)
+            .readable_message(&caller, "message", request.message)
             .await?;
         let mut messages = self
             .present_messages(caller.community, vec![message])
             .await?;
-        Ok(GetMessageResponse {
+        Ok(Response::new(GetMessageResponse {
             message: messages.pop(),
-        })
+        }))
     }
 
     /// A page of the messages that a request describes and the caller may read.
@@ -80,15 +81,15 @@ impl Messaging {
     /// # Errors
     /// INVALID_VALUE for a wrong page size or token, and not-found errors for what the request
     /// names.
-    pub(crate) async fn list_messages(
+    pub(crate) async fn messages(
         &self,
-        caller: &Caller,
-        request: &ListMessagesRequest,
-    ) -> Result<ListMessagesResponse> {
+        request: Request<ListMessagesRequest>,
+    ) -> Result<Response<ListMessagesResponse>> {
+        let (caller, request) = (request.caller()?, request.get_ref());
         let (size, token) = (request.page_size, &request.page_token);
         let page = PageRequest::<i64>::parse(LIMITS, size, token, 0)?;
-        let named = self.named(caller, request).await?;
-        let (along, filter) = (named.along(), filter(caller, &named, request));
+        let named = self.named(&caller, request).await?;
+        let (along, filter) = (named.along(), filter(&caller, &named, request));
         let within = Within {
             community: caller.community,
             channel: filter.channel,
@@ -108,7 +109,8 @@ impl Messaging {
             range,
             direction,
         };
-        self.page(caller, &listing, page.size()).await
+        let page = self.page(&caller, &listing, page.size()).await?;
+        Ok(Response::new(page))
     }
 
     async fn page(

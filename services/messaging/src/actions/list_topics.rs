@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::Caller;
+use guildhall_auth::{Caller, CallerExt};
 use guildhall_data::{PageRequest, id, page::Limits};
 use guildhall_proto::messaging::v1::{ListTopicsRequest, ListTopicsResponse};
 use guildhall_runtime::{Error, Reason, Result};
+use tonic::{Request, Response};
 
 use super::lookup::require;
 use crate::{
@@ -28,21 +29,21 @@ impl Messaging {
     /// # Errors
     /// INVALID_VALUE for a wrong page size or token, CHANNEL_NOT_FOUND, WRONG_STATE for a channel
     /// that is not a forum.
-    pub(crate) async fn list_topics(
+    pub(crate) async fn topics(
         &self,
-        caller: &Caller,
-        request: ListTopicsRequest,
-    ) -> Result<ListTopicsResponse> {
+        request: Request<ListTopicsRequest>,
+    ) -> Result<Response<ListTopicsResponse>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
         let (size, token) = (request.page_size, &request.page_token);
         let page = PageRequest::parse(LIMITS, size, token, 0)?;
-        let channel = self.readable_forum(caller, &request.channel_id).await?;
+        let channel = self.readable_forum(&caller, &request.channel_id).await?;
         let (reader, community) = (self.0.database.reader(), caller.community);
         let page = topics::list(reader, community, channel.id, &page).await?;
         let page = page.map(present::topic);
-        Ok(ListTopicsResponse {
+        Ok(Response::new(ListTopicsResponse {
             topics: page.rows,
             next_page_token: page.next_page_token,
-        })
+        }))
     }
 
     /// The forum channel with this id, if the caller may read it.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use guildhall_auth::Caller;
+use guildhall_auth::{Caller, CallerExt};
 use guildhall_data::{Database, UserId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_events::outbox;
@@ -63,14 +63,14 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND.
-    pub(crate) async fn remove_reaction(
+    pub(crate) async fn unreact(
         &self,
-        caller: &Caller,
-        request: RemoveReactionRequest,
-    ) -> Result<RemoveReactionResponse> {
+        request: Request<RemoveReactionRequest>,
+    ) -> Result<Response<RemoveReactionResponse>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
         let (emoji, sender) = (&request.emoji, &request.sender);
         let (reaction, channel) = self
-            .reaction(caller, request.message, emoji, sender)
+            .reaction(&caller, request.message, emoji, sender)
             .await?;
         let (before, users) = self.reactions_before(&reaction).await?;
         let _lock = self.0.message_locks.lock(reaction.message).await;
@@ -84,24 +84,24 @@ impl Messaging {
         let after = before.after(&transaction, &reaction, false).await?;
         Database::commit(transaction).await?;
         self.0.outbox.announce();
-        Ok(RemoveReactionResponse {
+        Ok(Response::new(RemoveReactionResponse {
             removed: removed.is_some(),
             reactions: present_all(after, &users),
             update_time: removed.map(Into::into),
-        })
+        }))
     }
 
     /// The reactions to a message, if the caller may read it.
     ///
     /// # Errors
     /// MESSAGE_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn list_reactions(
+    pub(crate) async fn reactions(
         &self,
-        caller: &Caller,
-        request: ListReactionsRequest,
-    ) -> Result<ListReactionsResponse> {
+        request: Request<ListReactionsRequest>,
+    ) -> Result<Response<ListReactionsResponse>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
         let (message, _) = self
-            .readable_message(caller, "message", request.message)
+            .readable_message(&caller, "message", request.message)
             .await?;
         let (reader, community) = (self.0.database.reader(), caller.community);
         let reactions = match request.include_users {
@@ -110,9 +110,9 @@ impl Messaging {
         };
         let users = reactions.user_ids();
         let users = self.0.directory.get_all(community, users).await?;
-        Ok(ListReactionsResponse {
+        Ok(Response::new(ListReactionsResponse {
             reactions: present_all(reactions, &users),
-        })
+        }))
     }
 
     /// The reaction that a request describes, which its sender may make, and its channel.

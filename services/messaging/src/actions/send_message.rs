@@ -36,23 +36,14 @@ impl Messaging {
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>> {
-        let (caller, keyed) = (request.caller()?, Keyed::of(&request)?);
-        let (has_key, rpc) = (keyed.key.is_some(), Arc::clone(&keyed.rpc));
-        let request = request.into_inner();
-        let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
-        let ticket = match claim.await? {
-            Claim::First(ticket) => ticket,
-            Claim::Replay(first) => return Ok(answer(first, true)),
+        let dedup_id = request.get_ref().dedup_id.clone();
+        let message = |caller: Arc<Caller>, request| async move {
+            self.message_to_send(&caller, request).await
         };
-        let dedup_id = (!has_key).then(|| request.dedup_id.clone());
-        let message = self.message_to_send(&caller, request).await?;
-        let claim = self
-            .claim_dedup_id(&caller, rpc, &message, dedup_id, ticket)
-            .await?;
-        self.store(message, claim, |message| SendMessageResponse {
+        let response = |message| SendMessageResponse {
             message: Some(message),
-        })
-        .await
+        };
+        self.write(request, dedup_id, message, response).await
     }
 
     /// Replies to a message.
@@ -63,23 +54,43 @@ impl Messaging {
         &self,
         request: Request<ReplyMessageRequest>,
     ) -> Result<Response<ReplyMessageResponse>> {
+        let dedup_id = request.get_ref().dedup_id.clone();
+        let message = |caller: Arc<Caller>, request| async move {
+            self.message_to_reply(&caller, request).await
+        };
+        let response = |message| ReplyMessageResponse {
+            message: Some(message),
+        };
+        self.write(request, dedup_id, message, response).await
+    }
+
+    /// Stores the message of a call once for its Idempotency-Key or, without one, its `dedup_id`.
+    async fn write<Q, A, M>(
+        &self,
+        request: Request<Q>,
+        dedup_id: String,
+        message: impl FnOnce(Arc<Caller>, Q) -> M,
+        response: fn(Message) -> A,
+    ) -> Result<Response<A>>
+    where
+        Q: Proto,
+        A: Proto + Default,
+        M: Future<Output = Result<NewMessage>>,
+    {
         let (caller, keyed) = (request.caller()?, Keyed::of(&request)?);
-        let (has_key, rpc) = (keyed.key.is_some(), Arc::clone(&keyed.rpc));
+        let dedup_id = Some(dedup_id).filter(|_| keyed.key.is_none());
+        let rpc = Arc::clone(&keyed.rpc);
         let request = request.into_inner();
         let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
         let ticket = match claim.await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(first) => return Ok(answer(first, true)),
         };
-        let dedup_id = (!has_key).then(|| request.dedup_id.clone());
-        let message = self.message_to_reply(&caller, request).await?;
+        let message = message(Arc::clone(&caller), request).await?;
         let claim = self
             .claim_dedup_id(&caller, rpc, &message, dedup_id, ticket)
             .await?;
-        self.store(message, claim, |message| ReplyMessageResponse {
-            message: Some(message),
-        })
-        .await
+        self.store(message, claim, response).await
     }
 
     async fn message_to_send(

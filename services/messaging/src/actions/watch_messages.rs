@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::LazyLock, time::Duration};
 
-use guildhall_auth::{Caller, Credential};
+use guildhall_auth::{CallerExt, Credential};
 use guildhall_data::{ChannelId, CommunityId};
 use guildhall_proto::messaging::v1::{WatchMessagesRequest, WatchMessagesResponse};
 use guildhall_runtime::{
@@ -11,7 +11,7 @@ use guildhall_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -28,7 +28,7 @@ const PAGE: u64 = 100;
 static STREAMS: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge("guildhall_streams_open", "Live streams of messages"));
 
-/// The stream of [`Messaging::watch_messages`].
+/// The stream of [`Messaging::watch`].
 pub(crate) type MessageStream = ReceiverStream<Result<WatchMessagesResponse, Status>>;
 
 /// A stream, and the `seq` that it has reached.
@@ -49,12 +49,12 @@ impl Messaging {
     /// # Errors
     /// CHANNEL_NOT_FOUND, CHANNEL_NOT_ALLOWED, INVALID_VALUE for a negative `after_seq`, UNREACHABLE
     /// while the broker is away.
-    pub(crate) async fn watch_messages(
+    pub(crate) async fn watch(
         &self,
-        caller: &Caller,
-        request: WatchMessagesRequest,
-    ) -> Result<MessageStream> {
-        let channel = self.readable_channel(caller, &request.channel).await?;
+        request: Request<WatchMessagesRequest>,
+    ) -> Result<Response<MessageStream>> {
+        let (caller, request) = (request.caller()?, request.into_inner());
+        let channel = self.readable_channel(&caller, &request.channel).await?;
         // Subscribe before reading, so that nothing in between is missed.
         let notifications = self.0.new_messages.subscribe(channel.id).await?;
         let seq = match request.after_seq {
@@ -82,7 +82,7 @@ impl Messaging {
         };
         let watching = watch.run(ended(self, caller.expires_at));
         tokio::spawn(watching.instrument(Span::current()));
-        Ok(ReceiverStream::new(stream))
+        Ok(Response::new(ReceiverStream::new(stream)))
     }
 }
 
