@@ -4,7 +4,7 @@
 use guildhall_proto::messaging::v1::{ListMessagesRequest, Message};
 use guildhall_runtime::{Error, Reason};
 
-use crate::{call::Call, failure::Result, upstream::Services};
+use crate::{call::Call, failure::Result, upstream::Messages};
 
 /// Messages per call of the service, at most.
 const PAGE: usize = 200;
@@ -26,7 +26,7 @@ pub struct Listed {
 /// # Errors
 /// INVALID_VALUE when they are so rare that none was found in reasonable time.
 pub async fn messages(
-    services: &Services,
+    messages: &Messages,
     call: &Call,
     request: ListMessagesRequest,
     count: usize,
@@ -43,7 +43,7 @@ pub async fn messages(
             page_token,
             ..request.clone()
         });
-        let page = services.messages().list_messages(page).await?.into_inner();
+        let page = messages.clone().list_messages(page).await?.into_inner();
         listed.add(page.messages, request.after.is_some());
         listed.has_more = !page.next_page_token.is_empty();
         page_token = page.next_page_token;

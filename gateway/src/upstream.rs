@@ -29,11 +29,24 @@ use crate::public_url::PublicUrl;
 /// The largest answer of a service: 200 messages of 10,000 characters with all their details.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
+/// Logs members in, and knows the keys that their tokens are signed with.
+pub type Authentication = AuthenticationServiceClient<Peer>;
+/// Manages API keys.
+pub type ApiKeys = ApiKeyServiceClient<Peer>;
+/// Users and communities.
+pub type Directory = UserDirectoryServiceClient<Peer>;
+
+/// Manages channels.
+pub type Channels = ChannelServiceClient<Peer>;
+/// Sends and lists messages.
+pub type Messages = MessageServiceClient<Peer>;
+/// Adds, removes and lists reactions.
+pub type Reactions = ReactionServiceClient<Peer>;
+
 /// Manages outgoing webhooks.
 pub type OutgoingWebhooks = OutgoingWebhookServiceClient<Peer>;
 /// Manages incoming webhooks, and calls them.
 pub type IncomingWebhooks = IncomingWebhookServiceClient<Peer>;
-
 /// Workflows, and what they tell of.
 pub type Workflows = WorkflowServiceClient<Peer>;
 
@@ -73,28 +86,9 @@ impl Services {
         self.0.public_url.as_ref()
     }
 
-    pub fn authentication(&self) -> AuthenticationServiceClient<Peer> {
-        AuthenticationServiceClient::new(self.0.identity.clone())
-    }
-
-    pub fn api_keys(&self) -> ApiKeyServiceClient<Peer> {
-        ApiKeyServiceClient::new(self.0.identity.clone())
-    }
-
-    pub fn directory(&self) -> UserDirectoryServiceClient<Peer> {
-        UserDirectoryServiceClient::new(self.0.identity.clone())
-    }
-
-    pub fn channels(&self) -> ChannelServiceClient<Peer> {
-        ChannelServiceClient::new(self.0.messaging.clone()).max_decoding_message_size(MAX_ANSWER)
-    }
-
-    pub fn messages(&self) -> MessageServiceClient<Peer> {
-        MessageServiceClient::new(self.0.messaging.clone()).max_decoding_message_size(MAX_ANSWER)
-    }
-
-    pub fn reactions(&self) -> ReactionServiceClient<Peer> {
-        ReactionServiceClient::new(self.0.messaging.clone())
+    /// One of the clients that are listed below, for handlers that need several.
+    pub fn client<C: FromRef<Self>>(&self) -> C {
+        C::from_ref(self)
     }
 
     /// The health of each service.
@@ -113,13 +107,20 @@ macro_rules! state {
     ($($client:ty: $service:ident,)*) => { $(
         impl FromRef<Services> for $client {
             fn from_ref(services: &Services) -> Self {
-                Self::new(services.0.$service.clone())
+                let client = Self::new(services.0.$service.clone());
+                client.max_decoding_message_size(MAX_ANSWER)
             }
         }
     )* };
 }
 
 state! {
+    Authentication: identity,
+    ApiKeys: identity,
+    Directory: identity,
+    Channels: messaging,
+    Messages: messaging,
+    Reactions: messaging,
     OutgoingWebhooks: webhooks,
     IncomingWebhooks: webhooks,
     Workflows: webhooks,

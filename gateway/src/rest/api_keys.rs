@@ -14,7 +14,7 @@ use crate::{
     moment::{iso, iso_null},
     sample,
     schema::{Moment, ObjectId},
-    upstream::Services,
+    upstream::ApiKeys,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -84,9 +84,9 @@ impl From<ApiKey> for ApiKeyInfo {
     }
 }
 
-async fn info(State(services): State<Services>, call: Call) -> Result<Application<ApiKeyInfo>> {
+async fn info(State(mut keys): State<ApiKeys>, call: Call) -> Result<Application<ApiKeyInfo>> {
     let request = call.request(GetCurrentApiKeyRequest {});
-    let answer = services.api_keys().get_current_api_key(request).await?;
+    let answer = keys.get_current_api_key(request).await?;
     let key = sent(answer.into_inner().api_key, "the current key")?;
     Ok(shown(key))
 }

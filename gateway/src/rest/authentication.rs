@@ -19,7 +19,7 @@ use crate::{
     failure::{Result, sent},
     sample,
     schema::ObjectId,
-    upstream::Services,
+    upstream::Authentication,
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -137,7 +137,7 @@ impl From<User> for LoggedInUser {
 }
 
 async fn login(
-    State(services): State<Services>,
+    State(mut authentication): State<Authentication>,
     call: Call,
     Input(login): Input<Login>,
 ) -> Result<(Replayed, Json<System<LoggedIn>>)> {
@@ -150,7 +150,7 @@ async fn login(
         account: Some(account),
         password: login.password,
     });
-    let answer = services.authentication().login(request).await?;
+    let answer = authentication.login(request).await?;
     let replayed = Replayed::of(&answer);
     let answer = answer.into_inner();
     let user = sent(answer.user, "the user of a login")?;
@@ -203,11 +203,11 @@ impl From<SigningKey> for Jwk {
 }
 
 async fn jwks(
-    State(services): State<Services>,
+    State(mut authentication): State<Authentication>,
     call: Call,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Jwks>)> {
     let request = call.request(ListSigningKeysRequest {});
-    let answer = services.authentication().list_signing_keys(request).await?;
+    let answer = authentication.list_signing_keys(request).await?;
     let keys = key_set(answer.into_inner().keys);
     Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(keys)))
 }

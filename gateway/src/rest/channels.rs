@@ -22,7 +22,7 @@ use crate::{
     moment::iso,
     sample,
     schema::{Moment, Name, ObjectId, UserReference},
-    upstream::Services,
+    upstream::Channels,
 };
 
 /// Channels per call of the service.
@@ -228,15 +228,15 @@ struct ListQuery {
 }
 
 async fn list(
-    State(services): State<Services>,
+    State(all): State<Channels>,
     call: Call,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ChannelList>> {
     let channels = match query.channel_type.map(ChannelKind::built) {
         // The platform has no channel of such a kind.
         Some(None) => Vec::new(),
-        Some(Some(kind)) => all_channels(&services, &call, kind).await?,
-        None => all_channels(&services, &call, ChannelType::Unspecified).await?,
+        Some(Some(kind)) => list_all(all, &call, kind).await?,
+        None => list_all(all, &call, ChannelType::Unspecified).await?,
     };
     if call.family() == Family::System {
         let community = call.community()?.to_string();
@@ -258,7 +258,7 @@ fn for_system_keys(channels: Vec<Channel>, community: &str) -> ChannelList {
     ChannelList::SystemKey(System::new(message, records.collect()))
 }
 
-async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Result<Vec<Channel>> {
+async fn list_all(mut all: Channels, call: &Call, kind: ChannelType) -> Result<Vec<Channel>> {
     let mut channels = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -267,11 +267,7 @@ async fn all_channels(services: &Services, call: &Call, kind: ChannelType) -> Re
             page_token,
             r#type: kind.into(),
         });
-        let page = services
-            .channels()
-            .list_channels(request)
-            .await?
-            .into_inner();
+        let page = all.list_channels(request).await?.into_inner();
         channels.extend(page.channels);
         page_token = page.next_page_token;
         if page_token.is_empty() || channels.len() >= MAX_LISTED {
@@ -335,7 +331,7 @@ impl NewChannel {
 }
 
 async fn create(
-    State(services): State<Services>,
+    State(mut channels): State<Channels>,
     call: Call,
     Input(new): Input<NewChannel>,
 ) -> Result<(Replayed, Json<System<ChannelRecord>>)> {
@@ -349,7 +345,7 @@ async fn create(
         announcers: new.announcers.unwrap_or_default(),
         url: String::new(),
     });
-    let answer = services.channels().create_channel(request).await?;
+    let answer = channels.create_channel(request).await?;
     let replayed = Replayed::of(&answer);
     let channel = sent(answer.into_inner().channel, "the new channel")?;
     let community = call.community()?.to_string();

@@ -23,7 +23,7 @@ use crate::{
     listing::{self, Listed},
     sample,
     schema::{MessageText, ObjectId, UserReference},
-    upstream::Services,
+    upstream::Messages,
 };
 
 /// What callers call the fields of a message.
@@ -86,11 +86,11 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn list(
-    State(services): State<Services>,
+    State(messages): State<Messages>,
     call: Call,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Integration<MessagePage>>> {
-    let listed = listing::messages(&services, &call, query.filters()?, query.count()?).await?;
+    let listed = listing::messages(&messages, &call, query.filters()?, query.count()?).await?;
     Ok(Json(page(listed, query.towards_newer())))
 }
 
@@ -106,13 +106,13 @@ fn example_page() -> Integration<MessagePage> {
 }
 
 async fn get(
-    State(services): State<Services>,
+    State(mut messages): State<Messages>,
     call: Call,
     Segments(message_id): Segments<String>,
 ) -> Result<Json<Integration<MessageItem>>> {
     let message = by_id(id::parse::<MessageId>("messageId", &message_id)?);
     let request = call.request(GetMessageRequest { message });
-    let answer = services.messages().get_message(request).await?;
+    let answer = messages.get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
     Ok(Json(one(message)))
 }
@@ -163,7 +163,7 @@ struct Receipt {
 }
 
 async fn send(
-    State(services): State<Services>,
+    State(mut messages): State<Messages>,
     call: Call,
     Input(new): Input<NewMessage>,
 ) -> Result<(Replayed, Json<Integration<Receipt>>)> {
@@ -178,7 +178,7 @@ async fn send(
         topic_id: new.forum_topic_id.unwrap_or_default(),
         ..SendMessageRequest::default()
     });
-    let answer = services.messages().send_message(request).await?;
+    let answer = messages.send_message(request).await?;
     let replayed = Replayed::of(&answer);
     let message_id = sent(answer.into_inner().message, "the stored message")?.id;
     Ok((replayed, Json(sent_message(message_id))))
@@ -214,7 +214,7 @@ impl NewReply {
 }
 
 async fn reply(
-    State(services): State<Services>,
+    State(mut messages): State<Messages>,
     call: Call,
     Input(new): Input<NewReply>,
 ) -> Result<(Replayed, Json<Integration<Receipt>>)> {
@@ -224,7 +224,7 @@ async fn reply(
         text: new.message,
         ..ReplyMessageRequest::default()
     });
-    let answer = services.messages().reply_message(request).await?;
+    let answer = messages.reply_message(request).await?;
     let replayed = Replayed::of(&answer);
     let message_id = sent(answer.into_inner().message, "the stored reply")?.id;
     Ok((replayed, Json(sent_reply(message_id))))

@@ -21,7 +21,7 @@ use crate::{
     failure::Result,
     sample,
     schema::{Emoji, ObjectId, UserReference},
-    upstream::Services,
+    upstream::Reactions,
 };
 
 /// The longest emoji, in characters (contract: messaging, "messages-react").
@@ -108,7 +108,7 @@ impl NewReaction {
 }
 
 async fn react(
-    State(services): State<Services>,
+    State(mut reactions): State<Reactions>,
     call: Call,
     Input(new): Input<NewReaction>,
 ) -> Result<(Replayed, Json<Acknowledgement>)> {
@@ -117,7 +117,7 @@ async fn react(
         emoji: within_limit(new.emoji)?,
         sender: new.sender.unwrap_or_default(),
     });
-    let answer = services.reactions().add_reaction(request).await?;
+    let answer = reactions.add_reaction(request).await?;
     Ok((Replayed::of(&answer), Json(reacted())))
 }
 
@@ -174,7 +174,7 @@ impl ReactionItem {
 }
 
 async fn list(
-    State(services): State<Services>,
+    State(mut reactions): State<Reactions>,
     call: Call,
     Segments(message_id): Segments<String>,
     Query(query): Query<ListQuery>,
@@ -184,7 +184,7 @@ async fn list(
         message: by_id(id::parse::<MessageId>("messageId", &message_id)?),
         include_users,
     });
-    let answer = services.reactions().list_reactions(request).await?;
+    let answer = reactions.list_reactions(request).await?;
     Ok(Json(listed(answer.into_inner().reactions, include_users)))
 }
 
@@ -239,7 +239,7 @@ struct RemovalPath {
 }
 
 async fn remove(
-    State(services): State<Services>,
+    State(mut reactions): State<Reactions>,
     call: Call,
     Segments(path): Segments<RemovalPath>,
     Query(query): Query<ReactionRemoval>,
@@ -250,7 +250,7 @@ async fn remove(
         ..query
     };
     let request = call.request(asked.or(body)?);
-    let answer = services.reactions().remove_reaction(request).await?;
+    let answer = reactions.remove_reaction(request).await?;
     if !answer.into_inner().removed {
         return Err(Error::new(Reason::MessageNotFound, "Reaction not found").into());
     }

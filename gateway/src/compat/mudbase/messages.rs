@@ -23,7 +23,7 @@ use crate::{
     failure::{Result, sent},
     listing, sample,
     schema::Moment,
-    upstream::Services,
+    upstream::{Channels, Messages, Services},
 };
 
 /// Messages per page when nothing is said.
@@ -159,7 +159,8 @@ async fn fetch(
     after: Option<Timestamp>,
     slice: Slice,
 ) -> Result<Vec<Message>> {
-    let listed = listing::messages(services, call, wanted, slice.skip + slice.take).await?;
+    let messages = services.client::<Messages>();
+    let listed = listing::messages(&messages, call, wanted, slice.skip + slice.take).await?;
     let messages = listed.messages.into_iter();
     let messages = messages.filter(|message| is_after(message, after));
     Ok(messages.skip(slice.skip).take(slice.take).collect())
@@ -176,7 +177,7 @@ async fn messages_ever_sent(services: &Services, call: &Call, chat: ChannelId) -
     let request = call.request(GetChannelRequest {
         channel: chat.to_string(),
     });
-    let answer = services.channels().get_channel(request).await?;
+    let answer = services.client::<Channels>().get_channel(request).await?;
     Ok(sent(answer.into_inner().channel, "a channel")?.last_seq)
 }
 
@@ -213,7 +214,7 @@ async fn store(
                 details: Some(content.details),
                 ..SendMessageRequest::default()
             });
-            let answer = services.messages().send_message(request).await?;
+            let answer = services.client::<Messages>().send_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
         Some(parent) => {
@@ -224,7 +225,7 @@ async fn store(
                 details: Some(content.details),
                 ..ReplyMessageRequest::default()
             });
-            let answer = services.messages().reply_message(request).await?;
+            let answer = services.client::<Messages>().reply_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
     })

@@ -18,7 +18,7 @@ use crate::{
     envelope::FieldNames,
     failure::Result,
     schema::{id_in_path, in_path, text},
-    upstream::Services,
+    upstream::{Directory, Services},
 };
 
 /// What callers call the fields of our RPCs.
@@ -104,7 +104,7 @@ async fn by_slug(slug: &str, services: &Services, call: &Call) -> Result<Option<
         community: slug.to_owned(),
     });
     match services
-        .directory()
+        .client::<Directory>()
         .get_community(request)
         .await
         .map_err(Error::from)

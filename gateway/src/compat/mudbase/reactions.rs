@@ -15,7 +15,7 @@ use crate::{
     failure::Result,
     sample,
     schema::{ObjectId, ReactionKey},
-    upstream::Services,
+    upstream::{Reactions, Services},
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -97,7 +97,7 @@ async fn add(
         emoji: body.emoji,
         sender: String::new(),
     });
-    let answer = services.reactions().add_reaction(request).await?;
+    let answer = services.client::<Reactions>().add_reaction(request).await?;
     let replayed = Replayed::of(&answer);
     Ok((replayed, Json(all(answer.into_inner().reactions))))
 }
@@ -114,7 +114,7 @@ async fn remove(
         sender: String::new(),
     });
     let answer = services
-        .reactions()
+        .client::<Reactions>()
         .remove_reaction(request)
         .await?
         .into_inner();

@@ -11,7 +11,11 @@ use super::{
     ChannelRef,
     resource::{Extras, MessageResource, ReactionResource, ThreadInfo},
 };
-use crate::{call::Call, failure::Result, upstream::Services};
+use crate::{
+    call::Call,
+    failure::Result,
+    upstream::{Messages, Reactions, Services},
+};
 
 /// Messages of a page whose extras are fetched at once.
 const AT_ONCE: usize = 8;
@@ -92,7 +96,10 @@ async fn reactions(
         message: by_id(&message.id),
         include_users: true,
     });
-    let answer = services.reactions().list_reactions(request).await?;
+    let answer = services
+        .client::<Reactions>()
+        .list_reactions(request)
+        .await?;
     let reactions = answer.into_inner().reactions;
     Ok(reactions.into_iter().map(Into::into).collect())
 }
@@ -107,7 +114,7 @@ async fn thread(services: &Services, call: &Call, message: &Message) -> Result<T
         page_size: LATEST_REPLIES,
         ..ListMessagesRequest::default()
     });
-    let answer = services.messages().list_messages(request).await?;
+    let answer = services.client::<Messages>().list_messages(request).await?;
     Ok(ThreadInfo::new(message, answer.into_inner().messages))
 }
 
@@ -119,7 +126,7 @@ async fn parent(services: &Services, call: &Call, message: &Message) -> Result<O
         message: by_id(&parent.id),
     });
     match services
-        .messages()
+        .client::<Messages>()
         .get_message(request)
         .await
         .map_err(Error::from)

@@ -19,7 +19,7 @@ use crate::{
     extract::{Input, Query, Segments},
     failure::{Result, sent},
     sample,
-    upstream::Services,
+    upstream::{Messages, Services},
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -83,12 +83,12 @@ async fn store(
     Ok(match checked.parent {
         None => {
             let request = call.request(checked.to(channel_ref));
-            let answer = services.messages().send_message(request).await?;
+            let answer = services.client::<Messages>().send_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
         Some(parent) => {
             let request = call.request(checked.replying(channel_ref, parent));
-            let answer = services.messages().reply_message(request).await?;
+            let answer = services.client::<Messages>().reply_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
     })
@@ -135,7 +135,7 @@ async fn get(
     let request = call.request(GetMessageRequest {
         message: channel_ref.message(number),
     });
-    let answer = services.messages().get_message(request).await?;
+    let answer = services.client::<Messages>().get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
     let wanted = Wanted {
         reactions: query.include_reactions.unwrap_or(false),

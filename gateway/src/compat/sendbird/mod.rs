@@ -22,7 +22,7 @@ use crate::{
     envelope::FieldNames,
     failure::{Failure, JsonType, Result},
     schema::{in_path, one_of, positive_integer, text},
-    upstream::Services,
+    upstream::{Channels, Services},
 };
 
 /// What callers call the fields of our RPCs.
@@ -135,7 +135,7 @@ impl ChannelRef {
             ChannelType::OpenChannels => {
                 let channel = self.channel.clone();
                 let request = call.request(GetChannelRequest { channel });
-                let answer = services.channels().get_channel(request).await?;
+                let answer = services.client::<Channels>().get_channel(request).await?;
                 let channel = answer.into_inner().channel.unwrap_or_default();
                 if channel.r#type() == Kind::Open {
                     return Ok(());

@@ -22,7 +22,7 @@ use crate::{
     failure::Result,
     sample,
     schema::ReactionKey,
-    upstream::Services,
+    upstream::{Reactions, Services},
 };
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -141,7 +141,7 @@ async fn add(
         emoji: body.reaction.clone(),
         sender: member(&body.user_id),
     });
-    let answer = services.reactions().add_reaction(request).await?;
+    let answer = services.client::<Reactions>().add_reaction(request).await?;
     let replayed = Replayed::of(&answer);
     let answer = answer.into_inner();
     let event = ReactionEvent {
@@ -168,7 +168,7 @@ async fn remove(
         sender: member(&asked.user_id),
     });
     let answer = services
-        .reactions()
+        .client::<Reactions>()
         .remove_reaction(request)
         .await?
         .into_inner();
@@ -202,7 +202,10 @@ async fn list(
         message: channel_ref.message(msg_id),
         include_users,
     });
-    let answer = services.reactions().list_reactions(request).await?;
+    let answer = services
+        .client::<Reactions>()
+        .list_reactions(request)
+        .await?;
     Ok(Json(by_key(answer.into_inner().reactions, include_users)))
 }
 

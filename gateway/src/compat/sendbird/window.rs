@@ -13,7 +13,7 @@ use crate::{
     call::Call,
     failure::{Failure, Result},
     listing,
-    upstream::Services,
+    upstream::{Messages, Services},
 };
 
 /// The most messages on either side.
@@ -220,10 +220,11 @@ impl Window {
             ..self.base
         };
         let at_point = if self.include { MAX_SIDE } else { 0 };
+        let messages = services.client::<Messages>();
         let (before, exactly, after) = futures::try_join!(
-            listing::messages(services, call, before, self.prev),
-            listing::messages(services, call, exactly, at_point),
-            listing::messages(services, call, after, self.next),
+            listing::messages(&messages, call, before, self.prev),
+            listing::messages(&messages, call, exactly, at_point),
+            listing::messages(&messages, call, after, self.next),
         )?;
         let mut messages = [after.messages, exactly.messages, before.messages].concat();
         if !self.reverse {
