@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context, KeyValue,
-    propagation::TextMapPropagator,
+    propagation::{Injector, TextMapPropagator},
     trace::{FutureExt, SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
 };
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use super::{is_sampled, tracer};
@@ -105,10 +105,23 @@ pub fn inject(headers: &mut HeaderMap) {
         return;
     }
     Context::map_current(|context| {
-        TraceContextPropagator::new().inject_context(context, &mut HeaderInjector(headers));
+        TraceContextPropagator::new().inject_context(context, &mut Headers(headers));
     });
-    if let Some(value) = headers.get_mut(HEADER) {
-        // Different in each call: HTTP/2 must not keep it in its header table.
-        value.set_sensitive(true);
+}
+
+/// The headers of a call. An empty `tracestate`, as nearly all are, would only take room there.
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl Injector for Headers<'_> {
+    fn set(&mut self, name: &str, value: String) {
+        if value.is_empty() {
+            return;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(mut value)) = (name, HeaderValue::try_from(value)) {
+            // Different in each call: HTTP/2 must not keep it in its header table.
+            value.set_sensitive(true);
+            self.0.insert(name, value);
+        }
     }
 }
