@@ -12,12 +12,11 @@
 /// }
 /// ```
 ///
-/// The streams of a service come first: `type WatchThingsStream = ThingStream;`, and then
-/// `watch_things(WatchThingsRequest) -> Self::WatchThingsStream = watch;`.
+/// What a service streams is named in its head, `ThingService for Things, WatchThingsStream =
+/// ThingStream`, and then `watch_things(WatchThingsRequest) -> Self::WatchThingsStream = watch;`.
 #[macro_export]
 macro_rules! forward {
-    ($service:ident for $of:ty {
-        $(type $stream:ident = $items:ty;)*
+    ($service:ident for $of:ty $(, $stream:ident = $items:ty)* {
         $($method:ident($request:ty) -> $response:ty = $action:ident;)*
     }) => {
         #[tonic::async_trait]

@@ -9,8 +9,7 @@ use guildhall_service::forward;
 use crate::{Messaging, actions::MessageStream};
 
 forward! {
-    MessageService for Messaging {
-        type WatchMessagesStream = MessageStream;
+    MessageService for Messaging, WatchMessagesStream = MessageStream {
         send_message(SendMessageRequest) -> SendMessageResponse = send;
         post_webhook_message(PostWebhookMessageRequest) -> PostWebhookMessageResponse
             = post_from_webhook;
