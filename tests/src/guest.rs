@@ -67,6 +67,7 @@ async fn people(platform: &SharedPlatform, name: &str) -> (Bootstrapped, Vec<dem
     let key = fs::read_to_string(platform.secret_key()).expect("the platform's secret");
     let key = hex::decode(key.trim()).expect("hexadecimal characters");
     let shutdown = Shutdown::default();
+    let storage = storage.for_a_moment();
     let identity = Identity::open(&storage, &key, Signals::default(), &shutdown).await;
     let identity = identity.expect("identity's database");
     let new = NewCommunity {
@@ -75,17 +76,17 @@ async fn people(platform: &SharedPlatform, name: &str) -> (Bootstrapped, Vec<dem
     };
     let made = identity.bootstrap(new).await.expect("a new community");
     let mut users = vec![user(&made.owner, &made.owner_password)];
-    for (username, first_name, last_name, role) in MEMBERS {
-        let member = NewMember {
-            username: username.into(),
-            email: format!("{username}@example.com"),
-            display_name: first_name.into(),
-            first_name: first_name.into(),
-            last_name: last_name.into(),
-            role,
-            password: None,
-        };
-        let added = identity.add_member(made.community_id, member).await;
+    let members = MEMBERS.map(|(username, first_name, last_name, role)| NewMember {
+        username: username.into(),
+        email: format!("{username}@example.com"),
+        display_name: first_name.into(),
+        first_name: first_name.into(),
+        last_name: last_name.into(),
+        role,
+        password: None,
+    });
+    let members = members.map(|member| identity.add_member(made.community_id, member));
+    for added in futures::future::join_all(members).await {
         let (member, password) = added.expect("a new member");
         users.push(user(&member, &password));
     }
@@ -124,7 +125,9 @@ impl Guest<'_> {
             secret::learn(secret::Kind::Credential, key);
         }
         let participants = users.iter().map(|user| user.username.clone()).collect();
-        let (dm, general, forum, announcements) = tokio::join!(
+        let logins = users.iter().map(|user| self.login(user));
+        let (jwts, dm, general, forum, announcements) = tokio::join!(
+            futures::future::join_all(logins),
             self.group_channel(participants),
             self.channel("General", ChannelType::Open),
             self.channel("Forum", ChannelType::Forum),
@@ -135,8 +138,6 @@ impl Guest<'_> {
         let welcome = self.message(&general, "Welcome to Guildhall").await;
         let (forum_topic_id, incoming_webhook) =
             tokio::join!(self.topic(&forum), self.incoming_webhook(&general));
-        let logins = users.iter().map(|user| self.login(user));
-        let jwts = futures::future::join_all(logins).await;
         for (user, jwt) in users.iter_mut().zip(jwts) {
             secret::learn(secret::Kind::Credential, &jwt);
             user.jwt = jwt;

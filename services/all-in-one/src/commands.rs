@@ -20,6 +20,7 @@ use crate::{
 /// Identity alone, which is all that a command needs.
 async fn identity(settings: &Settings, signals: Signals) -> Result<Identity> {
     let (storage, secret) = data::storage_and_secret(settings)?;
+    let storage = storage.for_a_moment();
     Identity::open(&storage, &secret, signals, &Shutdown::default()).await
 }
 
@@ -169,7 +170,7 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
         ));
     }
     let (storage, secret) = data::storage_and_secret(settings)?;
-    let shutdown = Shutdown::default();
+    let (storage, shutdown) = (storage.for_a_moment(), Shutdown::default());
     let identity = Identity::open(&storage, &secret, Signals::default(), &shutdown).await?;
     // With a peer token: what an operator does counts against nobody's limit.
     let (tokens, rules) = (PeerTokens::new(&secret), RpcTable::load()?);

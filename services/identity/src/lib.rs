@@ -82,7 +82,9 @@ impl Identity {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        let database = Database::open::<migration::Migrator>(storage, IDENTITY.name).await?;
+        // The first hash takes as long as the database.
+        let database = Database::open::<migration::Migrator>(storage, IDENTITY.name);
+        let (database, passwords) = tokio::try_join!(database, Passwords::start())?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {
@@ -93,7 +95,7 @@ impl Identity {
                 .build(),
             signals,
             outbox: Outbox::open(&database, IDENTITY.name),
-            passwords: Passwords::start().await?,
+            passwords,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
             attempts_key: hmac::Key::new(hmac::HMAC_SHA256, attempts_key.as_ref()),
             database,

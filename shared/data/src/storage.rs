@@ -35,6 +35,19 @@ impl Storage {
     pub fn files(directory: &Path) -> Self {
         Self::Files(directory.to_owned())
     }
+
+    /// The same for what takes a moment, such as a command of an operator: connections are opened
+    /// when they are needed, and not for a crowd.
+    #[must_use]
+    pub fn for_a_moment(self) -> Self {
+        match self {
+            Self::Files(directory) => Self::Files(directory),
+            Self::Postgres(server) => Self::Postgres(PostgresServer {
+                ready_for_crowds: false,
+                ..server
+            }),
+        }
+    }
 }
 
 /// A PostgreSQL server and how its databases are called. Shows neither user nor password.
@@ -42,6 +55,7 @@ impl Storage {
 pub struct PostgresServer {
     options: Arc<PgConnectOptions>,
     prefix: String,
+    ready_for_crowds: bool,
 }
 
 impl PostgresServer {
@@ -80,12 +94,21 @@ impl PostgresServer {
         Ok(Self {
             options: Arc::new(options),
             prefix: prefix.to_owned(),
+            ready_for_crowds: true,
         })
     }
 
     /// The name of a service's database.
     pub(crate) fn database(&self, service: &str) -> String {
         format!("{}_{service}", self.prefix)
+    }
+
+    /// Of so many connections that a crowd needs, those to open at the start.
+    pub(crate) fn at_start(&self, connections: u32) -> u32 {
+        match self.ready_for_crowds {
+            true => connections,
+            false => 0,
+        }
     }
 
     /// How to connect to the database of this name.

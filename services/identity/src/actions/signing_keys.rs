@@ -6,9 +6,7 @@ use aws_lc_rs::{
 };
 use guildhall_auth::jwt::{self, Claims};
 use guildhall_data::{Database, KeyId};
-use guildhall_proto::identity::v1::{
-    ListSigningKeysRequest, ListSigningKeysResponse, SigningKey,
-};
+use guildhall_proto::identity::v1::{ListSigningKeysRequest, ListSigningKeysResponse, SigningKey};
 use guildhall_runtime::{Error, Result, Timestamp};
 use sea_orm::ConnectionTrait;
 use tonic::{Request, Response};

@@ -74,13 +74,18 @@ pub(super) async fn open<M: MigratorTrait>(
             .map_err(cannot_open)
             .map(|connected| Pool::new(Backend::Postgres, service, pool, connected))
     };
+    let (reader, writer, batcher) = tokio::try_join!(
+        // Those that a crowd would have to wait for: a login takes a while on a busy machine.
+        connect("reader", READERS, server.at_start(READERS / 2)),
+        connect("writer", WRITERS, server.at_start(WRITERS / 2)),
+        // A connection belongs to the thread that opens it: here, to that of the group commit.
+        connect("batcher", BATCHERS, 0),
+    )?;
     Ok(Database {
         backend: Backend::Postgres,
-        // Those that a crowd would have to wait for: a login takes a while on a busy machine.
-        reader: connect("reader", READERS, READERS / 2).await?,
-        writer: connect("writer", WRITERS, WRITERS / 2).await?,
-        // A connection belongs to the thread that opens it: here, to that of the group commit.
-        batcher: Batcher::Postgres(connect("batcher", BATCHERS, 0).await?),
+        reader,
+        writer,
+        batcher: Batcher::Postgres(batcher),
     })
 }
 

@@ -205,7 +205,7 @@ async fn queries_find_nothing_of_the_others() {
 }
 
 #[tokio::test]
-async fn a_stranger_with_good_credentials_of_his_own_changes_nothing() {
+async fn a_stranger_with_good_credentials_of_their_own_changes_nothing() {
     let community = Community::with_all_records().await;
     let theirs = community.another("neighbours").await;
     let before = community.fingerprint().await;
