@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_member_is_told_with_his_role() {
+    fn a_new_member_is_told_with_their_role() {
         let joined = event(Payload::MemberJoined(MemberJoined {
             user_id: ann().id.to_string(),
             by_bulk_import: false,

@@ -68,7 +68,7 @@ async fn two_who_see_the_same_emails_share_them() {
 }
 
 #[tokio::test]
-async fn who_lost_his_claim_can_only_say_that_it_was_sent() {
+async fn who_lost_their_claim_can_only_say_that_it_was_sent() {
     let (_home, database, community) = database_with(1).await;
     let late = claim(&database, NONE, 1).await.unwrap().remove(0);
     let current = claim(&database, LONG, 1).await.unwrap().remove(0);

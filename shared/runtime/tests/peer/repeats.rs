@@ -48,7 +48,7 @@ async fn a_service_that_says_when_to_try_again_is_not_asked_before() {
 }
 
 #[tokio::test]
-async fn who_calls_once_does_not_hear_that_his_call_is_under_way() {
+async fn who_calls_once_does_not_hear_that_their_call_is_under_way() {
     let server = Server::start(Behaviour::LostThenInFlight).await;
     call_repeatably(&peer([server.address()])).await.unwrap();
     assert_eq!(server.asked(), 3);
