@@ -76,17 +76,18 @@ async fn people(platform: &SharedPlatform, name: &str) -> (Bootstrapped, Vec<dem
     };
     let made = identity.bootstrap(new).await.expect("a new community");
     let mut users = vec![user(&made.owner, &made.owner_password)];
-    let members = MEMBERS.map(|(username, first_name, last_name, role)| NewMember {
-        username: username.into(),
-        email: format!("{username}@example.com"),
-        display_name: first_name.into(),
-        first_name: first_name.into(),
-        last_name: last_name.into(),
-        role,
-        password: None,
-    });
-    let members = members.map(|member| identity.add_member(made.community_id, member));
-    for added in futures::future::join_all(members).await {
+    // One after the other: they are numbered in this order.
+    for (username, first_name, last_name, role) in MEMBERS {
+        let member = NewMember {
+            username: username.into(),
+            email: format!("{username}@example.com"),
+            display_name: first_name.into(),
+            first_name: first_name.into(),
+            last_name: last_name.into(),
+            role,
+            password: None,
+        };
+        let added = identity.add_member(made.community_id, member).await;
         let (member, password) = added.expect("a new member");
         users.push(user(&member, &password));
     }
