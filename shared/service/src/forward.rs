@@ -1,23 +1,30 @@
 //! gRPC services whose methods are actions.
 
-/// Implements a gRPC service: names the action that each of its methods is. An action takes the
-/// whole request, and gives the whole response.
+/// Implements a gRPC service: each of its methods is the action of the same name, which takes the
+/// whole request and gives the whole response.
 ///
 /// ```ignore
 /// forward! {
 ///     ThingService for Things {
-///         list_things(ListThingsRequest) -> ListThingsResponse = list;
-///         create_thing(CreateThingRequest) -> CreateThingResponse = create;
+///         list_things(ListThingsRequest) -> ListThingsResponse;
+///         create_thing(CreateThingRequest) -> CreateThingResponse;
 ///     }
+/// }
+///
+/// impl Things {
+///     pub(crate) async fn list_things(
+///         &self,
+///         request: Request<ListThingsRequest>,
+///     ) -> Result<Response<ListThingsResponse>> { … }
 /// }
 /// ```
 ///
 /// What a service streams is named in its head, `ThingService for Things, WatchThingsStream =
-/// ThingStream`, and then `watch_things(WatchThingsRequest) -> Self::WatchThingsStream = watch;`.
+/// ThingStream`, and then `watch_things(WatchThingsRequest) -> Self::WatchThingsStream;`.
 #[macro_export]
 macro_rules! forward {
     ($service:ident for $of:ty $(, $stream:ident = $items:ty)* {
-        $($method:ident($request:ty) -> $response:ty = $action:ident;)*
+        $($method:ident($request:ty) -> $response:ty;)*
     }) => {
         #[tonic::async_trait]
         impl $service for $of {
@@ -27,7 +34,9 @@ macro_rules! forward {
                     &self,
                     request: tonic::Request<$request>,
                 ) -> Result<tonic::Response<$response>, tonic::Status> {
-                    Ok(self.$action(request).await?)
+                    // The type of the error says that this is the action, and not the method itself.
+                    let answer: guildhall_runtime::Result<_> = self.$method(request).await;
+                    Ok(answer?)
                 }
             )*
         }

@@ -9,10 +9,9 @@ use crate::Identity;
 
 forward! {
     ApiKeyService for Identity {
-        get_current_api_key(GetCurrentApiKeyRequest) -> GetCurrentApiKeyResponse = current_key;
-        create_community_api_key(CreateCommunityApiKeyRequest) -> CreateCommunityApiKeyResponse
-            = add_community_key;
-        create_user_api_key(CreateUserApiKeyRequest) -> CreateUserApiKeyResponse = add_user_key;
-        delete_api_key(DeleteApiKeyRequest) -> DeleteApiKeyResponse = delete_key;
+        get_current_api_key(GetCurrentApiKeyRequest) -> GetCurrentApiKeyResponse;
+        create_community_api_key(CreateCommunityApiKeyRequest) -> CreateCommunityApiKeyResponse;
+        create_user_api_key(CreateUserApiKeyRequest) -> CreateUserApiKeyResponse;
+        delete_api_key(DeleteApiKeyRequest) -> DeleteApiKeyResponse;
     }
 }

@@ -8,7 +8,7 @@ use crate::Identity;
 
 forward! {
     AuthenticationService for Identity {
-        login(LoginRequest) -> LoginResponse = log_in;
-        list_signing_keys(ListSigningKeysRequest) -> ListSigningKeysResponse = signing_keys;
+        login(LoginRequest) -> LoginResponse;
+        list_signing_keys(ListSigningKeysRequest) -> ListSigningKeysResponse;
     }
 }

@@ -8,7 +8,7 @@ use crate::Identity;
 
 forward! {
     CredentialService for Identity {
-        resolve_key(ResolveKeyRequest) -> ResolveKeyResponse = key;
-        resolve_session(ResolveSessionRequest) -> ResolveSessionResponse = session;
+        resolve_key(ResolveKeyRequest) -> ResolveKeyResponse;
+        resolve_session(ResolveSessionRequest) -> ResolveSessionResponse;
     }
 }

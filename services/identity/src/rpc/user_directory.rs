@@ -8,7 +8,7 @@ use crate::Identity;
 
 forward! {
     UserDirectoryService for Identity {
-        resolve_users(ResolveUsersRequest) -> ResolveUsersResponse = resolve_users;
-        get_community(GetCommunityRequest) -> GetCommunityResponse = community;
+        resolve_users(ResolveUsersRequest) -> ResolveUsersResponse;
+        get_community(GetCommunityRequest) -> GetCommunityResponse;
     }
 }

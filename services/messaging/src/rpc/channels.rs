@@ -8,8 +8,8 @@ use crate::Messaging;
 
 forward! {
     ChannelService for Messaging {
-        list_channels(ListChannelsRequest) -> ListChannelsResponse = channels;
-        get_channel(GetChannelRequest) -> GetChannelResponse = show_channel;
-        create_channel(CreateChannelRequest) -> CreateChannelResponse = add_channel;
+        list_channels(ListChannelsRequest) -> ListChannelsResponse;
+        get_channel(GetChannelRequest) -> GetChannelResponse;
+        create_channel(CreateChannelRequest) -> CreateChannelResponse;
     }
 }

@@ -10,12 +10,11 @@ use crate::{Messaging, actions::MessageStream};
 
 forward! {
     MessageService for Messaging, WatchMessagesStream = MessageStream {
-        send_message(SendMessageRequest) -> SendMessageResponse = send;
-        post_webhook_message(PostWebhookMessageRequest) -> PostWebhookMessageResponse
-            = post_from_webhook;
-        reply_message(ReplyMessageRequest) -> ReplyMessageResponse = reply;
-        get_message(GetMessageRequest) -> GetMessageResponse = show_message;
-        list_messages(ListMessagesRequest) -> ListMessagesResponse = messages;
-        watch_messages(WatchMessagesRequest) -> Self::WatchMessagesStream = watch;
+        send_message(SendMessageRequest) -> SendMessageResponse;
+        post_webhook_message(PostWebhookMessageRequest) -> PostWebhookMessageResponse;
+        reply_message(ReplyMessageRequest) -> ReplyMessageResponse;
+        get_message(GetMessageRequest) -> GetMessageResponse;
+        list_messages(ListMessagesRequest) -> ListMessagesResponse;
+        watch_messages(WatchMessagesRequest) -> Self::WatchMessagesStream;
     }
 }

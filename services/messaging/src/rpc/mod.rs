@@ -1,4 +1,4 @@
-//! A file per gRPC service. Each method reads the request, makes one call, and answers.
+//! A file per gRPC service: its methods, each of which is the action of the same name.
 
 mod channels;
 mod messages;

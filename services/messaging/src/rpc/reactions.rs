@@ -8,8 +8,8 @@ use crate::Messaging;
 
 forward! {
     ReactionService for Messaging {
-        add_reaction(AddReactionRequest) -> AddReactionResponse = react;
-        remove_reaction(RemoveReactionRequest) -> RemoveReactionResponse = unreact;
-        list_reactions(ListReactionsRequest) -> ListReactionsResponse = reactions;
+        add_reaction(AddReactionRequest) -> AddReactionResponse;
+        remove_reaction(RemoveReactionRequest) -> RemoveReactionResponse;
+        list_reactions(ListReactionsRequest) -> ListReactionsResponse;
     }
 }

@@ -8,7 +8,7 @@ use crate::Messaging;
 
 forward! {
     TopicService for Messaging {
-        create_topic(CreateTopicRequest) -> CreateTopicResponse = add_topic;
-        list_topics(ListTopicsRequest) -> ListTopicsResponse = topics;
+        create_topic(CreateTopicRequest) -> CreateTopicResponse;
+        list_topics(ListTopicsRequest) -> ListTopicsResponse;
     }
 }

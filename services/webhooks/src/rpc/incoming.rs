@@ -13,16 +13,11 @@ use crate::Webhooks;
 
 forward! {
     IncomingWebhookService for Webhooks {
-        list_incoming_webhooks(ListIncomingWebhooksRequest) -> ListIncomingWebhooksResponse
-            = list_incoming;
-        create_incoming_webhook(CreateIncomingWebhookRequest) -> CreateIncomingWebhookResponse
-            = create_incoming;
-        get_incoming_webhook(GetIncomingWebhookRequest) -> GetIncomingWebhookResponse
-            = get_incoming;
-        update_incoming_webhook(UpdateIncomingWebhookRequest) -> UpdateIncomingWebhookResponse
-            = update_incoming;
-        delete_incoming_webhook(DeleteIncomingWebhookRequest) -> DeleteIncomingWebhookResponse
-            = delete_incoming;
-        receive_call(ReceiveCallRequest) -> ReceiveCallResponse = receive;
+        list_incoming_webhooks(ListIncomingWebhooksRequest) -> ListIncomingWebhooksResponse;
+        create_incoming_webhook(CreateIncomingWebhookRequest) -> CreateIncomingWebhookResponse;
+        get_incoming_webhook(GetIncomingWebhookRequest) -> GetIncomingWebhookResponse;
+        update_incoming_webhook(UpdateIncomingWebhookRequest) -> UpdateIncomingWebhookResponse;
+        delete_incoming_webhook(DeleteIncomingWebhookRequest) -> DeleteIncomingWebhookResponse;
+        receive_call(ReceiveCallRequest) -> ReceiveCallResponse;
     }
 }

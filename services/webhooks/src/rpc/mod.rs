@@ -1,4 +1,4 @@
-//! What callers ask, a file per gRPC service.
+//! A file per gRPC service: its methods, each of which is the action of the same name.
 
 mod incoming;
 mod outgoing;

@@ -14,17 +14,12 @@ use crate::Webhooks;
 
 forward! {
     OutgoingWebhookService for Webhooks {
-        list_outgoing_webhooks(ListOutgoingWebhooksRequest) -> ListOutgoingWebhooksResponse
-            = list_outgoing;
-        create_outgoing_webhook(CreateOutgoingWebhookRequest) -> CreateOutgoingWebhookResponse
-            = create_outgoing;
-        get_outgoing_webhook(GetOutgoingWebhookRequest) -> GetOutgoingWebhookResponse
-            = get_outgoing;
-        update_outgoing_webhook(UpdateOutgoingWebhookRequest) -> UpdateOutgoingWebhookResponse
-            = update_outgoing;
-        delete_outgoing_webhook(DeleteOutgoingWebhookRequest) -> DeleteOutgoingWebhookResponse
-            = delete_outgoing;
-        list_deliveries(ListDeliveriesRequest) -> ListDeliveriesResponse = list_deliveries;
-        redeliver_delivery(RedeliverDeliveryRequest) -> RedeliverDeliveryResponse = redeliver;
+        list_outgoing_webhooks(ListOutgoingWebhooksRequest) -> ListOutgoingWebhooksResponse;
+        create_outgoing_webhook(CreateOutgoingWebhookRequest) -> CreateOutgoingWebhookResponse;
+        get_outgoing_webhook(GetOutgoingWebhookRequest) -> GetOutgoingWebhookResponse;
+        update_outgoing_webhook(UpdateOutgoingWebhookRequest) -> UpdateOutgoingWebhookResponse;
+        delete_outgoing_webhook(DeleteOutgoingWebhookRequest) -> DeleteOutgoingWebhookResponse;
+        list_deliveries(ListDeliveriesRequest) -> ListDeliveriesResponse;
+        redeliver_delivery(RedeliverDeliveryRequest) -> RedeliverDeliveryResponse;
     }
 }

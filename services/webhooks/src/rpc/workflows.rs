@@ -11,9 +11,9 @@ use crate::Webhooks;
 
 forward! {
     WorkflowService for Webhooks {
-        create_workflow(CreateWorkflowRequest) -> CreateWorkflowResponse = add_workflow;
-        delete_workflow(DeleteWorkflowRequest) -> DeleteWorkflowResponse = remove_workflow;
-        begin_session(BeginSessionRequest) -> BeginSessionResponse = open_session;
-        receive_event(ReceiveEventRequest) -> ReceiveEventResponse = take_event;
+        create_workflow(CreateWorkflowRequest) -> CreateWorkflowResponse;
+        delete_workflow(DeleteWorkflowRequest) -> DeleteWorkflowResponse;
+        begin_session(BeginSessionRequest) -> BeginSessionResponse;
+        receive_event(ReceiveEventRequest) -> ReceiveEventResponse;
     }
 }
