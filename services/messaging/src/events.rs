@@ -4,6 +4,7 @@ use guildhall_data::UserId;
 use guildhall_events::outbox::NewEvent;
 use guildhall_proto::events::v1::{MessagePosted, ReactionAdded, ReactionRemoved, event::Payload};
 use guildhall_runtime::{Timestamp, trace};
+use guildhall_types::ProtoEnum as _;
 
 use crate::{
     domain::{Channel, NewMessage},

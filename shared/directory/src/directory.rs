@@ -93,17 +93,21 @@ impl Directory {
         Ok(users)
     }
 
-    /// The active user whom a reference means: an id, a number, an e-mail address or a username.
+    /// The active user whom the reference in `field` means: an id, a number, an e-mail address or a
+    /// username.
     ///
     /// # Errors
     /// USER_NOT_FOUND, INVALID_VALUE for a NUL, UNREACHABLE when identity cannot say.
-    pub async fn resolve(&self, community: CommunityId, reference: &str) -> Result<Arc<User>> {
+    pub async fn resolve(
+        &self,
+        community: CommunityId,
+        field: &'static str,
+        reference: &str,
+    ) -> Result<Arc<User>> {
         if reference.len() > MAX_REFERENCE {
             return Err(not_found());
         }
-        if reference.contains('\0') {
-            return Err(Error::invalid("sender", "sender must not contain NUL"));
-        }
+        refuse_nul(field, reference)?;
         let look_up = async {
             let found = self.ask(community, &[reference.to_owned()]).await?;
             let first = found.first().map(|(_, user)| user.id);
@@ -116,19 +120,23 @@ impl Directory {
         user.active.then_some(user).ok_or_else(not_found)
     }
 
-    /// The active users whom references mean, in their order; never the bot.
+    /// The active users whom the references in `field` mean, in their order; never the bot.
     ///
     /// # Errors
-    /// USER_NOT_FOUND when one of them means nobody, UNREACHABLE when identity cannot say.
+    /// USER_NOT_FOUND when one of them means nobody, INVALID_VALUE for a NUL, UNREACHABLE when
+    /// identity cannot say.
     pub async fn resolve_all(
         &self,
         community: CommunityId,
+        field: &'static str,
         references: &[String],
     ) -> Result<Vec<Arc<User>>> {
         let mut lengths = references.iter().map(String::len);
         if lengths.any(|length| length > MAX_REFERENCE) {
             return Err(not_found());
         }
+        let mut texts = references.iter();
+        texts.try_for_each(|text| refuse_nul(field, text))?;
         let found: HashMap<_, _> = self.ask(community, references).await?.into_iter().collect();
         let users = references.iter().map(|reference| {
             found
@@ -240,6 +248,16 @@ fn in_time<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(DEADLINE);
     request
+}
+
+fn refuse_nul(field: &'static str, text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid(
+            field,
+            format!("{field} must not contain NUL"),
+        ));
+    }
+    Ok(())
 }
 
 fn not_found() -> Error {

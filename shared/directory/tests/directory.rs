@@ -113,7 +113,7 @@ impl Fixture {
     }
 
     async fn resolve(&self, reference: &str) -> Result<Arc<User>> {
-        self.directory.resolve(self.id(), reference).await
+        self.directory.resolve(self.id(), "sender", reference).await
     }
 
     async fn member(&self, name: &str) -> UserId {
@@ -232,7 +232,10 @@ async fn who_is_suspended_is_shown_and_cannot_be_named() {
     expect_reason(club.resolve("ada").await, Reason::UserNotFound);
     assert!(!club.get(ada).await.unwrap().active);
     let both = ["olga", "ada"].map(str::to_owned);
-    let found = club.directory.resolve_all(club.id(), &both).await;
+    let found = club
+        .directory
+        .resolve_all(club.id(), "participants", &both)
+        .await;
     expect_reason(found, Reason::UserNotFound);
 }
 
@@ -275,10 +278,16 @@ async fn identity_is_not_asked_for_what_cannot_mean_anybody() {
     let club = Fixture::new().await;
     let long = "a".repeat(321);
     expect_reason(club.resolve(&long).await, Reason::UserNotFound);
-    let found = club.directory.resolve_all(club.id(), &[long]).await;
+    let found = club
+        .directory
+        .resolve_all(club.id(), "participants", &[long])
+        .await;
     expect_reason(found, Reason::UserNotFound);
     expect_reason(club.resolve("ada\0").await, Reason::InvalidValue);
-    let found = club.directory.resolve_all(club.id(), &[]).await;
+    let found = club
+        .directory
+        .resolve_all(club.id(), "participants", &[])
+        .await;
     assert!(found.unwrap().is_empty());
     assert_eq!(club.calls(), 0);
 }
@@ -313,7 +322,10 @@ async fn communities_share_nothing() {
     let found = club.directory.get(neighbour.community_id, club.owner).await;
     expect_reason(found, Reason::UserNotFound);
     club.resolve("olga").await.unwrap();
-    let olga = club.directory.resolve(neighbour.community_id, "olga").await;
+    let olga = club
+        .directory
+        .resolve(neighbour.community_id, "sender", "olga")
+        .await;
     assert_eq!(olga.unwrap().id.to_string(), neighbour.owner.id);
     let owner = club.directory.owner(club.id()).await.unwrap();
     assert_eq!(owner.id, club.owner);
@@ -325,6 +337,9 @@ async fn the_bot_is_found_by_its_id_and_is_no_participant() {
     let bot = club.directory.bot(club.id()).await.unwrap();
     assert_eq!(club.get(bot.id).await.unwrap(), bot);
     let found = [bot.id.to_string()];
-    let found = club.directory.resolve_all(club.id(), &found).await;
+    let found = club
+        .directory
+        .resolve_all(club.id(), "participants", &found)
+        .await;
     expect_reason(found, Reason::UserNotFound);
 }

@@ -3,6 +3,7 @@
 //! * [`id`]: the typed ids
 //! * [`idempotency`]: who repeats which request
 //! * [`text`], [`list`]: what the texts and lists of a request may be
+//! * [`proto_enum`](mod@proto_enum): stored enums, and what stands for them in the protos
 //! * [`mask`]: which fields a request means
 //!
 //! With the feature `database`, ids are values of SeaORM.
@@ -13,6 +14,7 @@ pub mod id;
 pub mod idempotency;
 pub mod list;
 pub mod mask;
+pub mod proto_enum;
 pub mod text;
 
 pub use id::{
@@ -21,3 +23,4 @@ pub use id::{
 };
 pub use idempotency::IdempotencyKey;
 pub use mask::{FieldMask, Fields};
+pub use proto_enum::ProtoEnum;

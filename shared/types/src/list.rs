@@ -27,7 +27,7 @@ where
 /// VALUE_TOO_LONG.
 pub fn at_most<T>(field: &'static str, list: &[T], max: usize) -> Result<()> {
     if list.len() > max {
-        let description = format!("{field} must be at most {max}");
+        let description = format!("{field} must have at most {max} entries");
         return Err(Error::violation(Reason::ValueTooLong, field, description));
     }
     Ok(())

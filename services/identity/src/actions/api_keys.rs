@@ -25,7 +25,7 @@ impl Identity {
     ///
     /// # Errors
     /// Those of the settings, ALREADY_EXISTS, WRONG_STATE when there are too many.
-    pub(crate) async fn add_community_key(
+    pub(crate) async fn create_community_api_key(
         &self,
         request: Request<CreateCommunityApiKeyRequest>,
     ) -> Result<Response<CreateCommunityApiKeyResponse>> {
@@ -48,7 +48,7 @@ impl Identity {
     ///
     /// # Errors
     /// Those of the settings, ALREADY_EXISTS, WRONG_STATE when there are too many.
-    pub(crate) async fn add_user_key(
+    pub(crate) async fn create_user_api_key(
         &self,
         request: Request<CreateUserApiKeyRequest>,
     ) -> Result<Response<CreateUserApiKeyResponse>> {
@@ -71,7 +71,7 @@ impl Identity {
     ///
     /// # Errors
     /// KEY_NOT_FOUND when it is not a key, or was deleted meanwhile.
-    pub(crate) async fn current_key(
+    pub(crate) async fn get_current_api_key(
         &self,
         request: Request<GetCurrentApiKeyRequest>,
     ) -> Result<Response<GetCurrentApiKeyResponse>> {
@@ -92,7 +92,7 @@ impl Identity {
     ///
     /// # Errors
     /// KEY_NOT_FOUND, also for a key that the caller may not delete.
-    pub(crate) async fn delete_key(
+    pub(crate) async fn delete_api_key(
         &self,
         request: Request<DeleteApiKeyRequest>,
     ) -> Result<Response<DeleteApiKeyResponse>> {

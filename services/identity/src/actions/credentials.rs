@@ -17,7 +17,7 @@ impl Identity {
     ///
     /// # Errors
     /// INVALID_VALUE, KEY_NOT_FOUND.
-    pub(crate) async fn key(
+    pub(crate) async fn resolve_key(
         &self,
         request: Request<ResolveKeyRequest>,
     ) -> Result<Response<ResolveKeyResponse>> {
@@ -31,7 +31,7 @@ impl Identity {
     ///
     /// # Errors
     /// INVALID_VALUE, USER_NOT_FOUND.
-    pub(crate) async fn session(
+    pub(crate) async fn resolve_session(
         &self,
         request: Request<ResolveSessionRequest>,
     ) -> Result<Response<ResolveSessionResponse>> {

@@ -35,7 +35,7 @@ impl Identity {
     /// # Errors
     /// Those of the fields, LOGIN_ATTEMPTS, LOGIN_REFUSED, and with the right password
     /// ACCOUNT_UNAVAILABLE.
-    pub(crate) async fn log_in(
+    pub(crate) async fn login(
         &self,
         request: Request<LoginRequest>,
     ) -> Result<Response<LoginResponse>> {

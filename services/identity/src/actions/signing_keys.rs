@@ -25,7 +25,7 @@ pub(crate) struct Token {
 
 impl Identity {
     /// As [`valid_signing_keys`](Self::valid_signing_keys), for the other services.
-    pub(crate) async fn signing_keys(
+    pub(crate) async fn list_signing_keys(
         &self,
         _request: Request<ListSigningKeysRequest>,
     ) -> Result<Response<ListSigningKeysResponse>> {

@@ -138,7 +138,7 @@ impl Identity {
     ///
     /// # Errors
     /// COMMUNITY_NOT_FOUND.
-    pub(crate) async fn community(
+    pub(crate) async fn get_community(
         &self,
         request: Request<GetCommunityRequest>,
     ) -> Result<Response<GetCommunityResponse>> {

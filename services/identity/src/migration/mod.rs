@@ -1,6 +1,5 @@
-//! The tables of identity: a file per change, never edited once shipped.
-//! Each runs in a transaction: on SQLite that is not the default, and a change that was cut in half
-//! would keep the service from ever starting again.
+//! The tables of identity, a file per change, never edited once it has landed. Those that ask for a
+//! transaction are older than `Database::open`, which gives one to every migration.
 
 mod m0002_create_communities;
 mod m0003_create_users;

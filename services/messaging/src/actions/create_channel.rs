@@ -7,7 +7,7 @@ use guildhall_data::{ChannelId, UserId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateChannelRequest, CreateChannelResponse};
 use guildhall_runtime::{Error, Result, Timestamp};
-use guildhall_types::{list, text};
+use guildhall_types::{ProtoEnum as _, list, text};
 use tonic::{Request, Response};
 
 use crate::{
@@ -30,7 +30,7 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields, USER_NOT_FOUND, ALREADY_EXISTS when the url is taken.
-    pub(crate) async fn add_channel(
+    pub(crate) async fn create_channel(
         &self,
         request: Request<CreateChannelRequest>,
     ) -> Result<Response<CreateChannelResponse>> {
@@ -54,10 +54,10 @@ impl Messaging {
         let creator = directory.get(community, caller.user()).await?;
         channel.creator_number = creator.number;
         let participants = directory
-            .resolve_all(community, &request.participants)
+            .resolve_all(community, "participants", &request.participants)
             .await?;
         let announcers = directory
-            .resolve_all(community, &request.announcers)
+            .resolve_all(community, "announcers", &request.announcers)
             .await?;
         Ok(Record {
             participants: participants_of(channel.kind, &participants)?,
@@ -69,8 +69,7 @@ impl Messaging {
 
 /// The settings of a new channel as the request gives them; the creator's number is still missing.
 fn settings(caller: &Caller, request: &CreateChannelRequest) -> Result<channels::Model> {
-    let kind = ChannelKind::from_proto(request.r#type());
-    let kind = kind.ok_or_else(|| Error::missing("type"))?;
+    let kind = ChannelKind::require("type", request.r#type)?;
     check_members(kind, request)?;
     let now = Timestamp::now().as_millis();
     Ok(channels::Model {

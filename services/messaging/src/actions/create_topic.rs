@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_auth::Caller;
-use guildhall_data::{TopicId, idempotency::Answer};
+use guildhall_data::{Tenant as _, TopicId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{CreateTopicRequest, CreateTopicResponse};
 use guildhall_runtime::{Result, Timestamp};
@@ -23,7 +23,7 @@ impl Messaging {
     /// # Errors
     /// Those of the fields, CHANNEL_NOT_FOUND, WRONG_STATE for a channel that is not a forum,
     /// ALREADY_EXISTS when an open topic has the title.
-    pub(crate) async fn add_topic(
+    pub(crate) async fn create_topic(
         &self,
         request: Request<CreateTopicRequest>,
     ) -> Result<Response<CreateTopicResponse>> {
@@ -31,7 +31,7 @@ impl Messaging {
         let write = writes.run(request, Answer::Plain, |write, request| async move {
             let topic = self.new_topic(&write.caller, request).await?;
             let transaction = write.begin().await?;
-            topics::insert(&transaction, &topic).await?;
+            topics::Entity::insert_one(&transaction, &topic).await?;
             let topic = Some(present::topic(topic));
             write
                 .finish(transaction, CreateTopicResponse { topic })

@@ -6,6 +6,7 @@ use guildhall_proto::messaging::v1::{
     GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
 };
 use guildhall_runtime::Result;
+use guildhall_types::ProtoEnum as _;
 use tonic::{Request, Response};
 
 use crate::{
@@ -27,7 +28,7 @@ impl Messaging {
     ///
     /// # Errors
     /// CHANNEL_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn show_channel(
+    pub(crate) async fn get_channel(
         &self,
         request: Request<GetChannelRequest>,
     ) -> Result<Response<GetChannelResponse>> {
@@ -44,14 +45,15 @@ impl Messaging {
     /// A page of the channels that the caller may list, oldest first.
     ///
     /// # Errors
-    /// INVALID_VALUE for a wrong page size or token.
-    pub(crate) async fn channels(
+    /// INVALID_VALUE for a wrong page size or token, or an unknown type.
+    pub(crate) async fn list_channels(
         &self,
         request: Request<ListChannelsRequest>,
     ) -> Result<Response<ListChannelsResponse>> {
         let (caller, request) = (request.caller()?, request.into_inner());
         let page = PageRequest::parse(LIMITS, request.page_size, &request.page_token, 0)?;
-        let scope = scope(&caller, ChannelKind::from_proto(request.r#type()));
+        let kind = ChannelKind::read("type", request.r#type)?;
+        let scope = scope(&caller, kind);
         let reader = self.0.database.reader();
         let page = channels::list(reader, caller.community, scope, &page).await?;
         let page = page.map(present::channel);

@@ -60,7 +60,7 @@ impl Messaging {
     ///
     /// # Errors
     /// MESSAGE_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn show_message(
+    pub(crate) async fn get_message(
         &self,
         request: Request<GetMessageRequest>,
     ) -> Result<Response<GetMessageResponse>> {
@@ -81,7 +81,7 @@ impl Messaging {
     /// # Errors
     /// INVALID_VALUE for a wrong page size or token, and not-found errors for what the request
     /// names.
-    pub(crate) async fn messages(
+    pub(crate) async fn list_messages(
         &self,
         request: Request<ListMessagesRequest>,
     ) -> Result<Response<ListMessagesResponse>> {
@@ -172,7 +172,9 @@ impl Messaging {
         }
         if !request.user.is_empty() {
             let directory = &self.0.directory;
-            let user = directory.resolve(caller.community, &request.user).await?;
+            let user = directory
+                .resolve(caller.community, "user", &request.user)
+                .await?;
             named.user = Some(user.id);
         }
         Ok(named)

@@ -29,7 +29,7 @@ impl Messaging {
     /// # Errors
     /// INVALID_VALUE for a wrong page size or token, CHANNEL_NOT_FOUND, WRONG_STATE for a channel
     /// that is not a forum.
-    pub(crate) async fn topics(
+    pub(crate) async fn list_topics(
         &self,
         request: Request<ListTopicsRequest>,
     ) -> Result<Response<ListTopicsResponse>> {

@@ -50,7 +50,11 @@ impl Messaging {
             let own = own.ok_or_else(|| Error::missing("sender"))?;
             return self.0.directory.get(caller.community, own).await;
         }
-        let member = self.0.directory.resolve(caller.community, sender).await?;
+        let member = self
+            .0
+            .directory
+            .resolve(caller.community, "sender", sender)
+            .await?;
         if own.is_some_and(|own| own != member.id) {
             return Err(Error::new(
                 Reason::SenderNotAllowed,

@@ -20,7 +20,7 @@ impl Messaging {
     /// # Errors
     /// Those of the fields and of [`may_author`], CHANNEL_NOT_FOUND, USER_NOT_FOUND,
     /// TOPIC_NOT_FOUND, TOPIC_CLOSED.
-    pub(crate) async fn post_from_webhook(
+    pub(crate) async fn post_webhook_message(
         &self,
         request: Request<PostWebhookMessageRequest>,
     ) -> Result<Response<PostWebhookMessageResponse>> {
@@ -44,7 +44,12 @@ impl Messaging {
         let channel = channels.resolve(community, &request.channel).await?;
         let author = match request.sender.as_str() {
             "" => self.0.directory.bot(community).await?,
-            sender => self.0.directory.resolve(community, sender).await?,
+            sender => {
+                self.0
+                    .directory
+                    .resolve(community, "sender", sender)
+                    .await?
+            }
         };
         may_author(&channel, &author)?;
         Ok(NewMessage {

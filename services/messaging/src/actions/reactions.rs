@@ -28,7 +28,7 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND, TOO_MANY_REACTIONS.
-    pub(crate) async fn react(
+    pub(crate) async fn add_reaction(
         &self,
         request: Request<AddReactionRequest>,
     ) -> Result<Response<AddReactionResponse>> {
@@ -63,7 +63,7 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_react`], MESSAGE_NOT_FOUND.
-    pub(crate) async fn unreact(
+    pub(crate) async fn remove_reaction(
         &self,
         request: Request<RemoveReactionRequest>,
     ) -> Result<Response<RemoveReactionResponse>> {
@@ -95,7 +95,7 @@ impl Messaging {
     ///
     /// # Errors
     /// MESSAGE_NOT_FOUND, CHANNEL_NOT_ALLOWED.
-    pub(crate) async fn reactions(
+    pub(crate) async fn list_reactions(
         &self,
         request: Request<ListReactionsRequest>,
     ) -> Result<Response<ListReactionsResponse>> {

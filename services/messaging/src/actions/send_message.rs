@@ -32,7 +32,7 @@ impl Messaging {
     /// # Errors
     /// Those of the fields and of [`may_write`], CHANNEL_NOT_FOUND, USER_NOT_FOUND, TOPIC_NOT_FOUND,
     /// TOPIC_CLOSED.
-    pub(crate) async fn send(
+    pub(crate) async fn send_message(
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>> {
@@ -50,7 +50,7 @@ impl Messaging {
     ///
     /// # Errors
     /// Those of the fields and of [`may_write`], MESSAGE_NOT_FOUND, USER_NOT_FOUND, TOPIC_CLOSED.
-    pub(crate) async fn reply(
+    pub(crate) async fn reply_message(
         &self,
         request: Request<ReplyMessageRequest>,
     ) -> Result<Response<ReplyMessageResponse>> {
@@ -98,7 +98,7 @@ impl Messaging {
         caller: &Caller,
         request: SendMessageRequest,
     ) -> Result<NewMessage> {
-        let kind = MessageKind::from_proto(request.kind)?;
+        let kind = MessageKind::of_request(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
         require("channel", &request.channel)?;
         require_author(caller, &request.sender, kind)?;
@@ -117,7 +117,7 @@ impl Messaging {
         caller: &Caller,
         request: ReplyMessageRequest,
     ) -> Result<NewMessage> {
-        let kind = MessageKind::from_proto(request.kind)?;
+        let kind = MessageKind::of_request(request.kind)?;
         let content = Content::new(request.text, kind, request.details)?;
         require_author(caller, &request.sender, kind)?;
         let (parent, channel) = self

@@ -28,7 +28,7 @@ const PAGE: u64 = 100;
 static STREAMS: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge("guildhall_streams_open", "Live streams of messages"));
 
-/// The stream of [`Messaging::watch`].
+/// The stream of [`Messaging::watch_messages`].
 pub(crate) type MessageStream = ReceiverStream<Result<WatchMessagesResponse, Status>>;
 
 /// A stream, and the `seq` that it has reached.
@@ -49,7 +49,7 @@ impl Messaging {
     /// # Errors
     /// CHANNEL_NOT_FOUND, CHANNEL_NOT_ALLOWED, INVALID_VALUE for a negative `after_seq`, UNREACHABLE
     /// while the broker is away.
-    pub(crate) async fn watch(
+    pub(crate) async fn watch_messages(
         &self,
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<MessageStream>> {

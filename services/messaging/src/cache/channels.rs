@@ -6,15 +6,12 @@ use std::{
     time::Duration,
 };
 
-use guildhall_data::{ChannelId, CommunityId, Database, TopicId, id};
+use guildhall_data::{ChannelId, CommunityId, Database, Resource as _, TopicId, id};
 use guildhall_runtime::{Error, Result};
 use guildhall_signals::{Cache, ChannelChanged, Signals};
 
 use crate::{
-    domain::{
-        Channel,
-        access::{channel_not_found, topic_not_found},
-    },
+    domain::{Channel, access::channel_not_found},
     store::{channels, topics},
 };
 
@@ -134,7 +131,7 @@ impl ChannelCache {
             .topic(channel.community, id::parse("topic_id", id)?)
             .await?;
         if topic.channel_id != channel.id {
-            return Err(topic_not_found());
+            return Err(topics::Entity::not_found());
         }
         Ok(topic)
     }
@@ -145,8 +142,8 @@ impl ChannelCache {
     /// TOPIC_NOT_FOUND.
     pub async fn topic(&self, community: CommunityId, id: TopicId) -> Result<Arc<topics::Model>> {
         let load = async {
-            let topic = topics::find(self.database.reader(), community, id).await?;
-            topic.map(Arc::new).ok_or_else(topic_not_found)
+            let topic = topics::Entity::get(self.database.reader(), community, id).await;
+            topic.map(Arc::new)
         };
         self.topics.get_or_load((community, id), load).await
     }

@@ -18,12 +18,6 @@ pub fn message_not_found() -> Error {
     Error::new(Reason::MessageNotFound, "Message not found")
 }
 
-/// The error for a topic that does not exist in the channel.
-#[must_use]
-pub fn topic_not_found() -> Error {
-    Error::new(Reason::TopicNotFound, "Forum topic not found")
-}
-
 fn channel_not_allowed() -> Error {
     Error::new(
         Reason::ChannelNotAllowed,

@@ -6,6 +6,7 @@ use guildhall_auth::Role;
 use guildhall_data::{ChannelId, CommunityId, UserId};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::ChannelType;
+use guildhall_types::proto_enum;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 /// The kind of a channel.
@@ -29,30 +30,9 @@ pub enum ChannelKind {
 impl ChannelKind {
     /// The kinds that are open to every member.
     pub const SHARED: [Self; 3] = [Self::Open, Self::Announcement, Self::Forum];
-
-    /// The kind in a request; none when it is unspecified.
-    #[must_use]
-    pub fn from_proto(kind: ChannelType) -> Option<Self> {
-        match kind {
-            ChannelType::Unspecified => None,
-            ChannelType::Open => Some(Self::Open),
-            ChannelType::Announcement => Some(Self::Announcement),
-            ChannelType::Dm => Some(Self::Dm),
-            ChannelType::Forum => Some(Self::Forum),
-        }
-    }
-
-    /// The kind in answers.
-    #[must_use]
-    pub fn to_proto(self) -> ChannelType {
-        match self {
-            Self::Open => ChannelType::Open,
-            Self::Announcement => ChannelType::Announcement,
-            Self::Dm => ChannelType::Dm,
-            Self::Forum => ChannelType::Forum,
-        }
-    }
 }
+
+proto_enum!(ChannelKind as ChannelType { Open, Announcement, Dm, Forum });
 
 /// A channel, with everything that decides who may do what in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use guildhall_proto::messaging::v1::{
     Author, Channel, Message, MessageDetails, ParentMessage, Reaction, ReactionCount, Topic,
 };
 use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::ProtoEnum as _;
 use prost::Message as _;
 
 pub(crate) use self::page::{author, unknown_author};

@@ -1,8 +1,10 @@
 //! Topics of forum channels.
 
-use guildhall_data::{ChannelId, CommunityId, Page, PageRequest, Tenant, TopicId, UserId, failed};
-use guildhall_runtime::{Error, Reason, Result};
-use sea_orm::{ConnectionTrait, IntoActiveModel, Order, entity::prelude::*};
+use guildhall_data::{
+    ChannelId, CommunityId, Page, PageRequest, Tenant as _, TopicId, UserId, failed, resource,
+};
+use guildhall_runtime::{Reason, Result};
+use sea_orm::{ConnectionTrait, Order, entity::prelude::*};
 
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,30 +32,10 @@ pub struct Model {
     pub created_at: i64,
 }
 
-/// No relations: queries join by themselves.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-impl Tenant for Entity {
-    const COMMUNITY: Column = Column::CommunityId;
-}
-
-/// The topic with this id.
-///
-/// # Errors
-/// When the query fails.
-pub async fn find(
-    connection: &impl ConnectionTrait,
-    community: CommunityId,
+resource! {
     id: TopicId,
-) -> Result<Option<Model>> {
-    Entity::within(community)
-        .filter(Column::Id.eq(id))
-        .one(connection)
-        .await
-        .map_err(failed)
+    not_found: (Reason::TopicNotFound, "Forum topic not found"),
+    taken: "An open topic with this title exists already",
 }
 
 /// A page of the topics of a channel, newest first.
@@ -70,23 +52,4 @@ pub async fn list(
     let query = page.select(topics, &[Column::CreatedAt, Column::Id], &Order::Desc);
     let rows = query.all(connection).await.map_err(failed)?;
     Ok(page.cut(rows, |topic| (topic.created_at, topic.id)))
-}
-
-/// Inserts a topic.
-///
-/// # Errors
-/// ALREADY_EXISTS when an open topic of the channel has the title: roll back.
-pub async fn insert(transaction: &impl ConnectionTrait, topic: &Model) -> Result<()> {
-    let inserted = Entity::insert(topic.clone().into_active_model())
-        .exec_without_returning(transaction)
-        .await
-        .map_err(failed);
-    match inserted {
-        Err(error) if error.reason() == Reason::AlreadyExists => Err(Error::new(
-            Reason::AlreadyExists,
-            "An open topic with this title exists already",
-        )),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
-    }
 }

@@ -1,12 +1,13 @@
 //! Looking at deliveries, and queueing them again.
 
 use guildhall_auth::CallerExt;
-use guildhall_data::{PageRequest, Resource, WebhookId, id, idempotency::Answer, page::Limits};
+use guildhall_data::{PageRequest, Resource, WebhookId, id, idempotency::Answer};
 use guildhall_proto::webhooks::v1::{
-    DeliveryStatus, EventKind as KindProto, ListDeliveriesRequest, ListDeliveriesResponse,
-    RedeliverDeliveryRequest, RedeliverDeliveryResponse,
+    ListDeliveriesRequest, ListDeliveriesResponse, RedeliverDeliveryRequest,
+    RedeliverDeliveryResponse,
 };
 use guildhall_runtime::{Error, Reason, Result};
+use guildhall_types::ProtoEnum as _;
 use tonic::{Request, Response};
 
 use super::LIMITS;
@@ -32,12 +33,7 @@ impl Webhooks {
         let community = request.caller()?.community;
         let request = request.into_inner();
         let (size, token) = (request.page_size, &request.page_token);
-        let limits = Limits {
-            // There may be very many, and those that are skipped are read.
-            max_skip: 10_000,
-            ..LIMITS
-        };
-        let page = PageRequest::parse(limits, size, token, request.skip)?;
+        let page = PageRequest::parse(LIMITS, size, token, request.skip)?;
         let reader = self.0.database.reader();
         let id = id::parse("webhook_id", &request.webhook_id)?;
         let webhook = outgoing::Entity::get(reader, community, id).await?;
@@ -56,7 +52,7 @@ impl Webhooks {
     /// # Errors
     /// WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND, WRONG_STATE while an attempt is running or the
     /// webhook is off.
-    pub(crate) async fn redeliver(
+    pub(crate) async fn redeliver_delivery(
         &self,
         request: Request<RedeliverDeliveryRequest>,
     ) -> Result<Response<RedeliverDeliveryResponse>> {
@@ -83,17 +79,9 @@ impl Webhooks {
 }
 
 fn filter(webhook: WebhookId, request: &ListDeliveriesRequest) -> Result<listing::Filter> {
-    let unknown = |field| Error::invalid(field, format!("{field} is not one that there is"));
-    let kind = KindProto::try_from(request.event).map_err(|_| unknown("event"))?;
-    let status = DeliveryStatus::try_from(request.status).map_err(|_| unknown("status"))?;
     Ok(listing::Filter {
         webhook,
-        kind: EventKind::from_proto(kind),
-        status: match status {
-            DeliveryStatus::Unspecified => None,
-            DeliveryStatus::Pending => Some(deliveries::Status::Pending),
-            DeliveryStatus::Success => Some(deliveries::Status::Success),
-            DeliveryStatus::Failed => Some(deliveries::Status::Failed),
-        },
+        kind: EventKind::read("event", request.event)?,
+        status: deliveries::Status::read("status", request.status)?,
     })
 }

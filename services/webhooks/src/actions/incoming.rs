@@ -28,7 +28,7 @@ use crate::{
 };
 
 impl Webhooks {
-    pub(crate) async fn list_incoming(
+    pub(crate) async fn list_incoming_webhooks(
         &self,
         request: Request<ListIncomingWebhooksRequest>,
     ) -> Result<Response<ListIncomingWebhooksResponse>> {
@@ -46,7 +46,7 @@ impl Webhooks {
         }))
     }
 
-    pub(crate) async fn get_incoming(
+    pub(crate) async fn get_incoming_webhook(
         &self,
         request: Request<GetIncomingWebhookRequest>,
     ) -> Result<Response<GetIncomingWebhookResponse>> {
@@ -62,7 +62,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// INVALID_VALUE when there are too many, and as [`Change::parse`] and [`apply`] say.
-    pub(crate) async fn create_incoming(
+    pub(crate) async fn create_incoming_webhook(
         &self,
         request: Request<CreateIncomingWebhookRequest>,
     ) -> Result<Response<CreateIncomingWebhookResponse>> {
@@ -90,7 +90,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// WEBHOOK_NOT_FOUND, and as [`Change::parse`] and [`apply`] say.
-    pub(crate) async fn update_incoming(
+    pub(crate) async fn update_incoming_webhook(
         &self,
         request: Request<UpdateIncomingWebhookRequest>,
     ) -> Result<Response<UpdateIncomingWebhookResponse>> {
@@ -119,7 +119,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// WEBHOOK_NOT_FOUND.
-    pub(crate) async fn delete_incoming(
+    pub(crate) async fn delete_incoming_webhook(
         &self,
         request: Request<DeleteIncomingWebhookRequest>,
     ) -> Result<Response<DeleteIncomingWebhookResponse>> {

@@ -13,9 +13,9 @@ use guildhall_data::page::Limits;
 
 pub use receive::CallLimits;
 
-/// What every list allows. The contract (identity, "Paging") bounds the number of the page alone.
+/// What every list allows. What is passed over is read all the same, so there is a bound.
 const LIMITS: Limits = Limits {
     default_size: 20,
     max_size: 100,
-    max_skip: u64::MAX,
+    max_skip: 10_000,
 };

@@ -35,7 +35,7 @@ const ROTATION: Duration = Duration::from_secs(24 * 3600);
 const OLD_SECRETS: usize = 4;
 
 impl Webhooks {
-    pub(crate) async fn list_outgoing(
+    pub(crate) async fn list_outgoing_webhooks(
         &self,
         request: Request<ListOutgoingWebhooksRequest>,
     ) -> Result<Response<ListOutgoingWebhooksResponse>> {
@@ -53,7 +53,7 @@ impl Webhooks {
         }))
     }
 
-    pub(crate) async fn get_outgoing(
+    pub(crate) async fn get_outgoing_webhook(
         &self,
         request: Request<GetOutgoingWebhookRequest>,
     ) -> Result<Response<GetOutgoingWebhookResponse>> {
@@ -70,7 +70,7 @@ impl Webhooks {
     /// # Errors
     /// ALREADY_EXISTS, INVALID_VALUE when there are too many, and as [`Change::parse`] and
     /// [`apply`] say.
-    pub(crate) async fn create_outgoing(
+    pub(crate) async fn create_outgoing_webhook(
         &self,
         request: Request<CreateOutgoingWebhookRequest>,
     ) -> Result<Response<CreateOutgoingWebhookResponse>> {
@@ -99,7 +99,7 @@ impl Webhooks {
     /// # Errors
     /// WEBHOOK_NOT_FOUND, ALREADY_EXISTS, and as [`Change::parse`], [`apply`] and
     /// [`replace_secret`] say.
-    pub(crate) async fn update_outgoing(
+    pub(crate) async fn update_outgoing_webhook(
         &self,
         request: Request<UpdateOutgoingWebhookRequest>,
     ) -> Result<Response<UpdateOutgoingWebhookResponse>> {
@@ -110,21 +110,17 @@ impl Webhooks {
             let mask = FieldMask::of(request.update_mask);
             let allow_private = self.0.settings.allow_private;
             let change = mask.read(|fields| Change::parse(request.spec, fields, allow_private))?;
-            let secret = request.rotate_secret.then(SigningSecret::generate);
-            let secret = secret.transpose()?;
             let transaction = write.begin().await?;
             let mut webhook = outgoing::Entity::hold(&transaction, community, id).await?;
             apply(&mut webhook, change, &self.0.sealer)?;
-            if let Some(secret) = &secret {
-                let sealed = self.0.sealer.seal(secret.as_bytes())?;
-                replace_secret(&mut webhook, sealed, Timestamp::now())?;
-            }
+            let secret = match request.rotate_secret {
+                true => replace_secret(&mut webhook, &self.0.sealer)?,
+                false => String::new(),
+            };
             webhook.updated_at = Timestamp::now().as_millis();
             outgoing::Entity::update_one(&transaction, &webhook).await?;
-            let answer = UpdateOutgoingWebhookResponse {
-                webhook: Some(present::outgoing_webhook(webhook)),
-                secret: secret.map_or_else(String::new, |secret| secret.reveal().to_string()),
-            };
+            let webhook = Some(present::outgoing_webhook(webhook));
+            let answer = UpdateOutgoingWebhookResponse { webhook, secret };
             let updated = write.finish(transaction, answer).await?;
             // If it is off now, what waits is given up.
             self.wake([(community, id)]);
@@ -137,7 +133,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// WEBHOOK_NOT_FOUND.
-    pub(crate) async fn delete_outgoing(
+    pub(crate) async fn delete_outgoing_webhook(
         &self,
         request: Request<DeleteOutgoingWebhookRequest>,
     ) -> Result<Response<DeleteOutgoingWebhookResponse>> {
@@ -180,11 +176,13 @@ fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
     }
 }
 
-/// The secret that a receiver may still have goes on signing, however often it is replaced.
+/// Gives a webhook a new secret, and returns it. The one that a receiver may still have goes on
+/// signing, however often it is replaced.
 ///
 /// # Errors
 /// WRONG_STATE when it was replaced too often.
-fn replace_secret(webhook: &mut Model, sealed: Vec<u8>, now: Timestamp) -> Result<()> {
+fn replace_secret(webhook: &mut Model, sealer: &Sealer) -> Result<String> {
+    let (secret, now) = (SigningSecret::generate()?, Timestamp::now());
     let old = &mut webhook.old_secrets.0;
     old.retain(|old| now.as_millis() < old.until);
     if old.len() >= OLD_SECRETS {
@@ -192,10 +190,10 @@ fn replace_secret(webhook: &mut Model, sealed: Vec<u8>, now: Timestamp) -> Resul
         return Err(Error::new(Reason::WrongState, message));
     }
     old.push(OldSecret {
-        sealed: std::mem::replace(&mut webhook.secret, sealed),
+        sealed: std::mem::replace(&mut webhook.secret, sealer.seal(secret.as_bytes())?),
         until: now.plus(ROTATION).as_millis(),
     });
-    Ok(())
+    Ok(secret.reveal().to_string())
 }
 
 /// Makes a webhook what a change says.

@@ -34,7 +34,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// INVALID_VALUE when there are too many, and what is wrong with its name.
-    pub(crate) async fn add_workflow(
+    pub(crate) async fn create_workflow(
         &self,
         request: Request<CreateWorkflowRequest>,
     ) -> Result<Response<CreateWorkflowResponse>> {
@@ -57,7 +57,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// WORKFLOW_NOT_FOUND.
-    pub(crate) async fn remove_workflow(
+    pub(crate) async fn delete_workflow(
         &self,
         request: Request<DeleteWorkflowRequest>,
     ) -> Result<Response<DeleteWorkflowResponse>> {
@@ -73,7 +73,7 @@ impl Webhooks {
     ///
     /// # Errors
     /// WORKFLOW_NOT_FOUND, CREDENTIAL_MISSING, CREDENTIAL_INVALID.
-    pub(crate) async fn open_session(
+    pub(crate) async fn begin_session(
         &self,
         request: Request<BeginSessionRequest>,
     ) -> Result<Response<BeginSessionResponse>> {
@@ -94,7 +94,7 @@ impl Webhooks {
     /// # Errors
     /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, WORKFLOW_NOT_FOUND, IDEMPOTENCY_MISMATCH, and as
     /// [`WorkflowEvent::read`] says.
-    pub(crate) async fn take_event(
+    pub(crate) async fn receive_event(
         &self,
         request: Request<ReceiveEventRequest>,
     ) -> Result<Response<ReceiveEventResponse>> {

@@ -14,7 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use guildhall_data::seal::Sealer;
 use guildhall_proto::webhooks::v1::{EncryptionMode, EncryptionSpec};
 use guildhall_runtime::{Error, Result};
-use guildhall_types::{Fields, mask::set};
+use guildhall_types::{Fields, ProtoEnum as _, mask::set, proto_enum};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -35,31 +35,7 @@ pub enum Mode {
     Cbc,
 }
 
-impl Mode {
-    /// Reads the mode of a request: GCM, unless it says otherwise.
-    ///
-    /// # Errors
-    /// INVALID_VALUE for a number that stands for no mode.
-    fn parse(number: i32) -> Result<Self> {
-        match EncryptionMode::try_from(number) {
-            Ok(EncryptionMode::Unspecified | EncryptionMode::Gcm) => Ok(Self::Gcm),
-            Ok(EncryptionMode::Cbc) => Ok(Self::Cbc),
-            Err(_) => {
-                let description = "encryption.mode must be gcm or cbc";
-                Err(Error::invalid("encryption.mode", description))
-            }
-        }
-    }
-}
-
-impl From<Mode> for EncryptionMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Gcm => Self::Gcm,
-            Mode::Cbc => Self::Cbc,
-        }
-    }
-}
+proto_enum!(Mode as EncryptionMode { Gcm, Cbc });
 
 /// The key of a webhook: 32 printable ASCII characters, taken as bytes.
 #[derive(Clone)]
@@ -95,7 +71,10 @@ impl EncryptionChange {
         })?;
         Ok(Self {
             enabled: fields.value("encryption.enabled", spec.enabled),
-            mode: fields.read("encryption.mode", |_| Mode::parse(spec.mode))?,
+            // GCM, unless the request says otherwise.
+            mode: fields.read("encryption.mode", |field| {
+                Ok(Mode::read(field, spec.mode)?.unwrap_or(Mode::Gcm))
+            })?,
             key: key.flatten(),
         })
     }

@@ -2,6 +2,7 @@
 
 use guildhall_proto::webhooks::v1::EventKind as Proto;
 use guildhall_runtime::{Error, Result};
+use guildhall_types::{ProtoEnum as _, proto_enum};
 use sea_orm::{DeriveActiveEnum, EnumIter, Iterable};
 
 /// A kind of event.
@@ -70,51 +71,16 @@ impl EventKind {
         }
     }
 
-    /// Reads the kind of a request; none when it names none.
-    #[must_use]
-    pub fn from_proto(kind: Proto) -> Option<Self> {
-        match kind {
-            Proto::Unspecified => None,
-            Proto::UserJoinedCommunity => Some(Self::UserJoinedCommunity),
-            Proto::UserVisitedCommunity => Some(Self::UserVisitedCommunity),
-            Proto::MessagePosted => Some(Self::MessagePosted),
-            Proto::ChannelMessagePosted => Some(Self::ChannelMessagePosted),
-            Proto::StoreItemPurchased => Some(Self::StoreItemPurchased),
-            Proto::CreateAnalysis => Some(Self::CreateAnalysis),
-            Proto::UpdateAnalysis => Some(Self::UpdateAnalysis),
-            Proto::DeleteAnalysis => Some(Self::DeleteAnalysis),
-            Proto::MessageEdited => Some(Self::MessageEdited),
-            Proto::MessageDeleted => Some(Self::MessageDeleted),
-            Proto::ReactionAdded => Some(Self::ReactionAdded),
-            Proto::ReactionRemoved => Some(Self::ReactionRemoved),
-            Proto::RedemptionStatusUpdated => Some(Self::RedemptionStatusUpdated),
-        }
-    }
-
-    /// The kind in answers.
-    #[must_use]
-    pub fn to_proto(self) -> Proto {
-        match self {
-            Self::UserJoinedCommunity => Proto::UserJoinedCommunity,
-            Self::UserVisitedCommunity => Proto::UserVisitedCommunity,
-            Self::MessagePosted => Proto::MessagePosted,
-            Self::ChannelMessagePosted => Proto::ChannelMessagePosted,
-            Self::StoreItemPurchased => Proto::StoreItemPurchased,
-            Self::CreateAnalysis => Proto::CreateAnalysis,
-            Self::UpdateAnalysis => Proto::UpdateAnalysis,
-            Self::DeleteAnalysis => Proto::DeleteAnalysis,
-            Self::MessageEdited => Proto::MessageEdited,
-            Self::MessageDeleted => Proto::MessageDeleted,
-            Self::ReactionAdded => Proto::ReactionAdded,
-            Self::ReactionRemoved => Proto::ReactionRemoved,
-            Self::RedemptionStatusUpdated => Proto::RedemptionStatusUpdated,
-        }
-    }
-
     fn bit(self) -> i32 {
         1 << (self.to_proto() as i32)
     }
 }
+
+proto_enum!(EventKind as Proto {
+    UserJoinedCommunity, UserVisitedCommunity, MessagePosted, ChannelMessagePosted,
+    StoreItemPurchased, CreateAnalysis, UpdateAnalysis, DeleteAnalysis, MessageEdited,
+    MessageDeleted, ReactionAdded, ReactionRemoved, RedemptionStatusUpdated,
+});
 
 /// A set of kinds: a bit for each, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,14 +90,11 @@ impl EventKinds {
     /// Reads the kinds of a request; what is named twice counts once.
     ///
     /// # Errors
-    /// MISSING_FIELD for none, INVALID_VALUE for a kind that does not exist.
+    /// MISSING_FIELD for none or an unspecified one, INVALID_VALUE for a kind that does not exist.
     pub fn parse(numbers: &[i32]) -> Result<Self> {
         let mut bits = 0;
         for number in numbers {
-            let kind = Proto::try_from(*number).ok();
-            let kind = kind.and_then(EventKind::from_proto);
-            let unknown = || Error::invalid("events", "events holds a kind that does not exist");
-            bits |= kind.ok_or_else(unknown)?.bit();
+            bits |= EventKind::require("events", *number)?.bit();
         }
         if bits == 0 {
             return Err(Error::missing("events"));

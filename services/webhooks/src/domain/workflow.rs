@@ -80,7 +80,10 @@ impl WorkflowEvent {
             Some(Value::String(name)) => EventType::parse(name),
             Some(_) => None,
         };
-        let kind = kind.ok_or_else(|| Error::invalid("eventType", "eventType is unknown"))?;
+        let kind = kind.ok_or_else(|| {
+            let names = EventType::ALL.map(EventType::name).join(", ");
+            Error::invalid("eventType", format!("eventType must be one of {names}"))
+        })?;
         let body = String::from_utf8(body).map_err(|_| not_an_object())?;
         Ok(Self { kind, body })
     }

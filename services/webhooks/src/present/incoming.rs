@@ -1,9 +1,8 @@
 //! Incoming webhooks and workflows, as answers show them.
 
-use guildhall_proto::webhooks::v1::{
-    Encryption, EncryptionMode, IncomingSettings, IncomingWebhook, Workflow,
-};
+use guildhall_proto::webhooks::v1::{Encryption, IncomingSettings, IncomingWebhook, Workflow};
 use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_types::ProtoEnum as _;
 use prost::Message;
 
 use crate::store::{incoming, workflows};
@@ -23,7 +22,7 @@ pub fn incoming(webhook: incoming::Model) -> Result<IncomingWebhook> {
         api_key_enabled: webhook.api_key_enabled,
         encryption: Some(Encryption {
             enabled: webhook.encryption_enabled,
-            mode: EncryptionMode::from(webhook.encryption_mode).into(),
+            mode: webhook.encryption_mode.to_proto().into(),
         }),
         enabled: webhook.enabled,
         create_time: Some(Timestamp::from_millis(webhook.created_at).into()),

@@ -1,31 +1,23 @@
 //! Outgoing webhooks and their deliveries, as answers show them.
 
-use guildhall_proto::webhooks::v1::{
-    Delivery, DeliveryStatus, DisabledReason, Encryption, EncryptionMode, OutgoingWebhook,
-};
+use guildhall_proto::webhooks::v1::{Delivery, Encryption, OutgoingWebhook};
 use guildhall_runtime::Timestamp;
+use guildhall_types::ProtoEnum;
 
-use crate::store::{
-    deliveries::{Status, listing::Summary},
-    outgoing,
-};
+use crate::store::{deliveries::listing::Summary, outgoing};
 
 /// An outgoing webhook, without its secrets.
 #[must_use]
 pub fn outgoing_webhook(webhook: outgoing::Model) -> OutgoingWebhook {
     let events = webhook.kinds().iter().map(|kind| kind.to_proto().into());
-    let disabled_reason = match webhook.disabled_reason {
-        None => DisabledReason::Unspecified,
-        Some(outgoing::DisabledReason::Gone) => DisabledReason::Gone,
-        Some(outgoing::DisabledReason::Failing) => DisabledReason::Failing,
-    };
+    let disabled_reason = webhook.disabled_reason.map(ProtoEnum::to_proto);
     OutgoingWebhook {
         id: webhook.id.to_string(),
         community_id: webhook.community_id.to_string(),
         events: events.collect(),
         encryption: Some(Encryption {
             enabled: webhook.encrypted,
-            mode: EncryptionMode::from(webhook.encryption_mode).into(),
+            mode: webhook.encryption_mode.to_proto().into(),
         }),
         name: webhook.name,
         url: webhook.url,
@@ -34,7 +26,7 @@ pub fn outgoing_webhook(webhook: outgoing::Model) -> OutgoingWebhook {
         enabled: webhook.enabled,
         has_secret: true,
         consecutive_failures: webhook.consecutive_failures,
-        disabled_reason: disabled_reason.into(),
+        disabled_reason: disabled_reason.unwrap_or_default().into(),
         joins_on_bulk_import: webhook.joins_on_bulk_import,
         create_time: Some(time(webhook.created_at)),
         update_time: Some(time(webhook.updated_at)),
@@ -44,11 +36,6 @@ pub fn outgoing_webhook(webhook: outgoing::Model) -> OutgoingWebhook {
 /// A delivery.
 #[must_use]
 pub fn delivery(delivery: Summary) -> Delivery {
-    let status = match delivery.status {
-        Status::Pending => DeliveryStatus::Pending,
-        Status::Success => DeliveryStatus::Success,
-        Status::Failed => DeliveryStatus::Failed,
-    };
     // While an attempt is running, the end of its claim is nothing to wait for.
     let now = Timestamp::now().as_millis();
     let is_running = delivery.claimed_until.is_some_and(|until| until > now);
@@ -58,7 +45,7 @@ pub fn delivery(delivery: Summary) -> Delivery {
         event_id: delivery.event_id,
         event: delivery.event.to_proto().into(),
         attempts: delivery.attempts,
-        status: status.into(),
+        status: delivery.status.to_proto().into(),
         response_status: delivery.response_status.unwrap_or_default(),
         error: delivery.error.unwrap_or_default(),
         duration_ms: delivery.duration_ms.unwrap_or_default(),

@@ -6,7 +6,9 @@ use std::{
 };
 
 use guildhall_data::{ChannelId, CommunityId, Limited, Quota, Tenant, WebhookId, failed, resource};
+use guildhall_proto::webhooks::v1::DisabledReason as DisabledReasonProto;
 use guildhall_runtime::{Reason, Result, Timestamp};
+use guildhall_types::proto_enum;
 use sea_orm::{ConnectionTrait, ExprTrait, FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +110,8 @@ pub enum DisabledReason {
     #[sea_orm(num_value = 2)]
     Failing,
 }
+
+proto_enum!(DisabledReason as DisabledReasonProto { Gone, Failing });
 
 resource! {
     id: WebhookId,

@@ -12,7 +12,7 @@ use tonic::metadata::MetadataValue;
 
 use crate::fixture::{TestIdentity, by_email, by_username, member, reason, signed, with_key};
 
-/// A community with the member `ada`, and her password.
+/// A community with the member `ada`, and their password.
 async fn with_ada(test: &TestIdentity) -> (Bootstrapped, String) {
     let home = test.community("Demo").await;
     let ada = member("Ada", Role::Admin);

@@ -1,6 +1,8 @@
 //! Topics of forum channels.
 
-use guildhall_data::{ChannelId, Database, PageRequest, TopicId, UserId, page::Limits};
+use guildhall_data::{
+    ChannelId, Database, PageRequest, Tenant as _, TopicId, UserId, page::Limits,
+};
 use guildhall_messaging::{
     domain::ChannelKind,
     store::topics::{self, Model},
@@ -27,7 +29,7 @@ async fn open(
         created_at: Timestamp::now().as_millis(),
     };
     let transaction = community.database.begin().await?;
-    topics::insert(&transaction, &topic).await?;
+    topics::Entity::insert_one(&transaction, &topic).await?;
     Database::commit(transaction).await?;
     Ok(topic)
 }

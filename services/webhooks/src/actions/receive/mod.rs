@@ -49,7 +49,7 @@ const NO_KEY: &str = "no key is set, so this one is tried";
 
 impl Webhooks {
     /// Does what a call from outside asks for.
-    pub(crate) async fn receive(
+    pub(crate) async fn receive_call(
         &self,
         request: Request<ReceiveCallRequest>,
     ) -> Result<Response<ReceiveCallResponse>> {

@@ -3,7 +3,7 @@
 use guildhall_data::ChannelId;
 use guildhall_proto::webhooks::v1::{IncomingSettings, IncomingWebhookSpec};
 use guildhall_runtime::Result;
-use guildhall_types::{Fields, id, list, text};
+use guildhall_types::{Fields, ProtoEnum as _, id, list, text};
 
 use super::{Currency, Kind, MAX_LISTED};
 use crate::domain::{EncryptionChange, MAX_NAME};
@@ -54,7 +54,7 @@ impl Change {
         let spec = spec.unwrap_or_default();
         let settings = spec.settings.clone().unwrap_or_default();
         Ok(Self {
-            kind: fields.read("kind", |_| Kind::parse(spec.kind()))?,
+            kind: fields.read("kind", |field| Kind::require(field, spec.kind))?,
             settings: SettingsChange::parse(&settings, fields)?,
             encryption: EncryptionChange::parse(spec.encryption, fields)?,
             name: fields.read("name", |field| text::line(field, &spec.name, MAX_NAME))?,

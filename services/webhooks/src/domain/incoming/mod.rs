@@ -6,7 +6,7 @@ mod change;
 use guildhall_data::ChannelId;
 use guildhall_proto::webhooks::v1::{IncomingKind, IncomingSettings};
 use guildhall_runtime::{Error, Reason, Result};
-use guildhall_types::{FieldMask, mask};
+use guildhall_types::{FieldMask, mask, proto_enum};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 pub use call::{Call, CurrencyUpdate, NewMessage, Operation, UserFieldsUpdate};
@@ -30,30 +30,7 @@ pub enum Kind {
     UpdateCurrency,
 }
 
-impl Kind {
-    /// Reads the kind of a request.
-    ///
-    /// # Errors
-    /// MISSING_FIELD when it names none.
-    pub fn parse(kind: IncomingKind) -> Result<Self> {
-        match kind {
-            IncomingKind::Unspecified => Err(Error::missing("kind")),
-            IncomingKind::SendMessage => Ok(Self::SendMessage),
-            IncomingKind::UpdateUserFields => Ok(Self::UpdateUserFields),
-            IncomingKind::UpdateCurrency => Ok(Self::UpdateCurrency),
-        }
-    }
-
-    /// The kind in answers.
-    #[must_use]
-    pub fn to_proto(self) -> IncomingKind {
-        match self {
-            Self::SendMessage => IncomingKind::SendMessage,
-            Self::UpdateUserFields => IncomingKind::UpdateUserFields,
-            Self::UpdateCurrency => IncomingKind::UpdateCurrency,
-        }
-    }
-}
+proto_enum!(Kind as IncomingKind { SendMessage, UpdateUserFields, UpdateCurrency });
 
 /// What members earn and spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,7 +11,9 @@ pub mod outcomes;
 use std::time::Duration;
 
 use guildhall_data::{CommunityId, DeliveryId, Tenant, WebhookId, failed};
+use guildhall_proto::webhooks::v1::DeliveryStatus;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_types::proto_enum;
 use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect, entity::prelude::*};
 
 use crate::domain::EventKind;
@@ -77,6 +79,8 @@ pub enum Status {
     #[sea_orm(num_value = 3)]
     Failed,
 }
+
+proto_enum!(Status as DeliveryStatus { Pending, Success, Failed });
 
 /// Its relations: none, rows are joined by hand.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

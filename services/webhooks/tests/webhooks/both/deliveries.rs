@@ -131,9 +131,10 @@ async fn a_secret_goes_on_signing_however_often_it_is_rotated() {
 async fn what_is_private_or_not_chosen_is_told_to_nobody() {
     let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let replica = fixture.replica(timing(&[])).await;
-    let before = fixture.message("before it was made");
-    tokio::time::sleep(Duration::from_millis(5)).await;
     let chosen = ChannelId::generate();
+    let before = fixture.message_in(chosen, ChannelType::Forum, "before it was made");
+    // Until the clock shows another millisecond.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let made = replica.create(OutgoingWebhookSpec {
         events: vec![4],
         channel_ids: vec![chosen.to_string()],
