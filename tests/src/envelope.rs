@@ -70,7 +70,19 @@ impl Family {
             "E3" => Self::E3,
             "sendbird" => Self::Sendbird,
             "mudbase" => Self::Mudbase,
+            // Without an envelope when all is well; what is refused has that of E1.
+            "bare" => Self::E1,
             other => panic!("no family {other}"),
+        }
+    }
+
+    /// The record in an answer.
+    #[must_use]
+    pub fn record(self, answer: &Value) -> &Value {
+        match self {
+            Self::E1 | Self::E2 | Self::Mudbase => &answer["data"],
+            Self::E3 => &answer["body"],
+            Self::Sendbird => answer,
         }
     }
 

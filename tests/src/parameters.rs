@@ -70,7 +70,9 @@ impl Records {
             let body = operation.varied_body(&parameters, "Ours");
             let call = body.iter().fold(call, |call, body| call.json(body));
             let made = call.send().await.expect(operation.success);
-            parameters.records.set(collection, id_of(&made["data"]));
+            parameters
+                .records
+                .set(collection, id_of(operation.family.record(&made)));
         }
         parameters.records
     }
