@@ -42,7 +42,7 @@ struct ApiKeyInfo {
     user_id: Option<String>,
     /// As they were given, aliases included.
     permissions: Vec<String>,
-    /// Life in days; 0 for ever.
+    /// Days until it expires; 0 when it never does.
     expire_period: i32,
     /// Null for never.
     #[schema(value_type = Option<Moment>)]

@@ -40,11 +40,11 @@ pub fn endpoints(openapi: fn() -> Outcome<String>) -> Vec<Endpoint> {
     let document = move || future::ready(document(openapi, &made));
     vec![
         Endpoint::new("gateway-health", health, || Health { status: "ok" })
-            .about("Whether the gateway lives. Says nothing about the services behind it."),
+            .about("Whether the gateway is running. Says nothing about the services behind it."),
         Endpoint::new("gateway-ready", ready, || readiness("ready", &[]))
             .about(
-                "Whether requests should be sent here: identity and messaging serve, and the process is \
-                 not stopping.",
+                "Whether requests should be sent here: every essential service is reachable, and the \
+                 process is not stopping.",
             )
             .answering(
                 503,

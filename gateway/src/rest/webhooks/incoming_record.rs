@@ -184,7 +184,7 @@ pub struct NewIncoming {
     settings: Option<NewCallSettings>,
     /// True when left out.
     api_key_enabled: Option<bool>,
-    /// Not at all when left out.
+    /// Not encrypted when left out.
     encryption: Option<NewWebhookEncryption>,
     /// True when left out.
     is_enabled: Option<bool>,
@@ -227,13 +227,13 @@ impl From<NewIncoming> for IncomingWebhookSpec {
 pub struct IncomingChange {
     #[schema(value_type = Option<Name>)]
     name: Option<String>,
-    /// It cannot be another one.
+    /// Cannot be changed: the present kind, or left out.
     kind: Option<Kind>,
     settings: Option<NewCallSettings>,
     api_key_enabled: Option<bool>,
     encryption: Option<NewWebhookEncryption>,
     is_enabled: Option<bool>,
-    /// True for a new API key; the old one is dead.
+    /// True for a new API key; the old one stops working.
     pub rotate_api_key: Option<bool>,
 }
 

@@ -122,7 +122,7 @@ pub struct NewOutgoing {
     ignore_incoming_ids: Option<Vec<String>>,
     /// True when left out.
     is_enabled: Option<bool>,
-    /// Not at all when left out.
+    /// Not encrypted when left out.
     encryption: Option<NewWebhookEncryption>,
     /// Sent as `x-api-key`; never shown again. Empty for none.
     #[schema(max_length = 255, pattern = "^([!-~]([ -~]*[!-~])?)?$")]

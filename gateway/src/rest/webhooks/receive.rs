@@ -50,7 +50,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 header_parameter(ENCRYPTED, "`true` for an encrypted body; all else means a plain one", text()),
                 header_parameter(
                     DEDUP_ID,
-                    "The same value within 24 hours answers the first call",
+                    "A second call with the same value within 24 hours gets the answer of the first",
                     text(),
                 ),
             ]
