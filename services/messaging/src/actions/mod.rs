@@ -2,7 +2,7 @@
 //! transaction.
 //!
 //! [`append`] is the transaction that stores messages; `lookup` and `message_range` find what
-//! requests refer to.
+//! requests refer to, and `present_messages` what is shown beside messages.
 
 pub mod append;
 mod create_channel;
@@ -13,6 +13,7 @@ mod list_topics;
 mod lookup;
 mod message_range;
 mod post_webhook_message;
+mod present_messages;
 mod reactions;
 mod send_message;
 mod watch_messages;

@@ -1,6 +1,6 @@
 //! How stored records look in answers: stored record → proto.
 
-mod page;
+mod author;
 
 use guildhall_proto::messaging::v1::{
     Author, Channel, Message, MessageDetails, ParentMessage, Reaction, ReactionCount, Topic,
@@ -9,7 +9,7 @@ use guildhall_runtime::{Error, Result, Timestamp};
 use guildhall_types::ProtoEnum as _;
 use prost::Message as _;
 
-pub(crate) use self::page::{author, unknown_author};
+pub(crate) use self::author::{author, unknown_author};
 use crate::{
     domain::emoji,
     store::{channels, messages, reactions::counts, topics},
