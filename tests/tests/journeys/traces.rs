@@ -169,7 +169,9 @@ async fn who_is_not_sampled_is_not_exported() {
     send(&community, &traceparent(TRACE, true)).await;
     trace_of(&collector, TRACE).await;
     let spans = collector.spans();
-    assert!(spans.iter().all(|span| span.trace != other), "{spans:#?}");
+    // Between processes a request that is not sampled has a trace of zeros and a one.
+    let is_other = |span: &Span| span.trace == other || span.trace.starts_with("00000000");
+    assert!(!spans.iter().any(is_other), "{spans:#?}");
 }
 
 #[tokio::test]

@@ -49,15 +49,16 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
         filter = filter.add_directive(format!("{}=info", trace::TARGET).parse()?);
     }
     // The filter of the log is one for all layers: a filter for each is asked at every entry of
-    // every span.
+    // every span. It is the outermost: around a layer with a filter of its own, any other layer
+    // makes `tracing` ask all of them again at each line that is off.
     Registry::default()
         .with(tracer.clone().map(traces))
-        .with(filter)
-        .with(filter_fn(is_free_of_contents))
         .with(log())
+        .with(filter_fn(is_free_of_contents))
+        .with(filter)
         .try_init()?;
     if let Some(tracer) = tracer {
-        trace::install(tracer);
+        trace::install(tracer, otlp::parent_decides());
     }
     // Not before there is a log to take them.
     log_panics();

@@ -116,6 +116,11 @@ fn is_wanted() -> Result<bool, BoxError> {
     }
 }
 
+/// Whether the sampler leaves the decision to a request's caller, as the default one does.
+pub(super) fn parent_decides() -> bool {
+    variable("OTEL_TRACES_SAMPLER").is_none_or(|name| name.starts_with("parentbased_"))
+}
+
 /// A variable; empty means unset, as OpenTelemetry demands.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())

@@ -1,21 +1,37 @@
 //! The span of a request in one process.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context, KeyValue,
     propagation::{Injector, TextMapPropagator},
-    trace::{FutureExt, SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId, Tracer},
+    trace::{
+        FutureExt, Span as _, SpanContext, SpanId, SpanKind, SpanRef, Status, TraceContextExt,
+        TraceFlags, TraceId, TraceState, Tracer,
+    },
 };
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::{is_sampled, tracer};
+use super::{is_sampled, parent_decides, tracer};
 use crate::RequestId;
 
 /// The W3C header that names a request's trace.
 const HEADER: &str = "traceparent";
+
+/// How calls between processes name the trace of a request that nobody samples, when the caller
+/// decides: always the same one, which costs nothing to make, and an index on the wire.
+const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
+const UNSAMPLED_TRACE: TraceId = TraceId::from_bytes(1_u128.to_be_bytes());
+
+/// The context of requests that nobody samples.
+static NOT_SAMPLED: LazyLock<Context> = LazyLock::new(|| {
+    let span = SpanId::from_bytes(1_u64.to_be_bytes());
+    let (flags, state) = (TraceFlags::NOT_SAMPLED, TraceState::NONE);
+    let nothing = SpanContext::new(UNSAMPLED_TRACE, span, flags, false, state);
+    Context::new().with_remote_span_context(nothing)
+});
 
 /// The span of a request in one process, a child of the caller's if the request names one. It
 /// decides whether the request is sampled. Empty while no traces are exported.
@@ -30,10 +46,17 @@ impl Hop {
         let Some(tracer) = tracer() else {
             return Self(None);
         };
+        let named = headers.get(HEADER);
+        if parent_decides() && named.is_some_and(|trace| trace == UNSAMPLED) {
+            return Self(Some(NOT_SAMPLED.clone()));
+        }
         let parent = TraceContextPropagator::new()
             .extract_with_context(&Context::new(), &HeaderExtractor(headers));
         let span = tracer.span_builder(name).with_kind(SpanKind::Server);
         let span = span.start_with_context(tracer, &parent);
+        if parent_decides() && !span.is_recording() {
+            return Self(Some(NOT_SAMPLED.clone()));
+        }
         Self(Some(parent.with_span(span)))
     }
 
@@ -105,7 +128,11 @@ pub fn inject(headers: &mut HeaderMap) {
         return;
     }
     Context::map_current(|context| {
-        TraceContextPropagator::new().inject_context(context, &mut Headers(headers));
+        if context.span().span_context().trace_id() == UNSAMPLED_TRACE {
+            headers.insert(HEADER, HeaderValue::from_static(UNSAMPLED));
+        } else {
+            TraceContextPropagator::new().inject_context(context, &mut Headers(headers));
+        }
     });
 }
 

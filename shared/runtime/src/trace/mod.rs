@@ -41,19 +41,33 @@ macro_rules! step_span {
     };
 }
 
-/// Set once at start, when traces are exported.
-static TRACER: OnceLock<SdkTracer> = OnceLock::new();
+/// How traces are made; set once at start, when they are exported.
+static TRACES: OnceLock<Traces> = OnceLock::new();
+
+struct Traces {
+    tracer: SdkTracer,
+    parent_decides: bool,
+}
 
 /// The tracer, when traces are exported.
 #[must_use]
 pub fn tracer() -> Option<&'static SdkTracer> {
-    TRACER.get()
+    TRACES.get().map(|traces| &traces.tracer)
 }
 
-/// From here on traces are exported.
-pub(crate) fn install(tracer: SdkTracer) {
+/// Whether a request that its caller does not sample is not sampled here either.
+fn parent_decides() -> bool {
+    TRACES.get().is_some_and(|traces| traces.parent_decides)
+}
+
+/// From here on traces are exported. `parent_decides` is what the sampler does with a request that
+/// its caller does not sample: nothing.
+pub(crate) fn install(tracer: SdkTracer, parent_decides: bool) {
     // Only the first start of a process counts; a second one is refused by the log.
-    let _ = TRACER.set(tracer);
+    let _ = TRACES.set(Traces {
+        tracer,
+        parent_decides,
+    });
 }
 
 /// Whether the current request is sampled.
