@@ -87,13 +87,10 @@ impl Ledger {
         let posted = events.iter().filter_map(|row| {
             let payload: Vec<u8> = row.try_get("", "payload").expect("a payload");
             let event = Event::decode(payload.as_slice()).expect("an event");
-            match event.payload.expect("what happened") {
-                Payload::MessagePosted(posted) => Some(posted),
-                Payload::ReactionAdded(_)
-                | Payload::ReactionRemoved(_)
-                | Payload::MemberJoined(_)
-                | Payload::WorkflowEventReceived(_) => None,
-            }
+            let Payload::MessagePosted(posted) = event.payload.expect("what happened") else {
+                return None;
+            };
+            Some(posted)
         });
         Self {
             rows: rows.expect("messages"),

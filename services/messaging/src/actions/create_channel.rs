@@ -12,8 +12,7 @@ use tonic::{Request, Response};
 
 use crate::{
     Messaging,
-    cache::channels::MAX_URL,
-    domain::ChannelKind,
+    domain::{ChannelKind, channel::MAX_URL},
     present,
     store::channels::{self, Record},
 };

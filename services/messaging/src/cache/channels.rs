@@ -11,14 +11,12 @@ use guildhall_runtime::{Error, Result};
 use guildhall_signals::{Cache, ChannelChanged, Signals};
 
 use crate::{
-    domain::{Channel, access::channel_not_found},
+    domain::{Channel, access::channel_not_found, channel::MAX_URL},
     store::{channels, topics},
 };
 
 /// How long an entry lives without a bus.
 const LIFE_ALONE: Duration = Duration::from_secs(30);
-/// The longest url of a channel, in characters.
-pub const MAX_URL: usize = 100;
 
 /// Channels and topics of all communities, loaded on demand.
 #[derive(Debug)]

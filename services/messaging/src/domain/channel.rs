@@ -9,6 +9,9 @@ use guildhall_proto::messaging::v1::ChannelType;
 use guildhall_types::proto_enum;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
+/// The longest url of a channel, in characters.
+pub const MAX_URL: usize = 100;
+
 /// The kind of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]

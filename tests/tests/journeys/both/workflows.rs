@@ -92,13 +92,10 @@ async fn written(community: &Community) -> Vec<(String, String)> {
         if event.community_id != community.demo.community_id {
             return None;
         }
-        match event.payload.unwrap() {
-            Payload::WorkflowEventReceived(received) => Some((received.event_type, received.body)),
-            Payload::MessagePosted(_)
-            | Payload::ReactionAdded(_)
-            | Payload::ReactionRemoved(_)
-            | Payload::MemberJoined(_) => None,
-        }
+        let Payload::WorkflowEventReceived(received) = event.payload.unwrap() else {
+            return None;
+        };
+        Some((received.event_type, received.body))
     });
     events.collect()
 }
