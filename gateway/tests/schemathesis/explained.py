@@ -74,7 +74,7 @@ REFUSED = [
     Explained(REMOVING, "emoji is required", lambda r: not r.names("emoji")),
     Explained(REMOVING, "messageId is required", lambda r: not r.names("messageId")),
     # How many pages a list has depends on their length.
-    Explained("webhooks-.*", "page must be at most [0-9]+ with", lambda r: r.asks("page")),
+    Explained(".*", "page must be at most [0-9]+ with", lambda r: r.asks("page")),
     Explained("mb-messages-list", "page times limit", lambda r: r.asks("page")),
     # Either of two fields is needed.
     Explained("auth-login", "email is required", lambda r: not r.has("email") and not r.has("username")),
@@ -95,7 +95,9 @@ REFUSED = [
     # A pattern cannot tell which hosts there are, and which addresses are public.
     Explained(OUTGOING, "url must be (a URL|one of the public internet)", lambda r: r.has("url")),
     # A community can have so many.
-    Explained("webhooks-(in|out)-create", "There are 50 (incoming|outgoing) webhooks already"),
+    Explained(".*-create", "There are [0-9]+ [a-z ]+ already, delete one first"),
+    # A message takes so many reactions.
+    Explained("messages-react|(sb|mb)-reactions-add", "at most [0-9]+ different emojis"),
     # What a call of a webhook needs depends on the webhook, and a header says whether it is encrypted.
     Explained("webhooks-in-receive", "message is required", lambda r: not r.has("message")),
     Explained("webhooks-in-receive", "Invalid encrypted body", lambda r: r.headers.get("x-encrypted") == "true"),

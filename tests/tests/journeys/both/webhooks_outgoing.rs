@@ -31,6 +31,22 @@ async fn send(community: &Community, channel: &str, text: &str) -> String {
     sent["data"]["messageId"].as_str().unwrap().to_owned()
 }
 
+/// A channel without messages. What was sent shortly before a webhook was made may be told, too.
+async fn quiet_channel(community: &Community) -> String {
+    let new = json!({ "topic": "Quiet", "channelType": "open" });
+    community.channel(&new).await
+}
+
+/// The call that tells of the message with this text, whatever else is told before.
+async fn told(receiver: &Receiver, text: &str) -> Call {
+    loop {
+        let call = receiver.call().await;
+        if call.json()["message"]["text"] == text {
+            return call;
+        }
+    }
+}
+
 fn event(call: &Call) -> Value {
     let event = call.json();
     assert_eq!(event["event"], call.header("x-event"));
@@ -49,7 +65,7 @@ async fn a_message_reaches_its_receiver_as_the_contract_says() {
     )
     .await;
     let id = send(&community, "general", "Hello out there").await;
-    let call = receiver.call().await;
+    let call = told(&receiver, "Hello out there").await;
     let verifier = standardwebhooks::Webhook::new(made["secret"].as_str().unwrap()).unwrap();
     verifier.verify(&call.body, &call.headers).unwrap();
     let event = event(&call);
@@ -105,14 +121,16 @@ async fn each_webhook_is_told_of_what_it_asked_for() {
 #[tokio::test]
 async fn messages_of_an_incoming_webhook_do_not_come_back() {
     let (community, receiver) = (Community::start().await, Receiver::start().await);
-    let news = Webhook::make(&community, json!({})).await;
-    let ignores = json!({ "ignoreIncomingIds": [news.id] });
+    let channel = quiet_channel(&community).await;
+    let settings = json!({ "settings": { "channelId": channel, "sender": "johndoe" } });
+    let news = Webhook::make(&community, settings).await;
+    let ignores = json!({ "channelIds": [channel], "ignoreIncomingIds": [news.id] });
     let url = receiver.url("hook");
-    make(&community, &url, &["message_posted"], ignores).await;
+    make(&community, &url, &["channel_message_posted"], ignores).await;
     news.call(&community, &json!({ "message": "from outside" }))
         .await
         .expect(200);
-    send(&community, "general", "from inside").await;
+    community.send(&channel, "johndoe", "from inside").await;
     let told = event(&receiver.call().await);
     assert_eq!(told["message"]["text"], "from inside");
     assert!(receiver.is_quiet().await);
@@ -121,15 +139,11 @@ async fn messages_of_an_incoming_webhook_do_not_come_back() {
 #[tokio::test]
 async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
     let (community, receiver) = (Community::start().await, Receiver::start().await);
-    let made = make(
-        &community,
-        &receiver.url("hook"),
-        &["message_posted"],
-        json!({}),
-    )
-    .await;
+    let channel = quiet_channel(&community).await;
+    let (url, only) = (receiver.url("hook"), json!({ "channelIds": [channel] }));
+    let made = make(&community, &url, &["channel_message_posted"], only).await;
     let path = format!("{OUTGOING}/{}/deliveries", made["_id"].as_str().unwrap());
-    send(&community, "general", "once").await;
+    community.send(&channel, "johndoe", "once").await;
     let first = receiver.call().await;
     let delivery = loop {
         let list = community.integrator().get(&path).await.expect(200);
@@ -169,22 +183,14 @@ async fn a_receiver_that_fails_does_not_hold_up_another() {
         Receiver::start().await,
     );
     dead.answer_always(Answer::Never);
-    make(
-        &community,
-        &dead.url("hook"),
-        &["message_posted"],
-        json!({}),
-    )
-    .await;
-    make(
-        &community,
-        &alive.url("hook"),
-        &["message_posted"],
-        json!({}),
-    )
-    .await;
+    let channel = quiet_channel(&community).await;
+    for url in [dead.url("hook"), alive.url("hook")] {
+        let only = json!({ "channelIds": [channel] });
+        make(&community, &url, &["channel_message_posted"], only).await;
+    }
     for number in 0..20 {
-        send(&community, "general", &number.to_string()).await;
+        let text = number.to_string();
+        community.send(&channel, "johndoe", &text).await;
     }
     assert_eq!(alive.calls(20).await.len(), 20);
 }
