@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use guildhall_data::ChannelId;
 use guildhall_proto::{
+    events::v1::Event,
     messaging::v1::ChannelType,
     webhooks::v1::{
         DeliveryStatus, EncryptionMode, EncryptionSpec, EventKind, GetOutgoingWebhookRequest,
@@ -11,9 +12,9 @@ use guildhall_proto::{
         UpdateOutgoingWebhookRequest,
     },
 };
-use guildhall_runtime::Reason;
+use guildhall_runtime::{Reason, Timestamp};
 use guildhall_testkit::receiver::{Answer, Receiver};
-use guildhall_webhooks::domain::{AesKey, Mode};
+use guildhall_webhooks::domain::{AesKey, Mode, subscription::CLOCKS};
 use serde_json::json;
 use standardwebhooks::Webhook;
 
@@ -132,9 +133,13 @@ async fn what_is_private_or_not_chosen_is_told_to_nobody() {
     let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let replica = fixture.replica(timing(&[])).await;
     let chosen = ChannelId::generate();
-    let before = fixture.message_in(chosen, ChannelType::Forum, "before it was made");
-    // Until the clock shows another millisecond.
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    // Longer ago than the clocks of two hosts may be apart.
+    let now = Timestamp::now().as_millis();
+    let long_ago = Timestamp::from_millis(now - 2_000 * CLOCKS.as_secs().cast_signed());
+    let before = Event {
+        time: Some(long_ago.into()),
+        ..fixture.message_in(chosen, ChannelType::Forum, "before it was made")
+    };
     let made = replica.create(OutgoingWebhookSpec {
         events: vec![4],
         channel_ids: vec![chosen.to_string()],
