@@ -67,7 +67,7 @@ async fn people(platform: &SharedPlatform, name: &str) -> (Bootstrapped, Vec<dem
     let key = fs::read_to_string(platform.secret_key()).expect("the platform's secret");
     let key = hex::decode(key.trim()).expect("hexadecimal characters");
     let shutdown = Shutdown::default();
-    let storage = storage.for_a_moment();
+    let storage = storage.on_demand();
     let identity = Identity::open(&storage, &key, Signals::default(), &shutdown).await;
     let identity = identity.expect("identity's database");
     let new = NewCommunity {

@@ -20,7 +20,7 @@ use crate::{
 /// Identity alone, which is all that a command needs.
 async fn identity(settings: &Settings, signals: Signals) -> Result<Identity> {
     let (storage, secret) = data::storage_and_secret(settings)?;
-    let storage = storage.for_a_moment();
+    let storage = storage.on_demand();
     Identity::open(&storage, &secret, signals, &Shutdown::default()).await
 }
 
@@ -170,7 +170,7 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
         ));
     }
     let (storage, secret) = data::storage_and_secret(settings)?;
-    let (storage, shutdown) = (storage.for_a_moment(), Shutdown::default());
+    let (storage, shutdown) = (storage.on_demand(), Shutdown::default());
     let identity = Identity::open(&storage, &secret, Signals::default(), &shutdown).await?;
     // With a peer token: what an operator does counts against nobody's limit.
     let (tokens, rules) = (PeerTokens::new(&secret), RpcTable::load()?);

@@ -36,14 +36,14 @@ impl Storage {
         Self::Files(directory.to_owned())
     }
 
-    /// The same for what takes a moment, such as a command of an operator: connections are opened
-    /// when they are needed, and not for a crowd.
+    /// The same for a command of an operator: connections are opened when they are needed, and not
+    /// at the start for many callers.
     #[must_use]
-    pub fn for_a_moment(self) -> Self {
+    pub fn on_demand(self) -> Self {
         match self {
             Self::Files(directory) => Self::Files(directory),
             Self::Postgres(server) => Self::Postgres(PostgresServer {
-                ready_for_crowds: false,
+                on_demand: true,
                 ..server
             }),
         }
@@ -55,7 +55,7 @@ impl Storage {
 pub struct PostgresServer {
     options: Arc<PgConnectOptions>,
     prefix: String,
-    ready_for_crowds: bool,
+    on_demand: bool,
 }
 
 impl PostgresServer {
@@ -94,7 +94,7 @@ impl PostgresServer {
         Ok(Self {
             options: Arc::new(options),
             prefix: prefix.to_owned(),
-            ready_for_crowds: true,
+            on_demand: false,
         })
     }
 
@@ -103,11 +103,11 @@ impl PostgresServer {
         format!("{}_{service}", self.prefix)
     }
 
-    /// Of so many connections that a crowd needs, those to open at the start.
+    /// How many connections to open at the start, of those that many callers need.
     pub(crate) fn at_start(&self, connections: u32) -> u32 {
-        match self.ready_for_crowds {
-            true => connections,
-            false => 0,
+        match self.on_demand {
+            true => 0,
+            false => connections,
         }
     }
 

@@ -175,6 +175,14 @@ async fn who_is_not_sampled_is_not_exported() {
 }
 
 #[tokio::test]
+async fn a_sampler_that_asks_no_caller_samples_what_the_caller_does_not() {
+    let collector = Collector::start().await;
+    let community = one_process(&collector, "always_on").await;
+    send(&community, &traceparent(TRACE, false)).await;
+    trace_of(&collector, TRACE).await;
+}
+
+#[tokio::test]
 async fn requests_of_one_commit_are_all_linked_to_it() {
     let collector = Collector::start().await;
     let community = one_process(&collector, "parentbased_always_off").await;

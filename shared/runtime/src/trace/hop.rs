@@ -7,8 +7,8 @@ use opentelemetry::{
     Context, KeyValue,
     propagation::{Injector, TextMapPropagator},
     trace::{
-        FutureExt, Span as _, SpanContext, SpanId, SpanKind, SpanRef, Status, TraceContextExt,
-        TraceFlags, TraceId, TraceState, Tracer,
+        FutureExt, Span as _, SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId,
+        Tracer,
     },
 };
 use opentelemetry_http::HeaderExtractor;
@@ -23,15 +23,9 @@ const HEADER: &str = "traceparent";
 /// How calls between processes name the trace of a request that nobody samples, when the caller
 /// decides: always the same one, which costs nothing to make, and an index on the wire.
 const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
-const UNSAMPLED_TRACE: TraceId = TraceId::from_bytes(1_u128.to_be_bytes());
 
 /// The context of requests that nobody samples.
-static NOT_SAMPLED: LazyLock<Context> = LazyLock::new(|| {
-    let span = SpanId::from_bytes(1_u64.to_be_bytes());
-    let (flags, state) = (TraceFlags::NOT_SAMPLED, TraceState::NONE);
-    let nothing = SpanContext::new(UNSAMPLED_TRACE, span, flags, false, state);
-    Context::new().with_remote_span_context(nothing)
-});
+static NOT_SAMPLED: LazyLock<Context> = LazyLock::new(|| context_of(UNSAMPLED));
 
 /// The span of a request in one process, a child of the caller's if the request names one. It
 /// decides whether the request is sampled. Empty while no traces are exported.
@@ -116,10 +110,14 @@ pub(super) fn remote(traceparent: &str) -> Option<SpanContext> {
     if tracer().is_none() || traceparent.is_empty() {
         return None;
     }
-    let fields = HashMap::from([(HEADER.to_owned(), traceparent.to_owned())]);
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
+    let context = context_of(traceparent);
     let context = context.span().span_context().clone();
     context.is_sampled().then_some(context)
+}
+
+fn context_of(traceparent: &str) -> Context {
+    let fields = HashMap::from([(HEADER.to_owned(), traceparent.to_owned())]);
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &fields)
 }
 
 /// Names the current trace in the headers of a call, unless they name one.
@@ -128,7 +126,7 @@ pub fn inject(headers: &mut HeaderMap) {
         return;
     }
     Context::map_current(|context| {
-        if context.span().span_context().trace_id() == UNSAMPLED_TRACE {
+        if context.span().span_context() == NOT_SAMPLED.span().span_context() {
             headers.insert(HEADER, HeaderValue::from_static(UNSAMPLED));
         } else {
             TraceContextPropagator::new().inject_context(context, &mut Headers(headers));
