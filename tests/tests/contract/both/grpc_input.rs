@@ -2,8 +2,9 @@
 
 use guildhall_proto::{
     messaging::v1::{
-        AddReactionRequest, GetMessageRequest, ListMessagesRequest, MessageCursor, MessageDetails,
-        MessageReference, ReplyMessageRequest, SendMessageRequest, message_cursor::Position,
+        AddReactionRequest, GetMessageRequest, ListChannelsRequest, ListMessagesRequest,
+        MessageCursor, MessageDetails, MessageReference, ReplyMessageRequest, SendMessageRequest,
+        channel_service_client::ChannelServiceClient, message_cursor::Position,
         message_reference::Reference, message_service_client::MessageServiceClient,
         reaction_service_client::ReactionServiceClient,
     },
@@ -279,6 +280,17 @@ async fn other_requests_that_make_no_sense_are_refused() {
         let answer = messages.list_messages(signed(request, &key)).await;
         differences.note(what, check(answer, Code::InvalidArgument, ""));
     }
+    let unknown = ListChannelsRequest {
+        r#type: 99,
+        ..Default::default()
+    };
+    let answer = ChannelServiceClient::new(community.services.clone())
+        .list_channels(signed(unknown, &key))
+        .await;
+    differences.note(
+        "an unknown type of channels",
+        check(answer, Code::InvalidArgument, ""),
+    );
     differences.assert_none();
     community.fingerprint().await.assert_is(&before);
 }
