@@ -69,16 +69,47 @@ impl Timestamp {
             .unwrap_or_default()
     }
 
-    /// Reads an ISO-8601 moment with a time zone, or a plain `YYYY-MM-DD` (midnight UTC).
+    /// Reads an ISO-8601 moment as clients write it: with an offset (`Z`, `+01:00`, `+0100`, `+01`) or in
+    /// UTC without one, with a fraction of any length or none, and with a blank where a `+` of a query
+    /// became one; or a plain `YYYY-MM-DD` (midnight UTC).
     #[must_use]
     pub fn parse_iso(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .or_else(|| OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339).ok())?;
-        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
+        let (date, time) = match text.split_at_checked(DATE)? {
+            (date, "") => (date, "00:00:00"),
+            (date, rest) => (date, rest.strip_prefix(['T', 't', ' '])?),
+        };
+        let split = time.find(['Z', 'z', '+', '-', ' ']).unwrap_or(time.len());
+        let (clock, offset) = time.split_at(split);
+        // Seconds may be left out, and a fraction longer than nanoseconds says nothing to us.
+        let clock = match clock.split_once('.') {
+            Some((clock, fraction)) => format!("{clock}.{fraction:.9}"),
+            None if clock.len() == MINUTES => format!("{clock}:00"),
+            None => clock.to_owned(),
+        };
+        let rfc3339 = format!("{date}T{clock}{}", offset_of(offset)?);
+        let moment = OffsetDateTime::parse(&rfc3339, &Rfc3339).ok()?;
+        i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000))
             .ok()
             .map(Self::from_millis)
     }
+}
+
+/// The length of `YYYY-MM-DD`.
+const DATE: usize = 10;
+/// The length of `HH:MM`.
+const MINUTES: usize = 5;
+
+/// An offset as RFC 3339 writes it.
+fn offset_of(text: &str) -> Option<String> {
+    if matches!(text, "" | "Z" | "z") {
+        return Some("Z".to_owned());
+    }
+    let (sign, digits) = text.split_at_checked(1)?;
+    let sign = if sign == " " { "+" } else { sign };
+    let digits = digits.replacen(':', "", 1);
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let minutes = if minutes.is_empty() { "00" } else { minutes };
+    Some(format!("{sign}{hours}:{minutes}"))
 }
 
 impl From<Timestamp> for prost_types::Timestamp {
@@ -139,5 +170,48 @@ mod tests {
             Some("2026-01-02T00:00:00.000Z")
         );
         assert_eq!(Timestamp::parse_iso("yesterday"), None);
+    }
+
+    #[test]
+    fn a_moment_is_read_as_clients_write_it() {
+        for text in [
+            "2026-01-02T03:04:05.678901+00:00",
+            "2026-01-02T03:04:05.678901+0000",
+            "2026-01-02T03:04:05.678901 0000",
+            "2026-01-02T03:04:05.678901 00:00",
+            "2026-01-02T03:04:05.678901+00",
+            "2026-01-02T03:04:05.678901234Z",
+            "2026-01-02T03:04:05.6789012345678Z",
+            "2026-01-02T03:04:05.678",
+            "2026-01-02 03:04:05.678",
+            "2026-01-02t03:04:05.678z",
+            "2026-01-02T04:34:05.678+0130",
+            "2026-01-01T22:04:05.678-05",
+        ] {
+            let iso = Timestamp::parse_iso(text).map(Timestamp::to_iso);
+            assert_eq!(iso.as_deref(), Some("2026-01-02T03:04:05.678Z"), "{text}");
+        }
+        for text in [
+            "2026-01-02T03:04",
+            "2026-01-02T03:04Z",
+            "2026-01-02 03:04 0000",
+        ] {
+            let iso = Timestamp::parse_iso(text).map(Timestamp::to_iso);
+            assert_eq!(iso.as_deref(), Some("2026-01-02T03:04:00.000Z"), "{text}");
+        }
+        for text in [
+            "",
+            "2026-01-02T",
+            "2026-01-02T03:04:05.",
+            "2026-01-02T03:04:05+",
+            "2026-01-02T03:04:05+0",
+            "2026-01-02T03:04:05+1:2:3",
+            "2026-01-02T25:04:05",
+            "2026-13-02",
+            "2026-01-02T03:04:05Z tomorrow",
+            "２０２６-01-02",
+        ] {
+            assert_eq!(Timestamp::parse_iso(text), None, "{text}");
+        }
     }
 }
