@@ -1,13 +1,18 @@
 //! The public credential headers, read into the one form in which credentials travel.
 
-use guildhall_auth::{Credential, credential::Scheme};
+use guildhall_auth::{
+    Credential,
+    credential::{Scheme, once},
+};
 use guildhall_runtime::Result;
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, header::AUTHORIZATION};
 
-/// Headers that carry a system key.
-const SYSTEM_KEY: [&str; 2] = ["x-api-key", "apikey"];
-/// The header of the Sendbird facade.
-const SENDBIRD_TOKEN: &str = "api-token";
+/// Headers that are nothing but a credential; a system key has two.
+const PLAIN: &[(&str, Scheme)] = &[
+    ("x-api-key", Scheme::SystemKey),
+    ("apikey", Scheme::SystemKey),
+    ("api-token", Scheme::SendbirdToken),
+];
 
 /// Markers by which a known client chooses its host; they are no part of the key.
 const MARKERS: &[&str] = &["local:", "pre-staging:", "staging:", "playground:"];
@@ -16,33 +21,23 @@ const MARKERS: &[&str] = &["local:", "pre-staging:", "staging:", "playground:"];
 pub fn announced(headers: &HeaderMap) -> Option<Scheme> {
     let has = |name: &str| headers.get(name).is_some_and(|value| !value.is_empty());
     if has(AUTHORIZATION.as_str()) {
-        Some(Scheme::Bearer)
-    } else if SYSTEM_KEY.into_iter().any(has) {
-        Some(Scheme::SystemKey)
-    } else {
-        has(SENDBIRD_TOKEN).then_some(Scheme::SendbirdToken)
+        return Some(Scheme::Bearer);
     }
+    let mut plain = PLAIN.iter();
+    plain.find(|(name, _)| has(name)).map(|(_, scheme)| *scheme)
 }
 
 /// The credential of a request; none when it has none, or an empty one.
 ///
 /// # Errors
 /// CREDENTIAL_INVALID for an `Authorization` that is no bearer, CREDENTIALS_CONFLICT for two
-/// different credentials. The same one twice is one.
+/// different credentials, and for a header that is there twice. The same key under both names of its
+/// header is one.
 pub fn read(headers: &HeaderMap) -> Result<Option<Credential>> {
-    let bearers = headers.get_all(AUTHORIZATION).iter().map(bearer);
-    let system_keys = SYSTEM_KEY
-        .into_iter()
-        .flat_map(|name| headers.get_all(name))
-        .map(|value| plain(value, Scheme::SystemKey));
-    let sendbird_tokens = headers
-        .get_all(SENDBIRD_TOKEN)
-        .iter()
-        .map(|value| plain(value, Scheme::SendbirdToken));
-
-    let mut found = None;
-    for credential in bearers.chain(system_keys).chain(sendbird_tokens) {
-        match (&found, credential?) {
+    let mut found = bearer(once(headers, AUTHORIZATION.as_str())?)?;
+    for (name, scheme) in PLAIN {
+        let other = Credential::of(*scheme, once(headers, name)?)?;
+        match (&found, other) {
             (_, None) => {}
             (None, first) => found = first,
             (Some(first), Some(other)) if *first == other => {}
@@ -52,38 +47,21 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Credential>> {
     Ok(found)
 }
 
-fn bearer(value: &HeaderValue) -> Result<Option<Credential>> {
-    let text = text(value)?;
-    if text.is_empty() || text.eq_ignore_ascii_case("bearer") {
+fn bearer(text: &str) -> Result<Option<Credential>> {
+    let Some(credential) = Credential::announced(text, &[Scheme::Bearer])? else {
         return Ok(None);
-    }
-    let secret = match text.split_once(' ') {
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
-        _ => return Err(Credential::invalid()),
     };
-    let secret = MARKERS
-        .iter()
-        .find_map(|marker| secret.strip_prefix(marker))
-        .unwrap_or(secret);
-    Ok(Some(Credential::new(Scheme::Bearer, secret)))
-}
-
-fn plain(value: &HeaderValue, scheme: Scheme) -> Result<Option<Credential>> {
-    let text = text(value)?;
-    Ok((!text.is_empty()).then(|| Credential::new(scheme, text)))
-}
-
-fn text(value: &HeaderValue) -> Result<&str> {
-    value
-        .to_str()
-        .map(str::trim)
-        .map_err(|_| Credential::invalid())
+    let mut markers = MARKERS.iter();
+    match markers.find_map(|marker| credential.secret().strip_prefix(marker)) {
+        Some(secret) => Credential::of(Scheme::Bearer, secret),
+        None => Ok(Some(credential)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use guildhall_runtime::Reason;
-    use http::HeaderName;
+    use http::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -138,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn two_different_ones_conflict_and_the_same_twice_does_not() {
+    fn two_different_ones_conflict_and_the_same_under_two_names_does_not() {
         let conflict = |headers: &[(&'static str, &str)]| read_from(headers).unwrap_err().reason();
         assert_eq!(
             conflict(&[("Authorization", "Bearer a"), ("X-API-Key", "a")]),
@@ -147,6 +125,11 @@ mod tests {
         assert_eq!(
             conflict(&[("X-API-Key", "a"), ("apiKey", "b")]),
             Reason::CredentialsConflict
+        );
+        assert_eq!(
+            conflict(&[("X-API-Key", "a"), ("X-API-Key", "a")]),
+            Reason::CredentialsConflict,
+            "a header that is there twice"
         );
         assert_eq!(one(&[("X-API-Key", "a"), ("apiKey", "a")]).secret(), "a");
     }

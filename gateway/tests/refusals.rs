@@ -226,8 +226,8 @@ async fn two_credentials_are_a_bad_request() {
     )
     .await;
     assert_eq!(
-        answer.body["message"], "channelId is required",
-        "the same twice is one"
+        answer.body["message"], "Send one credential, once",
+        "not even the same twice"
     );
 }
 

@@ -53,29 +53,36 @@ impl Credential {
     /// Reads gRPC metadata; none when there is no `authorization`, or an empty one.
     ///
     /// # Errors
-    /// CREDENTIAL_INVALID for an unknown scheme or an absurd length, CREDENTIALS_CONFLICT for two.
+    /// As [`once`] and [`announced`](Self::announced) say.
     pub fn from_metadata(headers: &HeaderMap) -> Result<Option<Self>> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(Self::conflict());
-        }
-        let text = value.to_str().map_err(|_| Self::invalid())?.trim();
+        const SCHEMES: &[Scheme] = &[Scheme::Bearer, Scheme::SystemKey, Scheme::SendbirdToken];
+        let text = once(headers, AUTHORIZATION.as_str())?;
+        Self::announced(text, SCHEMES)
+    }
+
+    /// Reads `<scheme> <secret>`; none when there is no secret.
+    ///
+    /// # Errors
+    /// CREDENTIAL_INVALID for another scheme than these, and as [`of`](Self::of) says.
+    pub fn announced(text: &str, schemes: &[Scheme]) -> Result<Option<Self>> {
         if text.is_empty() {
             return Ok(None);
         }
-        let (scheme, secret) = text.split_once(' ').ok_or_else(Self::invalid)?;
-        let scheme = [Scheme::Bearer, Scheme::SystemKey, Scheme::SendbirdToken]
-            .into_iter()
-            .find(|known| known.as_str().eq_ignore_ascii_case(scheme))
-            .ok_or_else(Self::invalid)?;
-        let secret = secret.trim();
-        if secret.is_empty() || secret.len() > MAX_LEN {
+        let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
+        let mut schemes = schemes.iter();
+        let scheme = schemes.find(|known| known.as_str().eq_ignore_ascii_case(scheme));
+        Self::of(*scheme.ok_or_else(Self::invalid)?, secret.trim())
+    }
+
+    /// A credential of a caller; none when its text is empty.
+    ///
+    /// # Errors
+    /// CREDENTIAL_INVALID for an absurd length.
+    pub fn of(scheme: Scheme, secret: &str) -> Result<Option<Self>> {
+        if secret.len() > MAX_LEN {
             return Err(Self::invalid());
         }
-        Ok(Some(Self::new(scheme, secret)))
+        Ok((!secret.is_empty()).then(|| Self::new(scheme, secret)))
     }
 
     /// The value of `authorization` that carries it on.
@@ -116,16 +123,30 @@ impl Credential {
     /// The error for two different credentials.
     #[must_use]
     pub fn conflict() -> Error {
-        Error::new(
-            Reason::CredentialsConflict,
-            "Send one credential, not two different ones",
-        )
+        Error::new(Reason::CredentialsConflict, "Send one credential, once")
     }
 
     /// The error for a credential that is none: one text for every cause.
     #[must_use]
     pub fn invalid() -> Error {
         Error::new(Reason::CredentialInvalid, "Invalid token")
+    }
+}
+
+/// The text of a header that carries a credential; empty when it is absent.
+///
+/// # Errors
+/// CREDENTIALS_CONFLICT for one that is there twice, whatever it holds: who reads the first and who
+/// reads the last must not let in different callers. CREDENTIAL_INVALID for one that is not printable.
+pub fn once<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(""),
+        (Some(value), None) => {
+            let text = value.to_str().map(str::trim);
+            text.map_err(|_| Credential::invalid())
+        }
+        (Some(_), Some(_)) => Err(Credential::conflict()),
     }
 }
 
@@ -175,19 +196,26 @@ mod tests {
 
     #[test]
     fn empty_is_missing_and_nonsense_is_invalid() {
-        assert_eq!(read("").unwrap(), None);
-        for nonsense in [
-            "Basic abc",
-            "abc",
-            "Bearer",
-            &format!("Bearer {}", "a".repeat(5000)),
-        ] {
+        for nothing in ["", "Bearer", "bearer ", "SystemKey"] {
+            assert_eq!(read(nothing).unwrap(), None);
+        }
+        for nonsense in ["Basic abc", "abc", &format!("Bearer {}", "a".repeat(5000))] {
             assert_eq!(
                 read(nonsense).unwrap_err().reason(),
                 Reason::CredentialInvalid,
                 "{nonsense}"
             );
         }
+    }
+
+    #[test]
+    fn a_header_that_is_there_twice_conflicts_whatever_it_holds() {
+        let mut headers = HeaderMap::new();
+        for value in ["Bearer abc", "Bearer abc"] {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        let refused = Credential::from_metadata(&headers).unwrap_err();
+        assert_eq!(refused.reason(), Reason::CredentialsConflict);
     }
 
     #[test]

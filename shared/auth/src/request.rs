@@ -42,9 +42,14 @@ impl<T> CallerExt for tonic::Request<T> {
     }
 
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
-        let Some(value) = self.metadata().get(IDEMPOTENCY_KEY) else {
+        let mut values = self.metadata().get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else {
             return Ok(None);
         };
+        if values.next().is_some() {
+            let description = "Idempotency-Key is given twice";
+            return Err(Error::invalid("Idempotency-Key", description));
+        }
         let key = value
             .to_str()
             .ok()
