@@ -11,6 +11,25 @@ use tonic::{
 };
 use tower::Service;
 
+/// Adds gRPC services that are all served by `$by`; they also read what clients compress.
+///
+/// ```ignore
+/// serve!(rpcs, things, [ThingServiceServer, OtherServiceServer]);
+/// ```
+// The generated servers share no trait, so this is no function.
+#[macro_export]
+macro_rules! serve {
+    ($rpcs:expr, $by:expr, [$($server:ident),* $(,)?]) => {
+        $(
+            $rpcs.add(
+                $server::new($by.clone())
+                    .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+                    .accept_compressed(tonic::codec::CompressionEncoding::Deflate),
+            );
+        )*
+    };
+}
+
 /// The gRPC services that a process serves. Health and reflection know of each that is added.
 #[derive(Default)]
 pub struct Rpcs {

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceBuilder};
 
-use crate::metrics::rpc::MeterLayer;
+use crate::{malformed::MalformedLayer, metrics::rpc::MeterLayer};
 
 /// `routes` behind everything that a call passes, from outside in.
 pub fn stack(
@@ -24,5 +24,6 @@ pub fn stack(
         .layer(around(MeterLayer))
         .layer(around(DeadlineLayer))
         .layer(around(access))
+        .layer(around(MalformedLayer))
         .service(routes.prepare())
 }

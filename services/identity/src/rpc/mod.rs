@@ -11,14 +11,20 @@ use guildhall_proto::identity::v1::{
     credential_service_server::CredentialServiceServer,
     user_directory_service_server::UserDirectoryServiceServer,
 };
-use guildhall_server::Rpcs;
+use guildhall_server::{Rpcs, serve};
 
 use crate::Identity;
 
 /// Adds all of them.
 pub(crate) fn add_services(identity: &Identity, rpcs: &mut Rpcs) {
-    rpcs.add(AuthenticationServiceServer::new(identity.clone()))
-        .add(ApiKeyServiceServer::new(identity.clone()))
-        .add(UserDirectoryServiceServer::new(identity.clone()))
-        .add(CredentialServiceServer::new(identity.clone()));
+    serve!(
+        rpcs,
+        identity,
+        [
+            AuthenticationServiceServer,
+            ApiKeyServiceServer,
+            UserDirectoryServiceServer,
+            CredentialServiceServer,
+        ]
+    );
 }

@@ -9,14 +9,20 @@ use guildhall_proto::messaging::v1::{
     channel_service_server::ChannelServiceServer, message_service_server::MessageServiceServer,
     reaction_service_server::ReactionServiceServer, topic_service_server::TopicServiceServer,
 };
-use guildhall_server::Rpcs;
+use guildhall_server::{Rpcs, serve};
 
 use crate::Messaging;
 
 /// Adds all of them.
 pub(crate) fn add_services(messaging: &Messaging, rpcs: &mut Rpcs) {
-    rpcs.add(ChannelServiceServer::new(messaging.clone()))
-        .add(TopicServiceServer::new(messaging.clone()))
-        .add(MessageServiceServer::new(messaging.clone()))
-        .add(ReactionServiceServer::new(messaging.clone()));
+    serve!(
+        rpcs,
+        messaging,
+        [
+            ChannelServiceServer,
+            TopicServiceServer,
+            MessageServiceServer,
+            ReactionServiceServer,
+        ]
+    );
 }

@@ -9,13 +9,19 @@ use guildhall_proto::webhooks::v1::{
     outgoing_webhook_service_server::OutgoingWebhookServiceServer,
     workflow_service_server::WorkflowServiceServer,
 };
-use guildhall_server::Rpcs;
+use guildhall_server::{Rpcs, serve};
 
 use crate::Webhooks;
 
 /// Adds all of them.
 pub fn add_services(webhooks: &Webhooks, rpcs: &mut Rpcs) {
-    rpcs.add(OutgoingWebhookServiceServer::new(webhooks.clone()))
-        .add(IncomingWebhookServiceServer::new(webhooks.clone()))
-        .add(WorkflowServiceServer::new(webhooks.clone()));
+    serve!(
+        rpcs,
+        webhooks,
+        [
+            OutgoingWebhookServiceServer,
+            IncomingWebhookServiceServer,
+            WorkflowServiceServer,
+        ]
+    );
 }
