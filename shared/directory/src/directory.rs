@@ -147,6 +147,28 @@ impl Directory {
         users.collect::<Option<_>>().ok_or_else(not_found)
     }
 
+    /// The active users whom the references mean, in their order; never the bot. Who is not there is
+    /// left out.
+    ///
+    /// # Errors
+    /// UNREACHABLE when identity cannot say.
+    pub async fn find_all(
+        &self,
+        community: CommunityId,
+        references: &[String],
+    ) -> Result<Vec<Arc<User>>> {
+        let possible = |text: &&String| text.len() <= MAX_REFERENCE && !text.contains('\0');
+        let references: Vec<_> = references.iter().filter(possible).cloned().collect();
+        let found: HashMap<_, _> = self
+            .ask(community, &references)
+            .await?
+            .into_iter()
+            .collect();
+        let users = references.iter().filter_map(|text| found.get(text));
+        let users = users.filter(|user| user.active && !user.bot);
+        Ok(users.cloned().collect())
+    }
+
     /// The name of a community.
     ///
     /// # Errors

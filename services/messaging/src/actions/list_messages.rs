@@ -108,6 +108,7 @@ impl Messaging {
             filter,
             range,
             direction,
+            whole_moments: request.whole_moments,
         };
         let page = self.page(&caller, &listing, page.size()).await?;
         Ok(Response::new(page))

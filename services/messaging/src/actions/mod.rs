@@ -2,7 +2,8 @@
 //! transaction.
 //!
 //! [`append`] is the transaction that stores messages; `lookup` and `message_range` find what
-//! requests refer to, and `present_messages` what is shown beside messages.
+//! requests refer to, and `present_messages` what is shown beside messages, and `mentions`
+//! whom they mention.
 
 pub mod append;
 mod create_channel;
@@ -11,6 +12,7 @@ mod list_channels;
 mod list_messages;
 mod list_topics;
 mod lookup;
+mod mentions;
 mod message_range;
 mod post_webhook_message;
 mod present_messages;

@@ -1,7 +1,10 @@
 //! Messages with everything that is shown beside them: one query per page, never one per message.
 
-use guildhall_data::CommunityId;
-use guildhall_proto::messaging::v1::Message;
+use std::{collections::HashMap, sync::Arc};
+
+use guildhall_data::{CommunityId, UserId};
+use guildhall_directory::User;
+use guildhall_proto::messaging::v1::{Author, Message, MessageDetails};
 use guildhall_runtime::Result;
 
 use crate::{
@@ -10,7 +13,8 @@ use crate::{
 };
 
 impl Messaging {
-    /// Messages of one community, with their authors, channel names and reactions.
+    /// Messages of one community, with their authors, the members they mention, channel names and
+    /// reactions.
     pub(crate) async fn present_messages(
         &self,
         community: CommunityId,
@@ -18,23 +22,41 @@ impl Messaging {
     ) -> Result<Vec<Message>> {
         let connection = self.0.database.reader();
         let mut reactions = reactions::list_counts_of_page(connection, community, &rows).await?;
+        let details = rows.iter().map(present::details);
+        let details: Vec<_> = details.collect::<Result<_>>()?;
         let authors = rows.iter().filter_map(|row| row.user_id);
-        let authors = self.0.directory.get_all(community, authors).await?;
+        let mentioned = details
+            .iter()
+            .flat_map(|details| mentioned_by(details.as_ref()));
+        let users = authors.chain(mentioned);
+        let users = self.0.directory.get_all(community, users).await?;
         let names = self
             .0
             .channels
             .names(community, rows.iter().map(|row| row.channel_id))
             .await?;
-        let present = |row: &messages::Model| {
-            let shown = row.user_id.map(|id| match authors.get(&id) {
+        let present = |(row, details): (&messages::Model, Option<MessageDetails>)| {
+            let shown = row.user_id.map(|id| match users.get(&id) {
                 Some(user) => present::author(user),
                 None => present::unknown_author(id),
             });
             let name = names.get(&row.channel_id).map_or("", String::as_str);
             let counts = reactions.remove(&row.id).unwrap_or_default();
             let counts = present::reaction_counts(counts);
-            present::message(row, name, shown, counts)
+            let mentions = mentions(details.as_ref(), &users);
+            present::message(row, name, shown, counts, details, mentions)
         };
-        rows.iter().map(present).collect()
+        Ok(rows.iter().zip(details).map(present).collect())
     }
+}
+
+/// The members whom a message mentions. Older messages hold what their sender wrote instead of ids.
+fn mentioned_by(details: Option<&MessageDetails>) -> impl Iterator<Item = UserId> {
+    let ids = details.map(|details| details.mentioned_user_ids.iter());
+    ids.into_iter().flatten().filter_map(|id| id.parse().ok())
+}
+
+fn mentions(details: Option<&MessageDetails>, users: &HashMap<UserId, Arc<User>>) -> Vec<Author> {
+    let known = mentioned_by(details).filter_map(|id| users.get(&id));
+    known.map(|user| present::author(user)).collect()
 }

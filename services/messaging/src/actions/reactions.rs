@@ -7,7 +7,7 @@ use guildhall_data::{Database, UserId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_events::outbox;
 use guildhall_proto::messaging::v1::{
-    AddReactionRequest, AddReactionResponse, ListReactionsRequest, ListReactionsResponse,
+    AddReactionRequest, AddReactionResponse, Author, ListReactionsRequest, ListReactionsResponse,
     MessageReference, Reaction as Presented, RemoveReactionRequest, RemoveReactionResponse,
 };
 use guildhall_runtime::{Result, Timestamp};
@@ -16,7 +16,7 @@ use tonic::{Request, Response};
 use super::lookup::{hide_channel, require_sender};
 use crate::{
     Messaging,
-    domain::{Channel, Emoji, access::may_react},
+    domain::{Channel, Emoji, access::may_react, emoji},
     events, present,
     store::reactions::{self, MessageReactions, Reaction},
 };
@@ -51,6 +51,7 @@ impl Messaging {
                 added: added.is_some(),
                 reactions: present_all(after, &users),
                 update_time: added.map(Into::into),
+                reaction: Some(present_one(&reaction, &users)),
             };
             write.finish(transaction, response).await
         });
@@ -88,6 +89,7 @@ impl Messaging {
             removed: removed.is_some(),
             reactions: present_all(after, &users),
             update_time: removed.map(Into::into),
+            reaction: Some(present_one(&reaction, &users)),
         }))
     }
 
@@ -148,11 +150,27 @@ impl Messaging {
     }
 }
 
-fn present_all(reactions: MessageReactions, all: &Users) -> Vec<Presented> {
-    let author = |id: &UserId| match all.get(id) {
+/// The reaction of one member, under the one name of its emoji.
+fn present_one(reaction: &Reaction, all: &Users) -> Presented {
+    let emoji = reaction.emoji.as_str();
+    Presented {
+        emoji: emoji.to_owned(),
+        shortcode: emoji::shortcode(emoji).to_owned(),
+        count: 1,
+        users: vec![present_user(reaction.user, all)],
+        update_time: None,
+    }
+}
+
+fn present_user(id: UserId, all: &Users) -> Author {
+    match all.get(&id) {
         Some(user) => present::author(user),
-        None => present::unknown_author(*id),
-    };
+        None => present::unknown_author(id),
+    }
+}
+
+fn present_all(reactions: MessageReactions, all: &Users) -> Vec<Presented> {
+    let author = |id: &UserId| present_user(*id, all);
     let reactions = reactions.into_iter();
     let reactions = reactions
         .map(|(count, users)| present::reaction(count, users.iter().map(author).collect()));

@@ -99,7 +99,7 @@ impl Messaging {
         request: SendMessageRequest,
     ) -> Result<NewMessage> {
         let kind = MessageKind::of_request(request.kind)?;
-        let content = Content::new(request.text, kind, request.details)?;
+        let mut content = Content::new(request.text, kind, request.details)?;
         require("channel", &request.channel)?;
         require_author(caller, &request.sender, kind)?;
         let channels = &self.0.channels;
@@ -107,6 +107,9 @@ impl Messaging {
         let author = self.author(caller, &request.sender, kind).await?;
         may_write(&caller.authority, &channel, author.as_deref())?;
         Ok(NewMessage {
+            mentions: self
+                .mentions(caller.community, &channel, &mut content)
+                .await?,
             topic: self.topic_to_write_in(&channel, &request.topic_id).await?,
             ..new_message(channel, author, content)
         })
@@ -118,7 +121,7 @@ impl Messaging {
         request: ReplyMessageRequest,
     ) -> Result<NewMessage> {
         let kind = MessageKind::of_request(request.kind)?;
-        let content = Content::new(request.text, kind, request.details)?;
+        let mut content = Content::new(request.text, kind, request.details)?;
         require_author(caller, &request.sender, kind)?;
         let (parent, channel) = self
             .referenced_message(caller, "message", request.message)
@@ -130,6 +133,9 @@ impl Messaging {
             refuse_closed(&*self.0.channels.topic(caller.community, topic).await?)?;
         }
         Ok(NewMessage {
+            mentions: self
+                .mentions(caller.community, &channel, &mut content)
+                .await?,
             topic: parent.topic_id,
             parent: Some(root),
             ..new_message(channel, author, content)
@@ -201,6 +207,7 @@ pub(super) fn new_message(
         parent: None,
         author,
         content,
+        mentions: Vec::new(),
         webhook: None,
         traceparent: trace::traceparent(),
     }

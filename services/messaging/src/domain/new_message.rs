@@ -22,6 +22,8 @@ pub struct NewMessage {
     pub author: Option<Arc<User>>,
     /// What it says.
     pub content: Content,
+    /// Whom it mentions.
+    pub mentions: Vec<Arc<User>>,
     /// The incoming webhook that it came by.
     pub webhook: Option<WebhookId>,
     /// W3C trace context of its request; empty when the request is not sampled.

@@ -15,18 +15,16 @@ use crate::{
     store::{channels, messages, reactions::counts, topics},
 };
 
-/// A message in the channel named `channel_topic`.
-///
-/// # Errors
-/// INTERNAL when its stored details do not decode.
+/// A message in the channel named `channel_topic`, with its [`details`].
 pub fn message(
     row: &messages::Model,
     channel_topic: &str,
     author: Option<Author>,
     reactions: Vec<ReactionCount>,
-) -> Result<Message> {
-    let details = row.details.as_deref().map(MessageDetails::decode);
-    Ok(Message {
+    details: Option<MessageDetails>,
+    mentions: Vec<Author>,
+) -> Message {
+    Message {
         id: row.id.to_string(),
         number: row.number,
         channel_id: row.channel_id.to_string(),
@@ -43,13 +41,23 @@ pub fn message(
                 number,
             }),
         topic_id: row.topic_id.map(|id| id.to_string()).unwrap_or_default(),
-        details: details.transpose().map_err(Error::internal)?,
+        details,
         reactions,
         reply_count: row.reply_count,
         last_reply_time: row.last_reply_at.map(time),
         create_time: Some(time(row.created_at)),
         edit_time: None,
-    })
+        mentions,
+    }
+}
+
+/// The details of a stored message.
+///
+/// # Errors
+/// INTERNAL when they do not decode.
+pub fn details(row: &messages::Model) -> Result<Option<MessageDetails>> {
+    let details = row.details.as_deref().map(MessageDetails::decode);
+    details.transpose().map_err(Error::internal)
 }
 
 /// The reactions of a message as it shows them, most used first.

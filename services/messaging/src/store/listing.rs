@@ -13,6 +13,8 @@ use super::messages::{self, Column, Entity, Model};
 const MAX_READ: usize = 5_000;
 /// Rows that are read at a time when the first read did not fill the page.
 const STEP: u64 = 500;
+/// Messages by which a page is longer than asked for at most, to end with a whole moment.
+const MAX_MORE: usize = 1_000;
 
 /// The index that a list reads along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +166,22 @@ pub struct Listing {
     pub range: Range,
     /// Which end it begins at.
     pub direction: Direction,
+    /// Whether pages end with a whole moment.
+    pub whole_moments: bool,
+}
+
+impl Listing {
+    /// Where a page of `size` messages ends; none as long as more must be read to know it.
+    fn end(&self, messages: &[Model], size: usize) -> Option<usize> {
+        if !self.whole_moments {
+            return (messages.len() > size).then_some(size);
+        }
+        let last = messages.get(size.checked_sub(1)?)?.created_at;
+        let mut more = messages[size..].iter();
+        let more = more.position(|message| message.created_at != last);
+        let longest = (messages.len() > size + MAX_MORE).then_some(MAX_MORE);
+        more.or(longest).map(|more| size + more.min(MAX_MORE))
+    }
 }
 
 /// A part of a list.
@@ -197,8 +215,8 @@ pub async fn page(
         read += rows.len();
         page.messages
             .extend(rows.into_iter().filter(|row| listing.filter.keeps(row)));
-        if page.messages.len() > size {
-            page.messages.truncate(size);
+        if let Some(end) = listing.end(&page.messages, size) {
+            page.messages.truncate(end);
             page.next = page.messages.last().map(|row| listing.along.position(row));
             return Ok(page);
         }
@@ -252,6 +270,7 @@ mod tests {
                     filter,
                     range: Range::ALL,
                     direction,
+                    whole_moments: false,
                 };
                 let query = query(CommunityId::generate(), &listing, Range::ALL, 10);
                 plan::assert_runs_along(index, query).await;

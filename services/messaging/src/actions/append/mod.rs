@@ -79,7 +79,15 @@ impl Item {
     fn present(&self, row: &messages::Model) -> Result<Message> {
         let author = self.message.author.as_ref();
         let author = author.map(|author| present::author(author));
-        present::message(row, &self.message.channel.topic, author, Vec::new())
+        let mentions = self.message.mentions.iter();
+        Ok(present::message(
+            row,
+            &self.message.channel.topic,
+            author,
+            Vec::new(),
+            present::details(row)?,
+            mentions.map(|user| present::author(user)).collect(),
+        ))
     }
 
     /// The idempotency row of the response. The response to a webhook's message is encoded alike.
