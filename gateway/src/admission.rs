@@ -6,17 +6,20 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{FromRequestParts, RawPathParams, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use guildhall_auth::{AccessRule, Credential, Guard, Quota};
 use guildhall_runtime::{Error, Reason, metrics::Meter, trace::record_community};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CACHE_CONTROL};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::CACHE_CONTROL, request::Parts,
+};
 
 use crate::{
     body::{self, BodyMemory},
     call::{Admitted, BUDGET, Call},
+    challenge,
     client_address::{self, Cidr},
     credential,
     endpoint::Declaration,
@@ -61,6 +64,10 @@ pub async fn admit(State(admission): State<Admission>, request: Request, next: N
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = family.refuse(&failure, admission.declaration.names);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let (access, reason) = (&admission.declaration.access, failure.error.reason());
+            challenge::write(access, reason, response.headers_mut());
+        }
     }
     if let Some(quota) = quota {
         quota.write(family, response.headers_mut());
@@ -142,6 +149,8 @@ impl Admission {
         }
 
         let (mut parts, body) = request.into_parts();
+        refuse_repeated(&parts.headers)?;
+        refuse_empty(&mut parts).await?;
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {
             Body::empty()
         } else {
@@ -168,6 +177,40 @@ fn check_size(headers: &HeaderMap) -> Result<()> {
         return Err(Error::new(Reason::InvalidValue, message).into());
     }
     Ok(())
+}
+
+/// Headers that are there once: who reads the first and who reads the last must not read different
+/// requests. Credentials are checked where they are read.
+const ONCE: &[&str] = &[
+    "Content-Type",
+    "Content-Encoding",
+    "Idempotency-Key",
+    "Authorization",
+    "X-API-Key",
+    "webhook-id",
+    "x-encrypted",
+    "x-session-token",
+    "x-request-id",
+];
+
+fn refuse_repeated(headers: &HeaderMap) -> Result<()> {
+    let mut names = ONCE.iter();
+    match names.find(|name| headers.get_all(**name).iter().nth(1).is_some()) {
+        Some(name) => Err(Error::invalid(*name, format!("{name} is given twice")).into()),
+        None => Ok(()),
+    }
+}
+
+/// An empty parameter names nothing, and must not be taken for one that was left out.
+async fn refuse_empty(parts: &mut Parts) -> Result<()> {
+    // What does not decode is refused where it is read.
+    let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
+        return Ok(());
+    };
+    match parameters.iter().find(|(_, value)| value.is_empty()) {
+        Some((name, _)) => Err(Error::missing(name).into()),
+        None => Ok(()),
+    }
 }
 
 /// What the `X-RateLimit-*` headers say.

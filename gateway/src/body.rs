@@ -10,10 +10,15 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use guildhall_runtime::{Error, Reason, Result};
-use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tower::{BoxError, ServiceExt, service_fn};
+use tower_http::decompression::{DecompressionBody, RequestDecompression};
 
 /// The largest JSON body, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
@@ -123,9 +128,9 @@ async fn discard(mut body: Limited<Body>) {
 /// Reads a JSON body.
 ///
 /// # Errors
-/// BODY_TOO_LARGE above 1 MiB, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON (a plain
-/// text counts as JSON, and so does a body without type), MALFORMED_BODY when it never ends,
-/// OVERLOADED while too many large ones are being read.
+/// BODY_TOO_LARGE above 1 MiB, compressed or not, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON
+/// (a plain text counts as JSON, and so does a body without type) and for unknown compression,
+/// MALFORMED_BODY when it never ends or does not unpack, OVERLOADED while too many large ones are being read.
 pub async fn read(
     method: &Method,
     headers: &HeaderMap,
@@ -143,12 +148,48 @@ pub async fn read(
     let _memory = memory.take(body.size_hint().exact()).await?;
     let reading = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, LIMIT).collect());
     match reading.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => unpacked(headers, body.to_bytes()).await,
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) | Err(_) => Err(Error::new(
             Reason::MalformedBody,
             "The body did not arrive completely",
         )),
+    }
+}
+
+/// A body as it was before it was compressed. It has arrived whole, so no half-sent one holds the
+/// memory of a decoder.
+async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
+        return Ok(body);
+    };
+    if body.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
+        return Ok(body);
+    }
+    let mut packed = Request::new(Full::new(body));
+    packed
+        .headers_mut()
+        .insert(CONTENT_ENCODING, encoding.clone());
+    let unpack = RequestDecompression::new(service_fn(|packed: Request<_>| async {
+        let body: DecompressionBody<Full<Bytes>> = packed.into_body();
+        let body = Limited::new(body, LIMIT).collect().await?;
+        Ok::<_, BoxError>(Response::new(Full::new(body.to_bytes())))
+    }));
+    let unpacked = match unpack.oneshot(packed).await {
+        Ok(answer) if answer.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            let message = "Content-Encoding must be gzip, deflate, br or zstd";
+            return Err(Error::new(Reason::UnsupportedMediaType, message));
+        }
+        Ok(answer) => answer.into_body().collect().await,
+        Err(error) => Err(error),
+    };
+    match unpacked {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => {
+            let message = "The body is not compressed as Content-Encoding says";
+            Err(Error::new(Reason::MalformedBody, message))
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum JsonType {
     String,
     /// A number.
     Number,
+    /// A number without a fraction.
+    Integer,
     /// A list.
     List,
     /// An object.
@@ -58,6 +60,7 @@ impl JsonType {
         match self {
             Self::String => "a string",
             Self::Number => "a number",
+            Self::Integer => "a whole number",
             Self::List => "a list",
             Self::Object => "an object",
             Self::Boolean => "a boolean",

@@ -2,12 +2,13 @@
 //!
 //! The gateway holds no state and no rule of a domain. A request goes through these, in order:
 //!
-//! * `service`: its id, and whatever panics
+//! * `service`: its id, and whatever panics; `browsers` of other origins
 //! * `prefix`: the one rewrite rule, before routing
 //! * `router`: the route; `endpoint` is all that it declares beside its row of the `contract`, and
 //!   `surface` lists them all
-//! * `admission`: rate limit, `credential`, permission, then `body` size and media type
-//! * `extract`: path, query and body, parsed into types
+//! * `admission`: rate limit, `credential`, permission, then `body` size and media type; a refused
+//!   credential gets a `challenge`
+//! * `extract`: path, query and body, parsed into types; `bounded`: integers with their bounds
 //! * `rest` and `compat`: the handlers: validate, one `call` of a service, map
 //! * `listing`: lists of a wanted length; `public_url`: where clients reach us
 //! * `envelope`: the form of the answer, also when it is a `failure`
@@ -17,7 +18,10 @@
 
 mod admission;
 mod body;
+mod bounded;
+mod browsers;
 mod call;
+mod challenge;
 mod client_address;
 mod compat;
 mod contract;
@@ -44,6 +48,7 @@ mod surface;
 mod trace;
 mod upstream;
 
+pub use browsers::Origin;
 pub use client_address::Cidr;
 pub use endpoint::EndpointInfo;
 pub use envelope::Family;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use clap::Parser;
 use guildhall_auth::source::RemoteSource;
 use guildhall_catalog::{GATEWAY, IDENTITY, Service};
-use guildhall_gateway::{Cidr, PublicUrl, Settings as GatewaySettings};
+use guildhall_gateway::Settings as GatewaySettings;
 use guildhall_runtime::Result;
 use guildhall_server::{Calls, Endpoint, PeerUrls, Process, ProcessSettings, finish};
 
@@ -29,19 +29,9 @@ struct Settings {
     #[command(flatten)]
     services: PeerUrls<Gateway>,
 
-    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
-    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
-    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<PublicUrl>,
+    #[command(flatten)]
+    gateway: GatewaySettings,
 
-    /// Networks (CIDR, separated by commas) of proxies whose X-Forwarded-For is believed.
-    #[arg(
-        long,
-        env = "GUILDHALL_TRUSTED_PROXIES",
-        value_delimiter = ',',
-        value_name = "CIDR"
-    )]
-    trusted_proxies: Vec<Cidr>,
     #[command(flatten)]
     process: ProcessSettings,
 }
@@ -66,11 +56,7 @@ async fn run(settings: &Settings) -> Result<()> {
     let source = RemoteSource::new(services.get(IDENTITY)?);
     process.open(source.introduce()).await?;
     let guard = process.guard(Arc::new(source));
-    let gateway_settings = GatewaySettings {
-        trusted_proxies: settings.trusted_proxies.clone(),
-        public_url: settings.public_url.clone(),
-    };
-    let shutdown = process.shutdown.clone();
-    let gateway = guildhall_gateway::service(&services, guard, gateway_settings, shutdown)?;
+    let (gateway, shutdown) = (settings.gateway.clone(), process.shutdown.clone());
+    let gateway = guildhall_gateway::service(&services, guard, gateway, shutdown)?;
     process.serve(gateway).await
 }

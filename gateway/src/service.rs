@@ -13,13 +13,24 @@ use futures::FutureExt;
 use guildhall_auth::Guard;
 use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id, trace::Hop};
 use guildhall_server::Peers;
-use http::{HeaderName, HeaderValue, Request, header::X_CONTENT_TYPE_OPTIONS};
+use http::{
+    HeaderName, HeaderValue, Request,
+    header::{ACCEPT_ENCODING, X_CONTENT_TYPE_OPTIONS},
+};
 use tower::{BoxError, Service, ServiceExt};
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        Compression, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
+};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
     admission::Checks,
     body::{BodyMemory, Drained},
+    browsers::{self, Origin},
     client_address::Cidr,
     docs,
     envelope::Family,
@@ -32,12 +43,32 @@ use crate::{
 };
 
 /// How the gateway is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct Settings {
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Networks (CIDR, separated by commas) of proxies whose X-Forwarded-For is believed.
+    #[arg(
+        long,
+        env = "GUILDHALL_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
     pub trusted_proxies: Vec<Cidr>,
-    /// Where clients reach the gateway; the host that they ask for when none.
+
+    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
+    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
+    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+
+    /// Origins (separated by commas) whose pages may call from a browser, e.g.
+    /// https://app.example.com, or * for all; none without it.
+    #[arg(
+        long,
+        env = "GUILDHALL_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub cors_origins: Vec<Origin>,
 }
 
 /// The gateway: answers every request, in the caller's envelope.
@@ -68,6 +99,10 @@ pub fn service(
         .merge(docs::page())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method);
+    let router = match browsers::layer(&settings.cors_origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
     Ok(Gateway { router })
 }
 
@@ -100,6 +135,22 @@ where
     }
 }
 
+/// Answers below this size are not worth compressing, in bytes.
+const WORTH_COMPRESSING: u16 = 1024;
+
+/// The answer, compressed when the client takes it and it pays.
+async fn compressed(router: Router, request: Request<Body>) -> Result<Response, Infallible> {
+    if !request.headers().contains_key(ACCEPT_ENCODING) {
+        return router.oneshot(request).await;
+    }
+    let pays = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
+    let compression = Compression::new(router)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(pays);
+    let response = compression.oneshot(request).await?;
+    Ok(response.map(Body::new))
+}
+
 async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let id = RequestId::of(request.headers());
     let path = request.uri().path();
@@ -120,7 +171,7 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     }
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(family);
-    let routed = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    let routed = AssertUnwindSafe(compressed(router, request)).catch_unwind();
     let mut response = match hop.run(routed).instrument(span.clone()).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},

@@ -1,30 +1,33 @@
 //! Numbered pages (contract: identity, "Paging", 4).
 
-use guildhall_runtime::Error;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::failure::Result;
+use crate::{
+    bounded::Bounded,
+    failure::{Failure, Result},
+};
 
 /// Records of a page when nothing is said.
 const LIMIT: u32 = 20;
-/// Records of a page at most.
-const MAX_LIMIT: u32 = 100;
 /// How many records may come before a page: services refuse to pass over more.
 const MAX_SKIP: u32 = 10_000;
-/// The last page that can be asked for, with one record a page.
-const MAX_PAGE: u32 = MAX_SKIP + 1;
+
+/// The number of a page; the last one that can be asked for has one record.
+pub type PageNumber = Bounded<1, 10_001>;
+/// How many records a page holds.
+pub type PageLimit = Bounded<1, 100>;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// 1 when left out; at most 10,000 records may come before it.
-    #[param(minimum = 1, maximum = 10_001)]
-    page: Option<u32>,
+    #[param(inline)]
+    page: Option<PageNumber>,
     /// At most so many; 20 when left out.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
+    #[param(inline)]
+    limit: Option<PageLimit>,
 }
 
 /// A page that can be asked for.
@@ -59,13 +62,13 @@ impl Page {
     ///
     /// # Errors
     /// INVALID_VALUE for what is out of range.
-    pub fn new(page: Option<u32>, limit: Option<u32>) -> Result<Self> {
-        let number = within("page", page.unwrap_or(1), MAX_PAGE)?;
-        let limit = within("limit", limit.unwrap_or(LIMIT), MAX_LIMIT)?;
+    pub fn new(page: Option<PageNumber>, limit: Option<PageLimit>) -> Result<Self> {
+        let number = page.map_or(1, whole);
+        let limit = limit.map_or(LIMIT, whole);
         let last = MAX_SKIP / limit + 1;
         if number > last {
             let message = format!("page must be at most {last} with {limit} records a page");
-            return Err(Error::invalid("page", message).into());
+            return Err(Failure::out_of_range("page", message));
         }
         Ok(Self { number, limit })
     }
@@ -92,11 +95,9 @@ impl Page {
     }
 }
 
-fn within(field: &str, value: u32, max: u32) -> Result<u32> {
-    if value == 0 || value > max {
-        return Err(Error::invalid(field, format!("{field} must be 1 to {max}")).into());
-    }
-    Ok(value)
+/// Bounded as it is, it fits.
+fn whole<const MIN: i64, const MAX: i64>(value: Bounded<MIN, MAX>) -> u32 {
+    u32::try_from(value.get()).unwrap_or(u32::MAX)
 }
 
 /// Where a page is in its list.
@@ -115,26 +116,29 @@ pub struct Paging {
 mod tests {
     use super::*;
 
+    fn page(number: i64, limit: i64) -> Result<Page> {
+        Page::new(PageNumber::new(number), PageLimit::new(limit))
+    }
+
     #[test]
     fn pages_count_from_one() {
-        let second = Page::new(Some(2), Some(10)).unwrap();
+        let second = page(2, 10).unwrap();
         assert_eq!((second.size(), second.skip()), (10, 10));
         assert_eq!(second.of(11).total_pages, 2);
         assert_eq!(second.of(0).total_pages, 0);
         let first = Page::new(None, None).unwrap();
         assert_eq!((first.size(), first.skip()), (20, 0));
-        for (page, limit) in [(Some(0), None), (None, Some(0)), (None, Some(101))] {
-            assert!(Page::new(page, limit).is_err());
-        }
     }
 
     #[test]
     fn a_list_reaches_ten_thousand_records_deep_however_long_its_pages_are() {
         for (limit, last) in [(1, 10_001), (3, 3_334), (20, 501), (100, 101)] {
-            let page = Page::new(Some(last), Some(limit)).unwrap();
-            assert!(page.skip() <= 10_000 && page.skip() + page.size() > 10_000);
-            let refused = Page::new(Some(last + 1), Some(limit)).unwrap_err().error;
-            assert_eq!(refused.violations()[0].field, "page");
+            let deepest = page(last, limit).unwrap();
+            assert!(deepest.skip() <= 10_000 && deepest.skip() + deepest.size() > 10_000);
+            if limit > 1 {
+                let refused = page(last + 1, limit).unwrap_err().error;
+                assert_eq!(refused.violations()[0].field, "page");
+            }
         }
     }
 }

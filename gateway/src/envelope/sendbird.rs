@@ -54,7 +54,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
 fn mistyped(expected: JsonType) -> u32 {
     match expected {
         JsonType::String => 400_100,
-        JsonType::Number => 400_101,
+        JsonType::Number | JsonType::Integer => 400_101,
         JsonType::List => 400_102,
         JsonType::Object => 400_103,
         JsonType::Boolean => 400_104,

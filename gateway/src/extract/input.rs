@@ -8,14 +8,15 @@ use guildhall_runtime::{Error, Reason};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, error::Category};
 
-use super::refused;
+use super::{json::JsonReader, refused};
 use crate::{
     body::LIMIT,
     failure::{Failure, Result},
 };
 
 /// A JSON object from the body. An empty body is an empty object, `null` is as good as absent, `5.0` is
-/// an integer, the last of two equal fields counts, and unknown fields are ignored.
+/// an integer, names have every spelling, the last of two equal fields counts, and unknown fields are
+/// ignored.
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
@@ -32,14 +33,13 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let mut fields = if body.trim_ascii().is_empty() {
+    let mut fields: Map<String, Value> = if body.trim_ascii().is_empty() {
         Map::new()
     } else {
         serde_json::from_slice(body).map_err(malformed)?
     };
-    fields.retain(|_, value: &mut Value| !value.is_null());
     fields.values_mut().for_each(whole);
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+    serde_path_to_error::deserialize(JsonReader(Value::Object(fields))).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, &error.into_inner().to_string())
     })
@@ -79,14 +79,16 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::failure::{Fault, JsonType};
+    use crate::{
+        bounded::Bounded,
+        failure::{Fault, JsonType},
+    };
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Asked {
-        #[serde(alias = "channel_id")]
         channel_id: String,
-        count: Option<u32>,
+        count: Option<Bounded<0, 9>>,
         silent: Option<bool>,
         names: Option<Vec<String>>,
         inner: Option<Inner>,
@@ -94,7 +96,7 @@ mod tests {
 
     #[derive(Debug, PartialEq, Deserialize)]
     struct Inner {
-        version: i32,
+        version: Bounded<-2, 2>,
     }
 
     fn asked(body: &str) -> Result<Asked> {
@@ -119,6 +121,7 @@ mod tests {
             r#"{"channelId":"c"}"#,
             r#"{"channel_id":"c","count":null}"#,
             r#"{"channelId":"x","channelId":"c"}"#,
+            r#"{"channelId":"c","channel_id":"c"}"#,
             r#" {"channelId":"c","unheard":{"of":[1]}} "#,
         ] {
             assert_eq!(asked(body).unwrap().channel_id, "c", "{body}");
@@ -128,12 +131,12 @@ mod tests {
     #[test]
     fn a_whole_number_is_an_integer_however_it_is_written() {
         let asked = asked(r#"{"channelId":"c","count":7.0,"inner":{"version":-2.0}}"#).unwrap();
-        assert_eq!(asked.count, Some(7));
-        assert_eq!(asked.inner, Some(Inner { version: -2 }));
+        assert_eq!(asked.count.map(Bounded::get), Some(7));
+        assert_eq!(asked.inner.map(|inner| inner.version.get()), Some(-2));
         let (_, field, fault) = complaint(r#"{"channelId":"c","count":7.5}"#);
         assert_eq!(
             (field.as_str(), fault),
-            ("count", Some(Fault::Mistyped(JsonType::Number)))
+            ("count", Some(Fault::Mistyped(JsonType::Integer)))
         );
     }
 
@@ -150,6 +153,10 @@ mod tests {
             complaint(r#"{"channelId":"c","inner":{}}"#),
             (Reason::MissingField, "inner.version".into(), None)
         );
+        assert_eq!(
+            complaint(r#"{"channelId":"c","inner":{"version":null}}"#),
+            (Reason::MissingField, "inner.version".into(), None)
+        );
     }
 
     #[test]
@@ -159,7 +166,7 @@ mod tests {
             (
                 r#"{"channelId":"c","count":"1"}"#,
                 "count",
-                JsonType::Number,
+                JsonType::Integer,
             ),
             (
                 r#"{"channelId":"c","silent":1}"#,
@@ -173,6 +180,11 @@ mod tests {
                 JsonType::String,
             ),
             (r#"{"channelId":"c","inner":1}"#, "inner", JsonType::Object),
+            (
+                r#"{"channelId":"c","inner":[1]}"#,
+                "inner",
+                JsonType::Object,
+            ),
         ] {
             assert_eq!(
                 complaint(body),
@@ -184,8 +196,15 @@ mod tests {
                 "{body}"
             );
         }
-        let (reason, field, _) = complaint(r#"{"channelId":"c","count":-1}"#);
-        assert_eq!((reason, field.as_str()), (Reason::InvalidValue, "count"));
+        for count in ["-1", "10", "1e3", "99999999999999999999"] {
+            let body = format!(r#"{{"channelId":"c","count":{count}}}"#);
+            let refused = (
+                Reason::InvalidValue,
+                "count".into(),
+                Some(Fault::OutOfRange),
+            );
+            assert_eq!(complaint(&body), refused, "{body}");
+        }
         let (reason, field, _) = complaint(r#"{"channelId":"c","channel_id":"d"}"#);
         assert_eq!(
             (reason, field.as_str()),

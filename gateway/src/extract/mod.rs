@@ -1,7 +1,9 @@
 //! What handlers take from a request, parsed at the edge.
 
 mod base_url;
+mod fields;
 mod input;
+mod json;
 mod query;
 mod raw;
 mod segments;
@@ -15,18 +17,41 @@ pub use query::Query;
 pub use raw::Raw;
 pub use segments::Segments;
 
-use crate::failure::{Failure, JsonType, Result};
+use self::fields::TWICE;
+use crate::{
+    bounded::RANGE,
+    failure::{Failure, JsonType, Result},
+};
 
 /// The text of a header; empty when it is absent.
 ///
 /// # Errors
 /// INVALID_VALUE for one that is not printable.
 pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
+    // The endpoint has refused a header that is there twice.
     let Some(value) = headers.get(name) else {
         return Ok("");
     };
     let text = value.to_str().map(str::trim);
     text.map_err(|_| Error::invalid(name, format!("{name} must be printable ASCII")).into())
+}
+
+/// The one value of a field that has two places; `field` is the second of them.
+///
+/// # Errors
+/// INVALID_VALUE when they hold different values.
+pub fn one_value<T: PartialEq>(
+    field: &str,
+    first: Option<T>,
+    second: Option<T>,
+) -> Result<Option<T>> {
+    match (first, second) {
+        (Some(first), Some(second)) if first != second => {
+            let description = format!("{field} is given twice, with different values");
+            Err(Error::invalid(field, description).into())
+        }
+        (first, second) => Ok(first.or(second)),
+    }
 }
 
 /// The failure of a field, from what serde says about it.
@@ -37,9 +62,24 @@ fn refused(path: &str, complaint: &str) -> Failure {
     if let Some(field) = quoted_after(complaint, "missing field") {
         return Error::missing(joined(path, field)).into();
     }
+    if let Some(field) = quoted_after(complaint, TWICE) {
+        let field = joined(path, field);
+        let description = format!("{field} is given in two spellings with different values");
+        return Error::invalid(&field, description).into();
+    }
     if let Some(field) = quoted_after(complaint, "duplicate field") {
         let field = joined(path, field);
-        return Error::invalid(&field, format!("{field} is given in two spellings")).into();
+        return Error::invalid(&field, format!("{field} is given under two names")).into();
+    }
+    if complaint.starts_with(RANGE) {
+        return Failure::out_of_range(path, format!("{path} {complaint}"));
+    }
+    if let Some((_, known)) = complaint
+        .strip_prefix("unknown variant ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        return Error::invalid(path, format!("{path} must be one of {known}")).into();
     }
     match expected(complaint) {
         Some(expected) => Failure::mistyped(path, expected),
@@ -65,15 +105,6 @@ fn quoted_after<'a>(complaint: &'a str, prefix: &str) -> Option<&'a str> {
 
 /// The type that serde wanted, when it met another.
 fn expected(complaint: &str) -> Option<JsonType> {
-    const NUMBERS: &[&str] = &[
-        "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64",
-    ];
-    if complaint.starts_with("invalid digit") || complaint.starts_with("cannot parse integer") {
-        return Some(JsonType::Number);
-    }
-    if complaint.starts_with("provided string was not `true` or `false`") {
-        return Some(JsonType::Boolean);
-    }
     let wanted = complaint
         .strip_prefix("invalid type: ")?
         .rsplit_once(", expected ")?
@@ -83,7 +114,8 @@ fn expected(complaint: &str) -> Option<JsonType> {
         "a boolean" => Some(JsonType::Boolean),
         "a sequence" => Some(JsonType::List),
         "a map" => Some(JsonType::Object),
-        number if NUMBERS.contains(&number) => Some(JsonType::Number),
+        "f64" => Some(JsonType::Number),
+        "i64" => Some(JsonType::Integer),
         object if object.starts_with("struct ") => Some(JsonType::Object),
         _ => None,
     }

@@ -4,13 +4,21 @@ use std::collections::HashSet;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserializer,
+    de::{
+        DeserializeOwned, Error as _, IntoDeserializer, Unexpected, Visitor,
+        value::{Error, MapDeserializer},
+    },
+    forward_to_deserialize_any,
+};
 
-use super::refused;
+use super::{fields::spelled, refused};
 use crate::failure::{Failure, Result};
 
 /// The query. Empty values and the literal `undefined` count as absent, the first of two equal
-/// names counts, and unknown names are ignored.
+/// names counts, and unknown names are ignored. Names have every spelling, and booleans are written as
+/// clients write them: `true`, `True`, `1`.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -27,14 +35,111 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
     let present = form_urlencoded::parse(query.as_bytes()).filter(|(name, value)| {
         !value.is_empty() && value != "undefined" && seen.insert(name.clone())
     });
-    let present = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(present)
-        .finish();
-    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(present.as_bytes()));
-    serde_path_to_error::deserialize(pairs).map_err(|error| {
+    let present = present.map(|(name, value)| (name.into_owned(), value.into_owned()));
+    serde_path_to_error::deserialize(Pairs(present.collect())).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, &error.into_inner().to_string())
     })
+}
+
+/// The parameters, to be read into a struct.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserializer<'de> for Pairs {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let fields = spelled::<_, Error>(self.0.into_iter(), known)?.into_iter();
+        let fields = fields.map(|(name, value)| (name, Text(value)));
+        visitor.visit_map(MapDeserializer::new(fields))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_struct("", &[], visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The value of a parameter.
+struct Text(String);
+
+impl Text {
+    fn is_not<V>(&self, wanted: &str) -> Result<V, Error> {
+        Err(Error::invalid_type(Unexpected::Str(&self.0), &wanted))
+    }
+}
+
+impl<'de> Deserializer<'de> for Text {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.to_ascii_lowercase().as_str() {
+            "true" | "1" => visitor.visit_bool(true),
+            "false" | "0" => visitor.visit_bool(false),
+            _ => self.is_not("a boolean"),
+        }
+    }
+
+    /// An integer of any length; its type says which it takes.
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let digits = self.0.strip_prefix('-').unwrap_or(&self.0);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return self.is_not("i64");
+        }
+        let beyond = if self.0.starts_with('-') {
+            i64::MIN
+        } else {
+            i64::MAX
+        };
+        visitor.visit_i64(self.0.parse().unwrap_or(beyond))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, Error> for Text {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
 }
 
 #[cfg(test)]
@@ -44,13 +149,15 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::failure::{Fault, JsonType};
+    use crate::{
+        bounded::Bounded,
+        failure::{Fault, JsonType},
+    };
 
     #[derive(Debug, PartialEq, Deserialize)]
     struct Asked {
-        #[serde(alias = "channelId")]
         channel_id: Option<String>,
-        count: Option<u32>,
+        count: Option<Bounded<1, 100>>,
         reverse: Option<bool>,
     }
 
@@ -69,18 +176,48 @@ mod tests {
     }
 
     #[test]
+    fn a_boolean_is_read_as_clients_write_it() {
+        for (text, value) in [
+            ("True", true),
+            ("TRUE", true),
+            ("1", true),
+            ("False", false),
+            ("0", false),
+        ] {
+            let asked: Asked = parse(&format!("reverse={text}")).unwrap();
+            assert_eq!(asked.reverse, Some(value), "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_named_with_the_type_it_must_have() {
         for (query, field, expected) in [
-            ("count=ten", "count", JsonType::Number),
-            ("reverse=1", "reverse", JsonType::Boolean),
+            ("count=ten", "count", JsonType::Integer),
+            ("count=1.5", "count", JsonType::Integer),
+            ("reverse=yes", "reverse", JsonType::Boolean),
         ] {
             let failure = parse::<Asked>(query).unwrap_err();
             assert_eq!(failure.error.reason(), Reason::InvalidValue);
             assert_eq!(failure.error.violations()[0].field, field);
             assert_eq!(failure.fault, Some(Fault::Mistyped(expected)), "{query}");
         }
-        let failure = parse::<Asked>("count=99999999999").unwrap_err();
-        assert_eq!(failure.error.violations()[0].field, "count");
+    }
+
+    #[test]
+    fn every_number_beyond_its_bounds_is_told_them_alike() {
+        for count in ["0", "-1", "101", "1000", "99999999999999999999"] {
+            let failure = parse::<Asked>(&format!("count={count}")).unwrap_err();
+            assert_eq!(failure.error.message(), "count must be 1 to 100", "{count}");
+            assert_eq!(failure.fault, Some(Fault::OutOfRange), "{count}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_with_different_values_are_refused() {
+        let failure = parse::<Asked>("channel_id=a&channelId=b").unwrap_err();
+        assert_eq!(failure.error.violations()[0].field, "channel_id");
+        let same: Asked = parse("channel_id=a&channelId=a").unwrap();
+        assert_eq!(same.channel_id.as_deref(), Some("a"));
     }
 
     proptest! {

@@ -222,7 +222,6 @@ impl Body for ChannelList {
 #[serde(rename_all = "camelCase")]
 struct ListQuery {
     /// Only channels of this type; `text`, `direct` and `stage` mean `open`, `dm` and `video`.
-    #[serde(alias = "channel_type")]
     #[param(inline)]
     channel_type: Option<ChannelKind>,
 }
@@ -285,7 +284,6 @@ struct NewChannel {
     #[schema(value_type = Name)]
     topic: String,
     /// `text`, `direct` and `stage` mean `open`, `dm` and `video`.
-    #[serde(alias = "channel_type")]
     channel_type: ChannelKind,
     /// At most 1,000 characters.
     #[schema(max_length = 1_000, pattern = r"^[^\x00]*$")]

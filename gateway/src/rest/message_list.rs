@@ -15,34 +15,32 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::message_item::{MessageItem, by_id};
 use crate::{
+    bounded::Bounded,
     failure::Result,
     listing::Listed,
     schema::{IdOrTime, ObjectId, UserReference},
 };
 
 /// Messages per page when nothing is said.
-const COUNT: u8 = 10;
-/// Messages per page at most.
-const MAX_COUNT: u8 = 100;
+const COUNT: usize = 10;
 
 /// What to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Only messages of this author: their numeric id.
-    #[serde(alias = "userId")]
     #[param(value_type = Option<UserReference>, inline)]
     user_id: Option<String>,
     /// Only messages of the author with this e-mail address, instead of `user_id`.
     #[param(pattern = r"^[^\x00]*@[^\x00]*$", max_length = 320)]
     email: Option<String>,
     /// Only this channel. Left out: all channels that the key may read, direct messages not.
-    #[serde(alias = "channelId")]
     #[param(value_type = Option<ObjectId>, inline)]
     channel_id: Option<String>,
-    /// At most so many; 10 when left out.
-    #[param(minimum = 1, maximum = 100)]
-    count: Option<u8>,
+    /// So many; 10 when left out. Unless a message id says where to go on, there are more when several
+    /// messages have the time of the last.
+    #[param(inline)]
+    count: Option<Bounded<1, 100>>,
     /// Only what is older than this message id or ISO-8601 time.
     #[param(value_type = Option<IdOrTime>, inline)]
     before: Option<String>,
@@ -50,11 +48,9 @@ pub struct ListQuery {
     #[param(value_type = Option<IdOrTime>, inline)]
     after: Option<String>,
     /// Only replies to this message.
-    #[serde(alias = "parentId")]
     #[param(value_type = Option<ObjectId>, inline)]
     parent_id: Option<String>,
     /// Only this topic of a forum channel.
-    #[serde(alias = "forumTopicId")]
     #[param(value_type = Option<ObjectId>, inline)]
     forum_topic_id: Option<String>,
 }
@@ -62,6 +58,8 @@ pub struct ListQuery {
 impl ListQuery {
     /// What the service is asked for.
     pub fn filters(&self) -> Result<ListMessagesRequest> {
+        let before = cursor("before", self.before.as_deref())?;
+        let after = cursor("after", self.after.as_deref())?;
         let channel = parsed::<ChannelId>("channel_id", self.channel_id.as_deref())?;
         let parent = parsed::<MessageId>("parent_id", self.parent_id.as_deref())?;
         let topic = parsed::<TopicId>("forum_topic_id", self.forum_topic_id.as_deref())?;
@@ -70,8 +68,9 @@ impl ListQuery {
             user: self.author()?.unwrap_or_default().to_owned(),
             parent: parent.and_then(by_id),
             topic_id: topic.map(|id| id.to_string()).unwrap_or_default(),
-            before: cursor("before", self.before.as_deref())?,
-            after: cursor("after", self.after.as_deref())?,
+            whole_moments: !(is_message(&before) || is_message(&after)),
+            before,
+            after,
             ..ListMessagesRequest::default()
         })
     }
@@ -86,23 +85,25 @@ impl ListQuery {
             (Some(_), Some(_)) => {
                 Err(Error::invalid("email", "email and user_id exclude each other").into())
             }
-            (None, Some(email)) if !email.contains('@') => {
+            (None, Some(email)) if !email.contains('@') || email.contains('\0') => {
                 Err(Error::invalid("email", "email must be an e-mail address").into())
             }
             (user, email) => Ok(user.or(email)),
         }
     }
 
-    pub fn count(&self) -> Result<usize> {
-        match self.count.unwrap_or(COUNT) {
-            count @ 1..=MAX_COUNT => Ok(count.into()),
-            _ => Err(Error::invalid("count", format!("count must be 1 to {MAX_COUNT}")).into()),
-        }
+    pub fn count(&self) -> usize {
+        self.count.map_or(COUNT, Bounded::size)
     }
 }
 
 fn parsed<T: FromStr<Err = MalformedId>>(field: &str, text: Option<&str>) -> Result<Option<T>> {
     Ok(text.map(|text| id::parse(field, text)).transpose()?)
+}
+
+fn is_message(cursor: &Option<MessageCursor>) -> bool {
+    let position = cursor.as_ref().and_then(|cursor| cursor.position.as_ref());
+    matches!(position, Some(Position::MessageId(_)))
 }
 
 /// A message id or a time.

@@ -90,7 +90,7 @@ async fn list(
     call: Call,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Integration<MessagePage>>> {
-    let listed = listing::messages(&messages, &call, query.filters()?, query.count()?).await?;
+    let listed = listing::messages(&messages, &call, query.filters()?, query.count()).await?;
     Ok(Json(page(listed, query.towards_newer())))
 }
 
@@ -126,7 +126,6 @@ fn one(message: Message) -> Integration<MessageItem> {
 #[serde(rename_all = "camelCase")]
 struct NewMessage {
     /// From the list of channels.
-    #[serde(alias = "channel_id")]
     #[schema(value_type = ObjectId)]
     channel_id: String,
     #[schema(value_type = MessageText)]
@@ -135,7 +134,6 @@ struct NewMessage {
     #[schema(value_type = Option<UserReference>)]
     sender: Option<String>,
     /// The topic; required in forum channels. An empty one counts as left out.
-    #[serde(alias = "forum_topic_id")]
     #[schema(pattern = "^([0-9a-fA-F]{24})?$")]
     forum_topic_id: Option<String>,
     #[schema(ignore)]
@@ -193,7 +191,6 @@ fn sent_message(message_id: String) -> Integration<Receipt> {
 #[serde(rename_all = "camelCase")]
 struct NewReply {
     /// The message to reply to.
-    #[serde(alias = "message_id")]
     #[schema(value_type = ObjectId)]
     message_id: String,
     #[schema(value_type = MessageText)]

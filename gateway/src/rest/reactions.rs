@@ -17,7 +17,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::integration::{Acknowledgement, Integration},
-    extract::{Input, Query, Segments},
+    extract::{Input, Query, Segments, one_value},
     failure::Result,
     sample,
     schema::{Emoji, ObjectId, UserReference},
@@ -87,7 +87,6 @@ fn listed(reactions: Vec<Reaction>, with_users: bool) -> Integration<ReactionLis
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewReaction {
-    #[serde(alias = "message_id")]
     #[schema(value_type = ObjectId)]
     message_id: String,
     #[schema(value_type = Emoji)]
@@ -134,7 +133,6 @@ fn within_limit(emoji: String) -> Result<String> {
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// Whether to name the members, at most 100 for each emoji.
-    #[serde(alias = "listUsers")]
     list_users: Option<bool>,
 }
 
@@ -194,7 +192,6 @@ async fn list(
 #[into_params(parameter_in = Query)]
 struct ReactionRemoval {
     /// The message, where the path does not name it.
-    #[serde(alias = "message_id")]
     #[schema(value_type = Option<ObjectId>)]
     #[param(value_type = Option<ObjectId>, inline)]
     message_id: Option<String>,
@@ -217,16 +214,22 @@ impl ReactionRemoval {
         }
     }
 
-    /// What the query leaves out is in the body.
-    fn or(self, body: Self) -> Result<RemoveReactionRequest> {
-        let message_id = self.message_id.or(body.message_id);
-        let message_id = message_id.ok_or_else(|| Error::missing("messageId"))?;
-        let emoji = self.emoji.or(body.emoji);
-        let emoji = emoji.ok_or_else(|| Error::missing("emoji"))?;
+    /// What the query leaves out is in the body; neither contradicts the other.
+    fn or(self, body: Self) -> Result<Self> {
+        Ok(Self {
+            message_id: one_value("messageId", self.message_id, body.message_id)?,
+            emoji: one_value("emoji", self.emoji, body.emoji)?,
+            sender: one_value("sender", self.sender, body.sender)?,
+        })
+    }
+
+    fn request(self) -> Result<RemoveReactionRequest> {
+        let message_id = self.message_id.ok_or_else(|| Error::missing("messageId"))?;
+        let emoji = self.emoji.ok_or_else(|| Error::missing("emoji"))?;
         Ok(RemoveReactionRequest {
             message: by_id(id::parse::<MessageId>("messageId", &message_id)?),
             emoji: within_limit(emoji)?,
-            sender: self.sender.or(body.sender).unwrap_or_default(),
+            sender: self.sender.unwrap_or_default(),
         })
     }
 }
@@ -245,11 +248,12 @@ async fn remove(
     Query(query): Query<ReactionRemoval>,
     Input(body): Input<ReactionRemoval>,
 ) -> Result<Json<Acknowledgement>> {
-    let asked = ReactionRemoval {
-        message_id: path.message_id.or(query.message_id),
-        ..query
+    let named = ReactionRemoval {
+        message_id: path.message_id,
+        ..ReactionRemoval::default()
     };
-    let request = call.request(asked.or(body)?);
+    let asked = named.or(query)?.or(body)?;
+    let request = call.request(asked.request()?);
     let answer = reactions.remove_reaction(request).await?;
     if !answer.into_inner().removed {
         return Err(Error::new(Reason::MessageNotFound, "Reaction not found").into());

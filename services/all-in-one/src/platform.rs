@@ -3,7 +3,6 @@
 use std::{convert::Infallible, sync::Arc};
 
 use guildhall_catalog::SERVICES;
-use guildhall_gateway::Settings as GatewaySettings;
 use guildhall_identity::Identity;
 use guildhall_runtime::{
     Error, Peer, Result, Shutdown,
@@ -83,11 +82,8 @@ fn gateway(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<guildhall_gateway::Gateway> {
-    let gateway = GatewaySettings {
-        trusted_proxies: settings.trusted_proxies.clone(),
-        public_url: settings.public_url.clone(),
-    };
     let (guard, shutdown) = (opened.guard.clone(), environment.shutdown.clone());
+    let gateway = settings.gateway.clone();
     guildhall_gateway::service(upstream, guard, gateway, shutdown)
 }
 

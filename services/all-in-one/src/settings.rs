@@ -5,7 +5,6 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use guildhall_catalog::{SERVICES, Service};
 use guildhall_data::EventId;
-use guildhall_gateway::{Cidr, PublicUrl};
 use guildhall_runtime::peer::Address;
 use guildhall_server::{Calls, PeerUrls, ServeSettings};
 
@@ -77,14 +76,9 @@ pub struct Settings {
     #[arg(long, env = "GUILDHALL_DEMO", value_parser = clap::builder::FalseyValueParser::new())]
     pub demo: bool,
 
-    /// Networks (CIDR, separated by commas) of proxies whose X-Forwarded-For is believed.
-    #[arg(long, env = "GUILDHALL_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<Cidr>,
-
-    /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
-    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
-    #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<PublicUrl>,
+    /// About the gateway.
+    #[command(flatten)]
+    pub gateway: guildhall_gateway::Settings,
 
     /// About single services.
     #[command(flatten)]

@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State};
 use guildhall_proto::messaging::v1::{
-    GetChannelRequest, ListMessagesRequest, Message, MessageCursor, ReplyMessageRequest,
-    SendMessageRequest, message_cursor::Position,
+    ListMessagesRequest, Message, MessageCursor, ReplyMessageRequest, SendMessageRequest,
+    message_cursor::Position,
 };
 use guildhall_runtime::{Error, Reason, Timestamp};
-use guildhall_types::{ChannelId, MessageId, id};
+use guildhall_types::{MessageId, id};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,20 +16,19 @@ use super::{
     resource::{ChatMessage, Content, NewChatMessage, SentMessage},
 };
 use crate::{
+    bounded::Bounded,
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::mudbase::Mudbase,
     extract::{Input, Query, Segments},
-    failure::{Result, sent},
+    failure::{Failure, Result, sent},
     listing, sample,
     schema::Moment,
-    upstream::{Channels, Messages, Services},
+    upstream::{Messages, Services},
 };
 
 /// Messages per page when nothing is said.
 const LIMIT: usize = 50;
-/// Messages per page at most.
-const MAX_LIMIT: usize = 100;
 /// How deep pages reach; `before` goes on from there.
 const MAX_DEPTH: usize = 1_000;
 
@@ -65,11 +64,11 @@ fn stored(message: Message) -> Mudbase<SentMessage> {
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// 1 when left out; pages reach 1,000 messages deep, `before` goes on from there.
-    #[param(minimum = 1, maximum = 1_000)]
-    page: Option<usize>,
-    /// 50 when left out.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
+    #[param(inline)]
+    page: Option<Bounded<1, 1_000>>,
+    /// 50 when left out. Without `page` there are more when several messages have the time of the last.
+    #[param(inline)]
+    limit: Option<Bounded<1, 100>>,
     /// Only what is older than this ISO-8601 time.
     #[param(value_type = Option<Moment>, inline)]
     before: Option<String>,
@@ -87,24 +86,19 @@ struct Slice {
 
 impl ListQuery {
     fn slice(&self) -> Result<Slice> {
-        let take = self.limit.unwrap_or(LIMIT);
-        if !(1..=MAX_LIMIT).contains(&take) {
-            let message = format!("limit must be 1 to {MAX_LIMIT}");
-            return Err(Error::invalid("limit", message).into());
+        let take = self.limit.map_or(LIMIT, Bounded::size);
+        let page = self.page.map_or(1, Bounded::size);
+        let last = MAX_DEPTH / take;
+        if page > last {
+            let message = format!(
+                "page must be at most {last} with {take} messages a page: go on with before"
+            );
+            return Err(Failure::out_of_range("page", message));
         }
-        let page = self.page.unwrap_or(1);
-        match page.checked_mul(take) {
-            Some(depth) if page >= 1 && depth <= MAX_DEPTH => Ok(Slice {
-                skip: depth - take,
-                take,
-            }),
-            _ => {
-                let message = format!(
-                    "page must be at least 1 and page times limit at most {MAX_DEPTH}: go on with before"
-                );
-                Err(Error::invalid("page", message).into())
-            }
-        }
+        Ok(Slice {
+            skip: (page - 1) * take,
+            take,
+        })
     }
 }
 
@@ -136,18 +130,17 @@ async fn list(
     let after = moment("after", query.after.as_deref())?;
     let chat = path.chat(&services, &call).await?;
     let wanted = ListMessagesRequest {
-        channel: chat.to_string(),
+        channel: chat.id,
         before: before.map(|time| MessageCursor {
             position: Some(Position::Time(time.into())),
         }),
         include_encrypted: true,
+        // Who does not go by numbers goes on from the time of the last message.
+        whole_moments: query.page.is_none(),
         ..ListMessagesRequest::default()
     };
-    let (messages, total) = futures::try_join!(
-        fetch(&services, &call, wanted, after, slice),
-        messages_ever_sent(&services, &call, chat),
-    )?;
-    Ok(Json(page(messages, total)))
+    let messages = fetch(&services, &call, wanted, after, slice).await?;
+    Ok(Json(page(messages, chat.last_seq)))
 }
 
 /// The messages of a slice of those after a time, newest first. Pages by number are walked, which
@@ -163,7 +156,7 @@ async fn fetch(
     let listed = listing::messages(&messages, call, wanted, slice.skip + slice.take).await?;
     let messages = listed.messages.into_iter();
     let messages = messages.filter(|message| is_after(message, after));
-    Ok(messages.skip(slice.skip).take(slice.take).collect())
+    Ok(messages.skip(slice.skip).collect())
 }
 
 fn is_after(message: &Message, time: Option<Timestamp>) -> bool {
@@ -171,14 +164,6 @@ fn is_after(message: &Message, time: Option<Timestamp>) -> bool {
         (Some(time), Some(created)) => Timestamp::from(created) > time,
         (None, _) | (_, None) => true,
     }
-}
-
-async fn messages_ever_sent(services: &Services, call: &Call, chat: ChannelId) -> Result<i64> {
-    let request = call.request(GetChannelRequest {
-        channel: chat.to_string(),
-    });
-    let answer = services.client::<Channels>().get_channel(request).await?;
-    Ok(sent(answer.into_inner().channel, "a channel")?.last_seq)
 }
 
 async fn send(
@@ -193,7 +178,7 @@ async fn send(
         .transpose()?;
     let content = new.content()?;
     let chat = path.chat(&services, &call).await?;
-    let (replayed, message) = store(&services, &call, chat, parent, content).await?;
+    let (replayed, message) = store(&services, &call, &chat.id, parent, content).await?;
     let message = sent(message, "the stored message")?;
     Ok((StatusCode::CREATED, replayed, Json(stored(message))))
 }
@@ -201,14 +186,14 @@ async fn send(
 async fn store(
     services: &Services,
     call: &Call,
-    chat: ChannelId,
+    chat: &str,
     parent: Option<MessageId>,
     content: Content,
 ) -> Result<(Replayed, Option<Message>)> {
     Ok(match parent {
         None => {
             let request = call.request(SendMessageRequest {
-                channel: chat.to_string(),
+                channel: chat.to_owned(),
                 text: content.text,
                 kind: content.kind.into(),
                 details: Some(content.details),
@@ -237,10 +222,10 @@ mod tests {
 
     use super::*;
 
-    fn query(page: Option<usize>, limit: Option<usize>) -> ListQuery {
+    fn query(page: Option<i64>, limit: Option<i64>) -> ListQuery {
         ListQuery {
-            page,
-            limit,
+            page: page.map(|page| Bounded::new(page).unwrap()),
+            limit: limit.map(|limit| Bounded::new(limit).unwrap()),
             before: None,
             after: None,
         }
@@ -263,10 +248,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slice_is_bounded_or_refused(page in any::<usize>(), limit in any::<usize>()) {
-            if let Ok(slice) = query(Some(page), Some(limit)).slice() {
-                prop_assert!((1..=MAX_LIMIT).contains(&slice.take));
-                prop_assert!(slice.skip + slice.take <= MAX_DEPTH);
+        fn a_slice_is_bounded_or_refused(page in 1_i64..=1_000, limit in 1_i64..=100) {
+            match query(Some(page), Some(limit)).slice() {
+                Ok(slice) => prop_assert!(slice.skip + slice.take <= MAX_DEPTH),
+                Err(_) => prop_assert!(page * limit > 1_000),
             }
         }
     }

@@ -6,7 +6,9 @@ mod resource;
 
 use guildhall_proto::{
     identity::v1::GetCommunityRequest,
-    messaging::v1::{MessageReference, message_reference::Reference},
+    messaging::v1::{
+        Channel, ChannelType, GetChannelRequest, MessageReference, message_reference::Reference,
+    },
 };
 use guildhall_runtime::{Error, ErrorKind, Reason};
 use guildhall_types::{ChannelId, CommunityId, MessageId, id};
@@ -16,9 +18,9 @@ use utoipa::openapi::path::Parameter;
 use crate::{
     call::Call,
     envelope::FieldNames,
-    failure::Result,
+    failure::{Result, sent},
     schema::{id_in_path, in_path, text},
-    upstream::{Directory, Services},
+    upstream::{Channels, Directory, Services},
 };
 
 /// What callers call the fields of our RPCs.
@@ -26,6 +28,7 @@ const FIELDS: FieldNames = &[
     ("text", "content"),
     ("kind", "type"),
     ("details.encrypted", "e2ee"),
+    ("details.mentioned_user_ids", "mentions"),
     ("message", "messageId"),
     ("channel", "chatId"),
 ];
@@ -60,28 +63,45 @@ impl ChatPath {
     /// The chat, in the caller's own project.
     ///
     /// # Errors
-    /// COMMUNITY_NOT_FOUND for any other project, known or not.
-    async fn chat(&self, services: &Services, call: &Call) -> Result<ChannelId> {
+    /// COMMUNITY_NOT_FOUND for any other project, known or not; CHANNEL_NOT_FOUND, also for a forum, whose
+    /// messages have topics.
+    async fn chat(&self, services: &Services, call: &Call) -> Result<Channel> {
         let chat = id::parse::<ChannelId>("chatId", &self.chat_id)?;
         own_project(&self.project_id, services, call).await?;
-        Ok(chat)
+        let request = call.request(GetChannelRequest {
+            channel: chat.to_string(),
+        });
+        let answer = services.client::<Channels>().get_channel(request).await?;
+        let chat = sent(answer.into_inner().channel, "a channel")?;
+        match chat.r#type() {
+            ChannelType::Forum => {
+                Err(Error::new(Reason::ChannelNotFound, "Channel not found").into())
+            }
+            ChannelType::Unspecified
+            | ChannelType::Open
+            | ChannelType::Announcement
+            | ChannelType::Dm => Ok(chat),
+        }
     }
 }
 
 impl MessagePath {
     /// The message, in the caller's own project.
     async fn message(&self, services: &Services, call: &Call) -> Result<Option<MessageReference>> {
-        let chat = id::parse::<ChannelId>("chatId", &self.chat_id)?;
         let message = id::parse::<MessageId>("messageId", &self.message_id)?;
-        own_project(&self.project_id, services, call).await?;
-        Ok(message_in(chat, message))
+        let path = ChatPath {
+            project_id: self.project_id.clone(),
+            chat_id: self.chat_id.clone(),
+        };
+        let chat = path.chat(services, call).await?;
+        Ok(message_in(&chat.id, message))
     }
 }
 
-fn message_in(chat: ChannelId, message: MessageId) -> Option<MessageReference> {
+fn message_in(chat: &str, message: MessageId) -> Option<MessageReference> {
     Some(MessageReference {
         reference: Some(Reference::Id(message.to_string())),
-        channel: chat.to_string(),
+        channel: chat.to_owned(),
         include_encrypted: true,
     })
 }

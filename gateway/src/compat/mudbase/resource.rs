@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    bounded::Bounded,
     failure::Result,
     moment::{iso, iso_null},
     schema::{MessageText, Moment, ObjectId},
@@ -60,7 +61,8 @@ impl From<MessageKind> for ChatMessageType {
 #[serde(rename_all = "camelCase")]
 #[schema(as = MudbaseEncrypted)]
 struct EndToEndEncrypted {
-    version: i32,
+    #[schema(inline)]
+    version: Bounded<-2_147_483_648, 2_147_483_647>,
     scheme: Scheme,
     #[schema(min_length = 1)]
     ciphertext: String,
@@ -80,7 +82,7 @@ enum Scheme {
 impl From<EndToEndEncrypted> for EncryptedPayload {
     fn from(payload: EndToEndEncrypted) -> Self {
         Self {
-            version: payload.version,
+            version: i32::try_from(payload.version.get()).unwrap_or_default(),
             scheme: match payload.scheme {
                 Scheme::Version1 => "mudbase-e2ee-v1".to_owned(),
             },
@@ -95,7 +97,7 @@ impl From<EndToEndEncrypted> for EncryptedPayload {
 impl From<EncryptedPayload> for EndToEndEncrypted {
     fn from(payload: EncryptedPayload) -> Self {
         Self {
-            version: payload.version,
+            version: Bounded::clamped(payload.version.into()),
             scheme: Scheme::Version1,
             ciphertext: payload.ciphertext,
             nonce: payload.nonce,
@@ -115,7 +117,6 @@ pub struct NewChatMessage {
     #[schema(value_type = Option<MessageText>)]
     content: Option<String>,
     /// The message to reply to.
-    #[serde(alias = "reply_to")]
     #[schema(value_type = Option<ObjectId>)]
     pub reply_to: Option<String>,
     /// Ids of users.
@@ -245,7 +246,11 @@ impl From<Message> for ChatMessage {
             created_at: iso(message.create_time),
             kind,
             reply_to: message.parent.map(|parent| parent.id),
-            mentions: details.mentioned_user_ids,
+            mentions: message
+                .mentions
+                .into_iter()
+                .map(|user| user.user_id)
+                .collect(),
             reactions: reactions
                 .map(|reaction| CountedReaction {
                     emoji: reaction.emoji,

@@ -8,7 +8,7 @@ use guildhall_proto::messaging::v1::{
 use guildhall_runtime::{Error, ErrorKind};
 
 use super::{
-    ChannelRef,
+    FoundChannel,
     resource::{Extras, MessageResource, ReactionResource, ThreadInfo},
 };
 use crate::{
@@ -36,12 +36,12 @@ pub struct Wanted {
 pub async fn resources(
     services: &Services,
     call: &Call,
-    channel_ref: &ChannelRef,
+    channel: &FoundChannel,
     messages: Vec<Message>,
     wanted: Wanted,
 ) -> Result<Vec<MessageResource>> {
     stream::iter(messages)
-        .map(|message| resource(services, call, channel_ref, message, wanted))
+        .map(|message| resource(services, call, channel, message, wanted))
         .buffered(AT_ONCE)
         .try_collect()
         .await
@@ -51,7 +51,7 @@ pub async fn resources(
 pub async fn resource(
     services: &Services,
     call: &Call,
-    channel_ref: &ChannelRef,
+    channel: &FoundChannel,
     message: Message,
     wanted: Wanted,
 ) -> Result<MessageResource> {
@@ -81,7 +81,7 @@ pub async fn resource(
         parent,
         with_metaarray: wanted.metaarray,
     };
-    Ok(MessageResource::new(message, channel_ref, extras))
+    Ok(MessageResource::new(message, channel, extras))
 }
 
 async fn reactions(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    ChannelPath, ChannelRef, ChannelType, FIELDS, MessagePath, channel_parameters,
+    ChannelPath, ChannelRef, ChannelType, FIELDS, FoundChannel, MessagePath, channel_parameters,
     extras::{Wanted, resource, resources},
     new_message::{CheckedMessage, NewMessage},
     resource::{Extras, MessageResource},
@@ -49,11 +49,12 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 fn example() -> MessageResource {
-    let channel_ref = ChannelRef {
+    let channel = FoundChannel {
         channel_type: ChannelType::GroupChannels,
-        channel: "general".into(),
+        id: sample::CHANNEL_ID.into(),
+        url: "general".into(),
     };
-    MessageResource::new(sample::message(), &channel_ref, Extras::default())
+    MessageResource::new(sample::message(), &channel, Extras::default())
 }
 
 async fn send(
@@ -62,32 +63,33 @@ async fn send(
     Segments(path): Segments<ChannelPath>,
     Input(new): Input<NewMessage>,
 ) -> Result<(Replayed, Json<MessageResource>)> {
-    let channel_ref = ChannelRef::try_from(path)?;
-    channel_ref.require(&services, &call).await?;
-    let (replayed, message) = store(&services, &call, &channel_ref, new.checked()?).await?;
+    let channel = ChannelRef::try_from(path)?;
+    let checked = new.checked()?;
+    let channel = channel.find(&services, &call).await?;
+    let (replayed, message) = store(&services, &call, &channel, checked).await?;
     let extras = Extras {
         with_metaarray: true,
         ..Extras::default()
     };
     let message = sent(message, "the stored message")?;
-    let resource = MessageResource::new(message, &channel_ref, extras);
+    let resource = MessageResource::new(message, &channel, extras);
     Ok((replayed, Json(resource)))
 }
 
 async fn store(
     services: &Services,
     call: &Call,
-    channel_ref: &ChannelRef,
+    channel: &FoundChannel,
     checked: CheckedMessage,
 ) -> Result<(Replayed, Option<Message>)> {
     Ok(match checked.parent {
         None => {
-            let request = call.request(checked.to(channel_ref));
+            let request = call.request(checked.to(channel));
             let answer = services.client::<Messages>().send_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
         Some(parent) => {
-            let request = call.request(checked.replying(channel_ref, parent));
+            let request = call.request(checked.replying(channel, parent));
             let answer = services.client::<Messages>().reply_message(request).await?;
             (Replayed::of(&answer), answer.into_inner().message)
         }
@@ -107,10 +109,12 @@ async fn list(
     Segments(path): Segments<ChannelPath>,
     Query(query): Query<WindowQuery>,
 ) -> Result<Json<MessageList>> {
-    let channel_ref = ChannelRef::try_from(path)?;
-    channel_ref.require(&services, &call).await?;
-    let found = query.window(&channel_ref)?.fetch(&services, &call).await?;
-    let messages = resources(&services, &call, &channel_ref, found, query.wanted()).await?;
+    let channel = ChannelRef::try_from(path)?;
+    let asked = query.checked()?;
+    let channel = channel.find(&services, &call).await?;
+    let found = asked.window(&services, &call, &channel).await?;
+    let found = found.fetch(&services, &call).await?;
+    let messages = resources(&services, &call, &channel, found, query.wanted()).await?;
     Ok(Json(MessageList { messages }))
 }
 
@@ -130,10 +134,10 @@ async fn get(
     Segments(path): Segments<MessagePath>,
     Query(query): Query<GetQuery>,
 ) -> Result<Json<MessageResource>> {
-    let (channel_ref, number) = path.parse()?;
-    channel_ref.require(&services, &call).await?;
+    let (channel, number) = path.parse()?;
+    let channel = channel.find(&services, &call).await?;
     let request = call.request(GetMessageRequest {
-        message: channel_ref.message(number),
+        message: channel.message(number),
     });
     let answer = services.client::<Messages>().get_message(request).await?;
     let message = sent(answer.into_inner().message, "a message")?;
@@ -144,6 +148,6 @@ async fn get(
         metaarray: query.with_sorted_meta_array.unwrap_or(false),
     };
     Ok(Json(
-        resource(&services, &call, &channel_ref, message, wanted).await?,
+        resource(&services, &call, &channel, message, wanted).await?,
     ))
 }

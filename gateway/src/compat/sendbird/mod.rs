@@ -20,7 +20,7 @@ use utoipa::{
 use crate::{
     call::Call,
     envelope::FieldNames,
-    failure::{Failure, JsonType, Result},
+    failure::{Failure, JsonType, Result, sent},
     schema::{in_path, one_of, positive_integer, text},
     upstream::{Channels, Services},
 };
@@ -30,6 +30,8 @@ const FIELDS: FieldNames = &[
     ("text", "message"),
     ("details.custom_type", "custom_type"),
     ("details.mention_type", "mention_type"),
+    ("details.mentioned_user_ids", "mentioned_user_ids"),
+    ("details.files", "files"),
     ("sender", "user_id"),
     ("user", "sender_id"),
     ("emoji", "reaction"),
@@ -40,7 +42,10 @@ const FIELDS: FieldNames = &[
 /// The parameters of paths to the messages of a channel.
 fn channel_parameters() -> Vec<Parameter> {
     let types = one_of(&["group_channels", "open_channels"]);
-    parameters("Either kind reaches every channel of the community.", types)
+    parameters(
+        "Direct messages and announcements are group channels, open channels are both.",
+        types,
+    )
 }
 
 /// The parameters of paths to the reactions of a message.
@@ -67,7 +72,7 @@ fn member(user_id: &str) -> String {
     format!("username:{user_id}")
 }
 
-/// The two kinds of channels of the facade. Either reaches every channel of the community.
+/// The two kinds of channels of the facade. An open channel of the community is shown as both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ChannelType {
@@ -101,7 +106,7 @@ struct MessagePath {
 }
 
 /// A channel as the caller names it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct ChannelRef {
     channel_type: ChannelType,
     /// Its url or id.
@@ -128,20 +133,47 @@ impl TryFrom<ChannelPath> for ChannelRef {
 }
 
 impl ChannelRef {
-    /// Refuses a channel of another kind: a private one is no open channel.
-    async fn require(&self, services: &Services, call: &Call) -> Result<()> {
-        match self.channel_type {
-            ChannelType::GroupChannels => Ok(()),
-            ChannelType::OpenChannels => {
-                let channel = self.channel.clone();
-                let request = call.request(GetChannelRequest { channel });
-                let answer = services.client::<Channels>().get_channel(request).await?;
-                let channel = answer.into_inner().channel.unwrap_or_default();
-                if channel.r#type() == Kind::Open {
-                    return Ok(());
-                }
-                Err(Error::new(Reason::ChannelNotFound, "Channel not found").into())
-            }
+    /// The channel, if the facade shows it as one of this type (contract: settlements, part 8).
+    ///
+    /// # Errors
+    /// CHANNEL_NOT_FOUND.
+    async fn find(self, services: &Services, call: &Call) -> Result<FoundChannel> {
+        let channel = self.channel;
+        let request = call.request(GetChannelRequest { channel });
+        let answer = services.client::<Channels>().get_channel(request).await?;
+        let channel = sent(answer.into_inner().channel, "a channel")?;
+        let is_shown = match (channel.r#type(), self.channel_type) {
+            (Kind::Open, ChannelType::GroupChannels | ChannelType::OpenChannels) => true,
+            (Kind::Dm | Kind::Announcement, shown) => shown == ChannelType::GroupChannels,
+            (Kind::Forum | Kind::Unspecified, _) => false,
+        };
+        if !is_shown {
+            return Err(Error::new(Reason::ChannelNotFound, "Channel not found").into());
+        }
+        Ok(FoundChannel {
+            channel_type: self.channel_type,
+            id: channel.id,
+            url: channel.url,
+        })
+    }
+}
+
+/// A channel that is there.
+#[derive(Debug)]
+struct FoundChannel {
+    channel_type: ChannelType,
+    id: String,
+    /// Its url; empty when it was given none.
+    url: String,
+}
+
+impl FoundChannel {
+    /// What names it in answers, however the caller has named it.
+    fn url(&self) -> &str {
+        if self.url.is_empty() {
+            &self.id
+        } else {
+            &self.url
         }
     }
 
@@ -149,7 +181,7 @@ impl ChannelRef {
     fn message(&self, number: i64) -> Option<MessageReference> {
         Some(MessageReference {
             reference: Some(Reference::Number(number)),
-            channel: self.channel.clone(),
+            channel: self.id.clone(),
             include_encrypted: false,
         })
     }
@@ -161,7 +193,7 @@ impl MessagePath {
         let number = self
             .message_id
             .parse()
-            .map_err(|_| Failure::mistyped("message_id", JsonType::Number))?;
+            .map_err(|_| Failure::mistyped("message_id", JsonType::Integer))?;
         let path = ChannelPath {
             channel_type: self.channel_type,
             channel_url: self.channel_url,
@@ -175,5 +207,8 @@ fn positive(field: &str, number: i64) -> Result<i64> {
     if number > 0 {
         return Ok(number);
     }
-    Err(Error::invalid(field, format!("{field} must be positive")).into())
+    Err(Failure::out_of_range(
+        field,
+        format!("{field} must be at least 1"),
+    ))
 }

@@ -7,8 +7,8 @@ use guildhall_runtime::{Error, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ChannelRef, member, positive};
-use crate::failure::Result;
+use super::{FoundChannel, member};
+use crate::{bounded::AtLeast, failure::Result};
 
 /// The longest text, in characters.
 const MAX_TEXT: usize = 5_000;
@@ -35,16 +35,17 @@ pub struct NewMessage {
     mention_type: Option<MentionType>,
     mentioned_user_ids: Option<Vec<String>>,
     sorted_metaarray: Option<Vec<NewMetaArray>>,
-    /// For `FILE`.
+    /// For `FILE` alone.
     files: Option<Vec<NewFile>>,
     /// For `FILE`: the address of its one file, instead of `files`.
     url: Option<String>,
     file_name: Option<String>,
     file_type: Option<String>,
-    file_size: Option<i64>,
+    #[schema(inline)]
+    file_size: Option<AtLeast<0>>,
     /// The message to reply to.
-    #[schema(minimum = 1)]
-    parent_message_id: Option<i64>,
+    #[schema(inline)]
+    parent_message_id: Option<AtLeast<1>>,
     is_reply_to_channel: Option<bool>,
     #[schema(ignore)]
     poll_id: Option<serde_json::Value>,
@@ -90,7 +91,8 @@ struct NewFile {
     #[serde(rename = "type", alias = "file_type")]
     media_type: Option<String>,
     #[serde(alias = "file_size")]
-    size: Option<i64>,
+    #[schema(inline)]
+    size: Option<AtLeast<0>>,
 }
 
 impl From<NewFile> for FileReference {
@@ -99,7 +101,7 @@ impl From<NewFile> for FileReference {
             url: file.url,
             name: file.name.unwrap_or_default(),
             r#type: file.media_type.unwrap_or_default(),
-            size: file.size.unwrap_or_default(),
+            size: file.size.map(AtLeast::get).unwrap_or_default(),
         }
     }
 }
@@ -145,7 +147,7 @@ impl NewMessage {
     /// Checks what only the facade asks.
     pub fn checked(mut self) -> Result<CheckedMessage> {
         self.refuse_unknown()?;
-        let parent = self.parent_message_id;
+        let parent = self.parent_message_id.map(AtLeast::get);
         let (kind, needs_user, needs_text) = match self.message_type {
             MessageType::Mesg => (MessageKind::Text, true, true),
             MessageType::File => (MessageKind::File, true, false),
@@ -159,9 +161,7 @@ impl NewMessage {
             return Err(Error::violation(Reason::ValueTooLong, "message", message).into());
         }
         Ok(CheckedMessage {
-            parent: parent
-                .map(|number| positive("parent_message_id", number))
-                .transpose()?,
+            parent,
             sender,
             text,
             kind,
@@ -179,24 +179,39 @@ impl NewMessage {
         if self.created_at.is_some() {
             return refuse("created_at", "created_at cannot be chosen");
         }
+        if self.is_reply_to_channel == Some(true) && self.parent_message_id.is_none() {
+            let why = "is_reply_to_channel is for replies: parent_message_id is missing";
+            return refuse("is_reply_to_channel", why);
+        }
         Ok(())
     }
 
-    fn details(self) -> Result<MessageDetails> {
-        let files = match self.message_type {
-            MessageType::Mesg | MessageType::Admm => Vec::new(),
-            MessageType::File => {
-                let single = self.url.map(|url| NewFile {
-                    url,
-                    name: self.file_name,
-                    media_type: self.file_type,
-                    size: self.file_size,
-                });
-                let files = self.files.or_else(|| single.map(|file| vec![file]));
-                let files = files.filter(|files| !files.is_empty());
-                files.ok_or_else(|| Error::missing("files"))?
+    /// The files of a `FILE`: a list of them, or the one that the message itself describes.
+    fn take_files(&mut self) -> Result<Vec<NewFile>> {
+        let files = self.files.take().filter(|files| !files.is_empty());
+        let single = self.url.take();
+        match (self.message_type, files, single) {
+            (MessageType::Mesg | MessageType::Admm, None, None) => Ok(Vec::new()),
+            (MessageType::Mesg | MessageType::Admm, files, _) => {
+                let field = if files.is_some() { "files" } else { "url" };
+                Err(Error::invalid(field, format!("{field} is for message_type FILE")).into())
             }
-        };
+            (MessageType::File, None, None) => Err(Error::missing("files").into()),
+            (MessageType::File, Some(_), Some(_)) => {
+                Err(Error::invalid("url", "url and files exclude each other").into())
+            }
+            (MessageType::File, Some(files), None) => Ok(files),
+            (MessageType::File, None, Some(url)) => Ok(vec![NewFile {
+                url,
+                name: self.file_name.take(),
+                media_type: self.file_type.take(),
+                size: self.file_size.take(),
+            }]),
+        }
+    }
+
+    fn details(mut self) -> Result<MessageDetails> {
+        let files = self.take_files()?;
         let arrays = self.sorted_metaarray.unwrap_or_default().into_iter();
         Ok(MessageDetails {
             custom_type: self.custom_type.unwrap_or_default(),
@@ -206,7 +221,10 @@ impl NewMessage {
                 Some(MentionType::Users) => "users".to_owned(),
                 Some(MentionType::Channel) => "channel".to_owned(),
             },
-            mentioned_user_ids: self.mentioned_user_ids.unwrap_or_default(),
+            mentioned_user_ids: {
+                let names = self.mentioned_user_ids.unwrap_or_default();
+                names.iter().map(|name| member(name)).collect()
+            },
             sorted_metaarray: arrays
                 .map(|array| MetaArray {
                     key: array.key,
@@ -230,9 +248,9 @@ fn required(field: &str, value: Option<String>, needed: bool) -> Result<String> 
 
 impl CheckedMessage {
     /// The request that sends it to a channel.
-    pub fn to(self, channel_ref: &ChannelRef) -> SendMessageRequest {
+    pub fn to(self, channel: &FoundChannel) -> SendMessageRequest {
         SendMessageRequest {
-            channel: channel_ref.channel.clone(),
+            channel: channel.id.clone(),
             sender: self.sender,
             text: self.text,
             topic_id: String::new(),
@@ -243,9 +261,9 @@ impl CheckedMessage {
     }
 
     /// The request that sends it as a reply to a message of the channel.
-    pub fn replying(self, channel_ref: &ChannelRef, parent: i64) -> ReplyMessageRequest {
+    pub fn replying(self, channel: &FoundChannel, parent: i64) -> ReplyMessageRequest {
         ReplyMessageRequest {
-            message: channel_ref.message(parent),
+            message: channel.message(parent),
             sender: self.sender,
             text: self.text,
             kind: self.kind.into(),
@@ -330,8 +348,12 @@ mod tests {
             (Reason::ValueTooLong, "message".into())
         );
         assert_eq!(
-            with("parent_message_id", json!(0)),
-            (Reason::InvalidValue, "parent_message_id".into())
+            with("files", json!([{"url": "https://x/a.png"}])),
+            (Reason::InvalidValue, "files".into())
+        );
+        assert_eq!(
+            with("is_reply_to_channel", json!(true)),
+            (Reason::InvalidValue, "is_reply_to_channel".into())
         );
     }
 }

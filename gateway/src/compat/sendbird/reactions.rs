@@ -72,9 +72,9 @@ fn event(operation: &'static str) -> ReactionEvent {
 
 /// The channel and the message, which must be in a group channel.
 fn target(path: MessagePath) -> Result<(ChannelRef, i64)> {
-    let (channel_ref, number) = path.parse()?;
-    match channel_ref.channel_type {
-        ChannelType::GroupChannels => Ok((channel_ref, number)),
+    let (channel, number) = path.parse()?;
+    match channel.channel_type {
+        ChannelType::GroupChannels => Ok((channel, number)),
         ChannelType::OpenChannels => {
             let message = "channel_type must be group_channels for reactions";
             Err(Error::invalid("channel_type", message).into())
@@ -116,7 +116,7 @@ struct ReactionEvent {
     operation: &'static str,
     /// False when it changed nothing.
     success: bool,
-    /// The key as it was sent.
+    /// The key under which the reaction is listed.
     reaction: String,
     msg_id: i64,
     /// Unix milliseconds; only when `success` is true.
@@ -124,9 +124,27 @@ struct ReactionEvent {
     updated_at: Option<i64>,
 }
 
-fn changed_at(changed: bool, at: Option<prost_types::Timestamp>) -> Option<i64> {
-    at.filter(|_| changed)
-        .map(|at| Timestamp::from(at).as_millis())
+impl ReactionEvent {
+    /// What became of the reaction of one member: when it changed, or that it did not.
+    fn new(
+        operation: &'static str,
+        asked: ReactionBody,
+        reaction: Option<Reaction>,
+        msg_id: i64,
+        at: Option<prost_types::Timestamp>,
+    ) -> Self {
+        // While an upgrade is under way, a service may not say what was meant.
+        let key = reaction.as_ref().map(reaction_key);
+        let member = reaction.and_then(|mut reaction| reaction.users.pop());
+        Self {
+            user_id: member.map_or(asked.user_id, |member| member.username),
+            operation,
+            success: at.is_some(),
+            reaction: key.unwrap_or(asked.reaction),
+            msg_id,
+            updated_at: at.map(|at| Timestamp::from(at).as_millis()),
+        }
+    }
 }
 
 async fn add(
@@ -135,23 +153,18 @@ async fn add(
     Segments(path): Segments<MessagePath>,
     Input(body): Input<ReactionBody>,
 ) -> Result<(Replayed, Json<ReactionEvent>)> {
-    let (channel_ref, msg_id) = target(path)?;
+    let (channel, msg_id) = target(path)?;
+    let channel = channel.find(&services, &call).await?;
     let request = call.request(AddReactionRequest {
-        message: channel_ref.message(msg_id),
+        message: channel.message(msg_id),
         emoji: body.reaction.clone(),
         sender: member(&body.user_id),
     });
     let answer = services.client::<Reactions>().add_reaction(request).await?;
     let replayed = Replayed::of(&answer);
     let answer = answer.into_inner();
-    let event = ReactionEvent {
-        user_id: body.user_id,
-        operation: "ADD",
-        success: answer.added,
-        reaction: body.reaction,
-        msg_id,
-        updated_at: changed_at(answer.added, answer.update_time),
-    };
+    let at = answer.update_time.filter(|_| answer.added);
+    let event = ReactionEvent::new("ADD", body, answer.reaction, msg_id, at);
     Ok((replayed, Json(event)))
 }
 
@@ -161,9 +174,10 @@ async fn remove(
     Segments(path): Segments<MessagePath>,
     Query(asked): Query<ReactionBody>,
 ) -> Result<Json<ReactionEvent>> {
-    let (channel_ref, msg_id) = target(path)?;
+    let (channel, msg_id) = target(path)?;
+    let channel = channel.find(&services, &call).await?;
     let request = call.request(RemoveReactionRequest {
-        message: channel_ref.message(msg_id),
+        message: channel.message(msg_id),
         emoji: asked.reaction.clone(),
         sender: member(&asked.user_id),
     });
@@ -172,14 +186,9 @@ async fn remove(
         .remove_reaction(request)
         .await?
         .into_inner();
-    Ok(Json(ReactionEvent {
-        user_id: asked.user_id,
-        operation: "DELETE",
-        success: answer.removed,
-        reaction: asked.reaction,
-        msg_id,
-        updated_at: changed_at(answer.removed, answer.update_time),
-    }))
+    let at = answer.update_time.filter(|_| answer.removed);
+    let event = ReactionEvent::new("DELETE", asked, answer.reaction, msg_id, at);
+    Ok(Json(event))
 }
 
 /// How to list.
@@ -196,10 +205,11 @@ async fn list(
     Segments(path): Segments<MessagePath>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ReactionsByKey>> {
-    let (channel_ref, msg_id) = target(path)?;
+    let (channel, msg_id) = target(path)?;
+    let channel = channel.find(&services, &call).await?;
     let include_users = query.list_users.unwrap_or(false);
     let request = call.request(ListReactionsRequest {
-        message: channel_ref.message(msg_id),
+        message: channel.message(msg_id),
         include_users,
     });
     let answer = services

@@ -8,7 +8,7 @@ use guildhall_runtime::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ChannelRef;
+use super::FoundChannel;
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,18 +72,22 @@ pub struct Extras {
 
 impl MessageResource {
     /// The resource of a message, with what was asked for beside it.
-    pub fn new(message: Message, channel_ref: &ChannelRef, extras: Extras) -> Self {
+    pub fn new(message: Message, channel: &FoundChannel, extras: Extras) -> Self {
         let kind = kind_of(&message);
         let details = message.details.unwrap_or_default();
         let parent_message_id = message.parent.map(|parent| parent.number);
         Self {
             message_id: message.number,
             kind,
-            channel_url: channel_ref.channel.clone(),
-            channel_type: channel_ref.channel_type.name(),
+            channel_url: channel.url().to_owned(),
+            channel_type: channel.channel_type.name(),
             user: message.author.and_then(UserResource::of),
             mention_type: named_or(details.mention_type, "users"),
-            mentioned_users: mentioned(details.mentioned_user_ids),
+            mentioned_users: message
+                .mentions
+                .into_iter()
+                .filter_map(UserResource::of)
+                .collect(),
             is_removed: false,
             message: message.text,
             message_events: MessageEvents::default(),
@@ -176,13 +180,6 @@ impl UserResource {
         (!author.user_id.is_empty())
             .then(|| Self::new(author.username, author.display_name, author.avatar))
     }
-}
-
-/// Those who were mentioned, by the names that the message has for them.
-fn mentioned(ids: Vec<String>) -> Vec<UserResource> {
-    ids.into_iter()
-        .map(|id| UserResource::new(id, String::new(), String::new()))
-        .collect()
 }
 
 /// `{}`

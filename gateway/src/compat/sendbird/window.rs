@@ -2,41 +2,44 @@
 //! "sb-messages-list").
 
 use guildhall_proto::messaging::v1::{
-    ListMessagesRequest, Message, MessageCursor, message_cursor::Position,
+    GetMessageRequest, ListMessagesRequest, Message, MessageCursor, message_cursor::Position,
 };
-use guildhall_runtime::{Error, Timestamp};
+use guildhall_runtime::{Error, ErrorKind, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{ChannelRef, extras::Wanted, member, positive};
+use super::{FoundChannel, extras::Wanted, member};
 use crate::{
+    bounded::{AtLeast, Bounded},
     call::Call,
-    failure::{Failure, Result},
+    extract::one_value,
+    failure::Result,
     listing,
     upstream::{Messages, Services},
 };
 
-/// The most messages on either side.
-const MAX_SIDE: usize = 200;
+/// Messages at the point that are asked for at once.
+const AT_POINT: usize = 200;
 /// Messages on either side when nothing is said.
 const SIDE: usize = 15;
 
 /// What to list. Filters that the platform does not have are refused, not ignored.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WindowQuery {
     /// The point, in Unix milliseconds. This or `message_id`.
-    #[param(minimum = 0)]
-    message_ts: Option<i64>,
-    /// The point, as a message. This or `message_ts`.
-    #[param(minimum = 1)]
-    message_id: Option<i64>,
-    /// How many before the point, 0 to 200; 15 when left out.
-    #[param(minimum = 0, maximum = 200)]
-    prev_limit: Option<i64>,
-    /// How many after the point, 0 to 200; 15 when left out.
-    #[param(minimum = 0, maximum = 200)]
-    next_limit: Option<i64>,
+    #[param(inline)]
+    message_ts: Option<AtLeast<0>>,
+    /// The point, as a message; 0 counts as left out. It wins over `message_ts` when it is in the channel.
+    #[param(inline)]
+    message_id: Option<AtLeast<0>>,
+    /// How many before the point, 0 to 200; 15 when left out. There are more when several messages have
+    /// the time of the first one.
+    #[param(inline)]
+    prev_limit: Option<Bounded<0, 200>>,
+    /// How many after the point, as `prev_limit`.
+    #[param(inline)]
+    next_limit: Option<Bounded<0, 200>>,
     /// Whether to list what is at the point; true when left out.
     include: Option<bool>,
     /// Newest first; false when left out.
@@ -47,8 +50,8 @@ pub struct WindowQuery {
     #[param(pattern = "^[^,]*$")]
     sender_ids: Option<String>,
     /// Only replies to this message.
-    #[param(minimum = 1)]
-    parent_message_id: Option<i64>,
+    #[param(inline)]
+    parent_message_id: Option<AtLeast<1>>,
     /// `NONE` (when left out): no replies. `ALL`: replies, too.
     #[param(value_type = Option<String>, pattern = "^(NONE|ALL)$")]
     include_reply_type: Option<ReplyType>,
@@ -92,30 +95,30 @@ pub struct Window {
     reverse: bool,
 }
 
+/// A query that makes sense.
+#[derive(Debug)]
+pub struct CheckedQuery {
+    query: WindowQuery,
+    sender: String,
+}
+
 impl WindowQuery {
-    /// What is asked for in `channel_ref`.
-    pub fn window(&self, channel_ref: &ChannelRef) -> Result<Window> {
+    /// Checks what does not depend on the channel.
+    pub fn checked(&self) -> Result<CheckedQuery> {
         self.refuse_unsupported()?;
-        let parent = self.parent_message_id;
-        let parent = parent
-            .map(|number| positive("parent_message_id", number))
-            .transpose()?;
-        let top_level_only = parent.is_none()
-            && self.include_reply_type.unwrap_or(ReplyType::None) == ReplyType::None;
-        Ok(Window {
-            base: ListMessagesRequest {
-                channel: channel_ref.channel.clone(),
-                user: self.sender()?.map(member).unwrap_or_default(),
-                parent: parent.and_then(|number| channel_ref.message(number)),
-                top_level_only,
-                ..ListMessagesRequest::default()
-            },
-            point: self.point()?,
-            prev: side("prev_limit", self.prev_limit)?,
-            next: side("next_limit", self.next_limit)?,
-            include: self.include.unwrap_or(true),
-            reverse: self.reverse.unwrap_or(false),
+        if self.message_ts.is_none() && self.message_number().is_none() {
+            return Err(Error::missing("message_ts").into());
+        }
+        Ok(CheckedQuery {
+            sender: self.sender()?.map(member).unwrap_or_default(),
+            query: self.clone(),
         })
+    }
+
+    fn message_number(&self) -> Option<i64> {
+        self.message_id
+            .map(AtLeast::get)
+            .filter(|number| *number > 0)
     }
 
     /// What to show beside the messages.
@@ -128,31 +131,12 @@ impl WindowQuery {
         }
     }
 
-    fn point(&self) -> Result<MessageCursor> {
-        let position = match (self.message_ts, self.message_id) {
-            (None, None) => return Err(Error::missing("message_ts").into()),
-            (Some(_), Some(_)) => {
-                let message = "message_ts and message_id exclude each other";
-                return Err(Error::invalid("message_ts", message).into());
-            }
-            (Some(millis), None) if millis < 0 => {
-                let message = "message_ts must not be negative";
-                return Err(Error::invalid("message_ts", message).into());
-            }
-            (Some(millis), None) => Position::Time(Timestamp::from_millis(millis).into()),
-            (None, Some(number)) => Position::MessageNumber(positive("message_id", number)?),
-        };
-        Ok(MessageCursor {
-            position: Some(position),
-        })
-    }
-
     fn sender(&self) -> Result<Option<&str>> {
         let ids = self.sender_ids.as_deref();
         if ids.is_some_and(|ids| ids.contains(',')) {
             return unsupported("sender_ids", "one member");
         }
-        Ok(self.sender_id.as_deref().or(ids))
+        one_value("sender_ids", self.sender_id.as_deref(), ids)
     }
 
     fn refuse_unsupported(&self) -> Result<()> {
@@ -190,14 +174,78 @@ fn unsupported<T>(field: &str, taken: &str) -> Result<T> {
     Err(Error::invalid(field, format!("{field} can only be {taken} here")).into())
 }
 
-fn side(field: &str, limit: Option<i64>) -> Result<usize> {
-    match limit.map(usize::try_from) {
-        None => Ok(SIDE),
-        Some(Ok(limit @ 0..=MAX_SIDE)) => Ok(limit),
-        Some(Ok(_) | Err(_)) => {
-            let message = format!("{field} must be 0 to {MAX_SIDE}");
-            Err(Failure::out_of_range(field, message))
+impl CheckedQuery {
+    /// What is asked for in a channel.
+    pub async fn window(
+        self,
+        services: &Services,
+        call: &Call,
+        channel: &FoundChannel,
+    ) -> Result<Window> {
+        let Self { query, sender } = self;
+        let parent = query.parent_message_id.map(AtLeast::get);
+        let replies = query.include_reply_type.unwrap_or(ReplyType::None);
+        let top_level_only = parent.is_none() && replies == ReplyType::None;
+        let position = query.point(services, call, channel).await?;
+        Ok(Window {
+            base: ListMessagesRequest {
+                channel: channel.id.clone(),
+                user: sender,
+                parent: parent.and_then(|number| channel.message(number)),
+                top_level_only,
+                // Clients go on from the time of a message.
+                whole_moments: true,
+                ..ListMessagesRequest::default()
+            },
+            point: MessageCursor {
+                position: Some(position),
+            },
+            prev: query.prev_limit.map_or(SIDE, Bounded::size),
+            next: query.next_limit.map_or(SIDE, Bounded::size),
+            include: query.include.unwrap_or(true),
+            reverse: query.reverse.unwrap_or(false),
+        })
+    }
+}
+
+impl WindowQuery {
+    /// The message, when it is in the channel or nothing else is said; else the time. The vendor's own
+    /// clients always send both.
+    async fn point(
+        &self,
+        services: &Services,
+        call: &Call,
+        channel: &FoundChannel,
+    ) -> Result<Position> {
+        let time = self.message_ts.map(|millis| {
+            let time = Timestamp::from_millis(millis.get());
+            Position::Time(time.into())
+        });
+        match (self.message_number(), time) {
+            (None, time) => Ok(time.ok_or_else(|| Error::missing("message_ts"))?),
+            (Some(number), None) => Ok(Position::MessageNumber(number)),
+            (Some(number), Some(time)) => match is_in(services, call, channel, number).await? {
+                true => Ok(Position::MessageNumber(number)),
+                false => Ok(time),
+            },
         }
+    }
+}
+
+async fn is_in(
+    services: &Services,
+    call: &Call,
+    channel: &FoundChannel,
+    number: i64,
+) -> Result<bool> {
+    let request = call.request(GetMessageRequest {
+        message: channel.message(number),
+    });
+    let answer = services.client::<Messages>().get_message(request).await;
+    match answer.map_err(Error::from) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -219,7 +267,7 @@ impl Window {
             after: at,
             ..self.base
         };
-        let at_point = if self.include { MAX_SIDE } else { 0 };
+        let at_point = if self.include { AT_POINT } else { 0 };
         let messages = services.client::<Messages>();
         let (before, exactly, after) = futures::try_join!(
             listing::messages(&messages, call, before, self.prev),

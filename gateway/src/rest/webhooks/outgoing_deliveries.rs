@@ -15,7 +15,7 @@ use crate::{
     endpoint::Endpoint,
     envelope::{
         application::{Application, ApplicationPage},
-        page::{Page, Paging},
+        page::{Page, PageLimit, PageNumber, Paging},
     },
     extract::{Query, Segments},
     failure::{Result, sent},
@@ -138,11 +138,11 @@ impl From<Delivery> for DeliveryRecord {
 #[into_params(parameter_in = Query)]
 struct DeliveryQuery {
     /// 1 when left out; at most 10,000 records may come before it.
-    #[param(minimum = 1, maximum = 10_001)]
-    page: Option<u32>,
+    #[param(inline)]
+    page: Option<PageNumber>,
     /// At most so many; 20 when left out.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
+    #[param(inline)]
+    limit: Option<PageLimit>,
     /// Only those of this event.
     #[param(inline)]
     event: Option<OutgoingEvent>,

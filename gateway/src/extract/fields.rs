@@ -1,0 +1,71 @@
+//! The fields of an object, however callers spell their names.
+//!
+//! The contract writes `channelId` on some pages and `channel_id` on others, and clients follow either
+//! (contract: settlements, part 1). A struct names a field once, and every spelling of it is read.
+
+use serde::de::Error;
+
+/// `given` under the names that a struct has for them; `known` are these names. What it does not know
+/// stays as it is.
+///
+/// # Errors
+/// For a field that is given in two spellings with different values.
+pub fn spelled<V: PartialEq, E: Error>(
+    given: impl Iterator<Item = (String, V)>,
+    known: &'static [&'static str],
+) -> Result<Vec<(String, V)>, E> {
+    let mut fields: Vec<(String, V)> = Vec::new();
+    for (name, value) in given {
+        let folded = fold(&name);
+        let known = known.iter().find(|known| fold(known) == folded);
+        let name = known.map_or(name, |known| (*known).to_owned());
+        match fields.iter().find(|(other, _)| *other == name) {
+            None => fields.push((name, value)),
+            Some((_, same)) if *same == value => {}
+            Some(_) => {
+                return Err(E::custom(format!("{TWICE}`{name}`")));
+            }
+        }
+    }
+    Ok(fields)
+}
+
+/// How the complaint about a field that is given twice begins.
+pub const TWICE: &str = "different values of ";
+
+/// What all spellings of a name have in common: `channelId`, `channel_id` and `channelID`.
+fn fold(name: &str) -> String {
+    let letters = name.chars().filter(|letter| *letter != '_');
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[&str] = &["channelId", "sorted_metaarray"];
+
+    fn read(given: &[(&str, i32)]) -> Result<Vec<(String, i32)>, serde::de::value::Error> {
+        let given = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value));
+        spelled(given, KNOWN)
+    }
+
+    #[test]
+    fn every_spelling_is_the_same_field() {
+        for name in ["channelId", "channel_id", "channelID", "ChannelId"] {
+            assert_eq!(read(&[(name, 1)]).unwrap(), [("channelId".to_owned(), 1)]);
+        }
+        let unknown = read(&[("channel", 1), ("sortedMetaArray", 2)]).unwrap();
+        let names: Vec<_> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["channel", "sorted_metaarray"]);
+    }
+
+    #[test]
+    fn two_spellings_agree_or_are_refused() {
+        let same = read(&[("channelId", 1), ("channel_id", 1)]).unwrap();
+        assert_eq!(same.len(), 1);
+        assert!(read(&[("channelId", 1), ("channel_id", 2)]).is_err());
+    }
+}
