@@ -108,6 +108,10 @@ impl Family {
         if answer.status != expected {
             return Err(format!("{self:?} {refusal:?} is a {expected}: {}", whole()));
         }
+        // RFC 9110, section 15.5.2.
+        if expected == 401 && answer.header("www-authenticate").is_none() {
+            return Err(format!("a 401 without WWW-Authenticate: {}", whole()));
+        }
         let json: Value = serde_json::from_str(&answer.body)
             .map_err(|error| format!("{error} in {}", whole()))?;
         let right = match self {

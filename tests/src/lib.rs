@@ -2,6 +2,8 @@
 //!
 //! * [`community`]: a running platform and what a test says to it
 //! * [`operation`]: every authenticated operation of the REST contract as one table
+//! * [`served`]: every row that is served, also those that are open to all
+//! * [`document`]: what the OpenAPI document says of an operation
 //! * [`parameters`]: what their paths and bodies are filled with
 //! * [`envelope`]: what a refusal looks like in each family of answers
 //! * [`exposition`]: the metrics that a platform shows
@@ -34,6 +36,7 @@ pub mod community;
 pub mod credential;
 pub mod database;
 pub mod differences;
+pub mod document;
 pub mod envelope;
 pub mod exposition;
 pub mod figures;
@@ -47,6 +50,7 @@ pub mod operation;
 pub mod outgoing;
 pub mod parameters;
 pub mod row;
+pub mod served;
 pub mod traffic;
 pub mod webhook;
 pub mod writer;

@@ -6,6 +6,7 @@
 )]
 
 mod both;
+mod browsers;
 mod dashboards;
 mod expired_token;
 mod logs;

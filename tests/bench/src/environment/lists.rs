@@ -32,7 +32,9 @@ FROM messages AS one, generate_series(1, $1) AS turn,
         'id', lpad(to_hex(one.created_at), 12, '0') || lpad(to_hex($3 + turn), 12, '0'),
         'number', $3 + turn,
         'seq', $4 + turn,
-        'user_id', ($5::text[])[1 + turn % cardinality($5::text[])]
+        'user_id', ($5::text[])[1 + turn % cardinality($5::text[])],
+        -- Each has its own time: a page goes on to the end of a moment.
+        'created_at', one.created_at - $1 + turn
     )) AS filled
 WHERE one.channel_id = $2 AND one.seq = 1";
 

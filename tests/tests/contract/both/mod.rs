@@ -2,7 +2,10 @@
 
 mod access;
 mod bad_input;
+mod encodings;
+mod every_row;
 mod grpc;
+mod grpc_bytes;
 mod grpc_input;
 mod idempotency;
 mod isolation;
@@ -12,3 +15,4 @@ mod random_input;
 mod routes;
 mod seeds;
 mod sendbird_errors;
+mod spellings;

@@ -1,8 +1,10 @@
 //! What runs on both shapes: one process with SQLite, and a cluster.
 
 mod channels;
+mod clients;
 mod grpc_channels;
 mod listing;
+mod moments;
 mod mudbase;
 mod newcomer;
 mod races;
