@@ -48,40 +48,34 @@ impl<'de> Deserializer<'de> for JsonReader {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Object(object) => {
-                let fields = spelled::<_, Error>(fields(object), known)?;
-                visitor.visit_map(MapDeserializer::new(named(fields)))
-            }
-            other => Err(Error::invalid_type(
-                unexpected(&other),
-                &format!("struct {name}").as_str(),
-            )),
-        }
+        let Value::Object(object) = self.0 else {
+            let expected = format!("struct {name}");
+            return Err(Error::invalid_type(unexpected(&self.0), &expected.as_str()));
+        };
+        let fields = spelled::<_, Error>(fields(object), known)?;
+        visitor.visit_map(MapDeserializer::new(named(fields)))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Object(object) => visitor.visit_map(MapDeserializer::new(named(object))),
-            other => other.deserialize_map(visitor),
-        }
+        let Value::Object(object) = self.0 else {
+            return self.0.deserialize_map(visitor);
+        };
+        visitor.visit_map(MapDeserializer::new(named(object)))
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Array(items) => {
-                let items = items.into_iter().map(JsonReader);
-                visitor.visit_seq(SeqDeserializer::new(items))
-            }
-            other => other.deserialize_seq(visitor),
-        }
+        let Value::Array(items) = self.0 else {
+            return self.0.deserialize_seq(visitor);
+        };
+        let items = items.into_iter().map(JsonReader);
+        visitor.visit_seq(SeqDeserializer::new(items))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+        if self.0.is_null() {
+            return visitor.visit_none();
         }
+        visitor.visit_some(self)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -98,10 +92,10 @@ impl<'de> Deserializer<'de> for JsonReader {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(name.into_deserializer()),
-            other => Err(Error::invalid_type(unexpected(&other), &"a string")),
-        }
+        let Value::String(name) = self.0 else {
+            return Err(Error::invalid_type(unexpected(&self.0), &"a string"));
+        };
+        visitor.visit_enum(name.into_deserializer())
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(

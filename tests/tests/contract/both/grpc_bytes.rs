@@ -157,12 +157,17 @@ async fn over_grpc(community: &Community, authorization: &[&str]) -> Verdict {
     let mut services = community.services.clone();
     let answer = services.ready().await.unwrap().call(request).await.unwrap();
     let status = Status::from_header_map(answer.headers());
-    match status.map_or(Code::Ok, |status| status.code()) {
-        Code::Ok => Verdict::LetIn,
-        Code::Unauthenticated => Verdict::Unauthenticated,
-        Code::InvalidArgument => Verdict::Malformed,
-        other => panic!("{other:?} for {authorization:?}"),
-    }
+    let code = status.map_or(Code::Ok, |status| status.code());
+    let verdicts = [
+        (Code::Ok, Verdict::LetIn),
+        (Code::Unauthenticated, Verdict::Unauthenticated),
+        (Code::InvalidArgument, Verdict::Malformed),
+    ];
+    let mut verdicts = verdicts.into_iter();
+    let verdict = verdicts.find(|(of, _)| *of == code);
+    verdict
+        .unwrap_or_else(|| panic!("{code:?} for {authorization:?}"))
+        .1
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 
 use crate::fixture::{Community, item};
 
-fn listing(along: Along, direction: Direction) -> Listing {
+pub(super) fn listing(along: Along, direction: Direction) -> Listing {
     Listing {
         along,
         filter: Filter::default(),
@@ -43,7 +43,7 @@ async fn all_pages(community: &Community, mut listing: Listing, size: usize) -> 
 }
 
 /// A message as it would have been stored.
-fn row(community: &Community, channel: ChannelId, seq: i64) -> Model {
+pub(super) fn row(community: &Community, channel: ChannelId, seq: i64) -> Model {
     Model {
         community_id: community.id,
         id: MessageId::generate(),
@@ -66,7 +66,7 @@ fn row(community: &Community, channel: ChannelId, seq: i64) -> Model {
     }
 }
 
-async fn store(community: &Community, rows: Vec<Model>) {
+pub(super) async fn store(community: &Community, rows: Vec<Model>) {
     let transaction = community.database.begin().await.unwrap();
     for rows in rows.chunks(500) {
         let rows = rows.iter().cloned().map(Model::into_active_model);
@@ -244,78 +244,6 @@ async fn a_page_reads_a_bounded_number_of_rows_and_the_next_one_continues() {
         "and the page says that there may be more"
     );
     assert_eq!(seqs(&all_pages(&community, list, 10).await), [1]);
-}
-
-#[tokio::test]
-async fn a_page_can_end_with_a_whole_moment_in_either_direction() {
-    let community = Community::new().await;
-    let channel = ChannelId::generate();
-    let rows = (1..=30).map(|seq| Model {
-        created_at: 1_000 + seq / 7,
-        ..row(&community, channel, seq)
-    });
-    store(&community, rows.collect()).await;
-    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
-        let list = Listing {
-            whole_moments: true,
-            ..listing(Along::Channel(channel), direction)
-        };
-        for size in [1, 2, 7, 10, 30, 40] {
-            let (mut range, mut read) = (list.range, Vec::new());
-            loop {
-                let (reader, list) = (
-                    community.database.reader(),
-                    Listing {
-                        range,
-                        ..list.clone()
-                    },
-                );
-                let page = listing::page(reader, community.id, &list, size)
-                    .await
-                    .unwrap();
-                let Some(next) = page.next else {
-                    read.extend(page.messages);
-                    break;
-                };
-                assert!(page.messages.len() >= size);
-                read.extend(page.messages);
-                range = direction.after(next, range);
-                // Nothing beyond this page has the time of its last message.
-                let (reader, rest) = (
-                    community.database.reader(),
-                    Listing {
-                        range,
-                        ..list.clone()
-                    },
-                );
-                let rest = listing::page(reader, community.id, &rest, 1).await.unwrap();
-                let last = read.last().unwrap();
-                assert_ne!(rest.messages[0].created_at, last.created_at);
-            }
-            assert_eq!(read.len(), 30, "{direction:?} by {size}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_moment_that_never_ends_does_not_make_a_page_endless() {
-    let community = Community::new().await;
-    let channel = ChannelId::generate();
-    let rows = (1..=1_500).map(|seq| Model {
-        created_at: 1_000,
-        ..row(&community, channel, seq)
-    });
-    store(&community, rows.collect()).await;
-    let list = Listing {
-        whole_moments: true,
-        ..listing(Along::Channel(channel), Direction::NewestFirst)
-    };
-    let reader = community.database.reader();
-    let page = listing::page(reader, community.id, &list, 10)
-        .await
-        .unwrap();
-    assert_eq!(page.messages.len(), 1_010);
-    assert!(page.next.is_some());
 }
 
 #[tokio::test]

@@ -3,5 +3,6 @@
 mod append;
 mod channels;
 mod listing;
+mod moments;
 mod reactions;
 mod topics;
