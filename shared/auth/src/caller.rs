@@ -188,6 +188,7 @@ impl Caller {
     #[must_use]
     pub fn idempotency_key(&self, key: String) -> IdempotencyKey {
         IdempotencyKey {
+            name: "Idempotency-Key",
             community: self.community,
             credential: self.credential_name(),
             key,

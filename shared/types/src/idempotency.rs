@@ -6,9 +6,11 @@ use zeroize::Zeroizing;
 
 use crate::CommunityId;
 
-/// The Idempotency-Key of a request, and whose it is.
+/// The Idempotency-Key of a request, or another key that makes repeats known, and whose it is.
 #[derive(Clone)]
 pub struct IdempotencyKey {
+    /// Where callers put it: the name of a header or of a field, for errors.
+    pub name: &'static str,
     /// The caller's community.
     pub community: CommunityId,
     /// What names the caller's credential, without being it.
@@ -22,6 +24,7 @@ pub struct IdempotencyKey {
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdempotencyKey")
+            .field("name", &self.name)
             .field("credential", &self.credential)
             .finish_non_exhaustive()
     }

@@ -141,18 +141,22 @@ impl Writes {
         self.idempotency.claim(key, rpc, message, kind).await
     }
 
-    /// Claims a key under which every message is the same, for as long as `kept` (Sendbird's
-    /// `dedup_id`).
+    /// Claims another key of the call that holds `ticket`, such as a `dedup_id`: see
+    /// [`Idempotency::claim_also`].
     ///
     /// # Errors
-    /// IDEMPOTENCY_IN_FLIGHT while the first is running.
-    pub async fn claim_any<A: Message + Default>(
+    /// IDEMPOTENCY_MISMATCH for a key that was used with another message, IDEMPOTENCY_IN_FLIGHT
+    /// while the first is running.
+    pub async fn claim_also<Q: Message, A: Message + Default>(
         &self,
+        ticket: Ticket,
         key: IdempotencyKey,
-        rpc: Arc<str>,
+        scope: &'static str,
+        message: &Q,
         kept: Duration,
     ) -> Result<Claim<A>> {
-        self.idempotency.claim_any(key, rpc, kept).await
+        let keys = &self.idempotency;
+        keys.claim_also(ticket, key, scope, message, kept).await
     }
 }
 

@@ -65,6 +65,7 @@ impl Messaging {
 fn key_of(request: &PostWebhookMessageRequest) -> Result<IdempotencyKey> {
     require("dedup_id", &request.dedup_id)?;
     Ok(IdempotencyKey {
+        name: "dedup_id",
         community: id::parse("community_id", &request.community_id)?,
         credential: id::parse::<WebhookId>("webhook_id", &request.webhook_id)?.to_string(),
         key: text::dedup_id(&request.dedup_id)?,

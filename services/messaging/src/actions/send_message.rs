@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use guildhall_auth::{Caller, CallerExt, request::answer};
-use guildhall_data::{Claim, MessageId, Ticket, TopicId, idempotency::Answer};
+use guildhall_data::{Claim, IdempotencyKey, MessageId, Ticket, TopicId, idempotency::Answer};
 use guildhall_directory::User;
 use guildhall_proto::messaging::v1::{
     Message, ReplyMessageRequest, ReplyMessageResponse, SendMessageRequest, SendMessageResponse,
@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a `dedup_id` is kept (contract: sendbird, part 2).
 const DEDUP_KEPT: Duration = Duration::from_secs(600);
+/// Where a `dedup_id` is known: a message and a reply share their ids.
+const DEDUP_SCOPE: &str = "/guildhall.messaging.v1.MessageService/dedup_id";
 
 impl Messaging {
     /// Sends a message.
@@ -64,7 +66,7 @@ impl Messaging {
         self.write(request, dedup_id, message, response).await
     }
 
-    /// Stores the message of a call once for its Idempotency-Key or, without one, its `dedup_id`.
+    /// Stores the message of a call once for its Idempotency-Key and once for its `dedup_id`.
     async fn write<Q, A, M>(
         &self,
         request: Request<Q>,
@@ -78,8 +80,7 @@ impl Messaging {
         M: Future<Output = Result<NewMessage>>,
     {
         let (caller, keyed) = (request.caller()?, Keyed::of(&request)?);
-        let dedup_id = Some(dedup_id).filter(|_| keyed.key.is_none());
-        let rpc = Arc::clone(&keyed.rpc);
+        let dedup_id = text::dedup_id(&dedup_id)?;
         let request = request.into_inner();
         let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
         let ticket = match claim.await? {
@@ -88,7 +89,7 @@ impl Messaging {
         };
         let message = message(Arc::clone(&caller), request).await?;
         let claim = self
-            .claim_dedup_id(&caller, rpc, &message, dedup_id, ticket)
+            .claim_dedup_id(&caller, &message, &dedup_id, ticket)
             .await?;
         self.store(message, claim, response).await
     }
@@ -158,24 +159,31 @@ impl Messaging {
         }
     }
 
-    /// Claims a `dedup_id` for its sender; without one the ticket stays as it is.
+    /// Claims a `dedup_id` for its sender in its channel; without one the ticket stays as it is.
     async fn claim_dedup_id<A: Proto + Default>(
         &self,
         caller: &Caller,
-        rpc: Arc<str>,
         message: &NewMessage,
-        dedup_id: Option<String>,
+        dedup_id: &str,
         ticket: Ticket,
     ) -> Result<Claim<A>> {
-        let Some(dedup_id) = dedup_id.filter(|id| !id.is_empty()) else {
+        if dedup_id.is_empty() {
             return Ok(Claim::First(ticket));
+        }
+        let content = message.canonical();
+        let key = format!(
+            "{}:{}:{dedup_id}",
+            content.channel_id,
+            content.author.as_ref().map_or("", |author| &author.user_id)
+        );
+        let key = IdempotencyKey {
+            name: "dedup_id",
+            ..caller.idempotency_key(key)
         };
-        let dedup_id = text::dedup_id(&dedup_id)?;
-        let sender = message.author.as_ref();
-        let sender = sender.map(|author| author.id.to_string());
-        let sender = sender.unwrap_or_default();
-        let key = caller.idempotency_key(format!("dedup:{sender}:{dedup_id}"));
-        self.0.writes.claim_any(key, rpc, DEDUP_KEPT).await
+        let writes = &self.0.writes;
+        writes
+            .claim_also(ticket, key, DEDUP_SCOPE, &content, DEDUP_KEPT)
+            .await
     }
 
     /// Waits until the message is stored, together with the response for its key.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use guildhall_data::{MessageId, TopicId, WebhookId};
 use guildhall_directory::User;
+use guildhall_proto::messaging::v1::{Author, Message, ParentMessage};
+use guildhall_types::ProtoEnum as _;
 
 use super::{Channel, Content};
 
@@ -28,4 +30,30 @@ pub struct NewMessage {
     pub webhook: Option<WebhookId>,
     /// W3C trace context of its request; empty when the request is not sampled.
     pub traceparent: String,
+}
+
+impl NewMessage {
+    /// What is stored of it, without what storing adds. Two messages of which this is the same say
+    /// the same, however their requests spelled it.
+    #[must_use]
+    pub fn canonical(&self) -> Message {
+        let author = self.author.as_ref().map(|author| Author {
+            user_id: author.id.to_string(),
+            ..Author::default()
+        });
+        let parent = self.parent.map(|(id, number)| ParentMessage {
+            id: id.to_string(),
+            number,
+        });
+        Message {
+            channel_id: self.channel.id.to_string(),
+            author,
+            text: self.content.text.clone(),
+            kind: self.content.kind.to_proto().into(),
+            parent,
+            topic_id: self.topic.map(|id| id.to_string()).unwrap_or_default(),
+            details: self.content.details.clone(),
+            ..Message::default()
+        }
+    }
 }

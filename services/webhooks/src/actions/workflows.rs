@@ -135,6 +135,7 @@ impl Webhooks {
 /// A repeat of an event is known under its workflow's own name.
 fn dedup_key(workflow: &Model, dedup_id: &str) -> Option<IdempotencyKey> {
     (!dedup_id.is_empty()).then(|| IdempotencyKey {
+        name: "dedup_id",
         community: workflow.community_id,
         credential: workflow.id.to_string(),
         key: hex::encode(digest_of(dedup_id)),

@@ -3,9 +3,13 @@
 //! (community, credential, RPC, key) names a row with a hash of the request and the encoded
 //! answer. The row is written in the transaction of the write itself, so neither exists without
 //! the other. Only successes are kept, for 24 hours.
+//!
+//! A call may have a second key, such as the `dedup_id` of a message. Each keeps the call from
+//! being repeated, and both rows are written together ([`Ticket::and`], [`Idempotency::claim_also`]).
 
 pub mod entity;
 pub mod migration;
+mod rows;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -19,9 +23,8 @@ use prost::Message;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use zeroize::Zeroizing;
 
-use crate::{
-    CommunityId, Database, FileTransaction, IdempotencyKey, Tenant, failed, seal::Sealer, unnest,
-};
+pub use self::rows::{record_in_file, record_unnested};
+use crate::{CommunityId, Database, IdempotencyKey, Tenant, failed, seal::Sealer};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -90,24 +93,49 @@ impl Idempotency {
         answer: Answer,
     ) -> Result<Claim<A>> {
         let Some(key) = key else {
-            return Ok(Claim::First(Ticket(None)));
+            return Ok(Claim::First(Ticket::none()));
         };
         let hash = hash_of(&Zeroizing::new(request.encode_to_vec()), &key, answer);
         self.claim_hashed(key, rpc.into(), hash, answer, KEPT).await
     }
 
-    /// Claims a key under which any request is the same (Sendbird's `dedup_id`).
+    /// Claims another key of the call that holds `ticket`, under which `request` is the same for as
+    /// long as `kept`. `scope` stands where the path of an RPC does, and may be that of several.
+    ///
+    /// What the other key was answered is recorded for the keys of `ticket`, too, so that their
+    /// repeats are answered the same.
     ///
     /// # Errors
-    /// IDEMPOTENCY_IN_FLIGHT while the first is running.
-    pub async fn claim_any<A: Message + Default>(
+    /// IDEMPOTENCY_MISMATCH when it was used with another request, IDEMPOTENCY_IN_FLIGHT while
+    /// the first is running.
+    pub async fn claim_also<Q: Message, A: Message + Default>(
         &self,
+        ticket: Ticket,
         key: IdempotencyKey,
-        rpc: impl Into<Arc<str>>,
+        scope: impl Into<Arc<str>>,
+        request: &Q,
         kept: Duration,
     ) -> Result<Claim<A>> {
-        self.claim_hashed(key, rpc.into(), Vec::new(), Answer::Plain, kept)
-            .await
+        let answer = Answer::Plain;
+        let hash = hash_of(&Zeroizing::new(request.encode_to_vec()), &key, answer);
+        let claim = self.claim_hashed(key, scope.into(), hash, answer, kept);
+        match claim.await? {
+            Claim::First(other) => Ok(Claim::First(ticket.and(other))),
+            Claim::Replay(first) => {
+                self.record_alone(&ticket, &first).await?;
+                Ok(Claim::Replay(first))
+            }
+        }
+    }
+
+    /// Records an answer that was stored before, in a transaction of its own.
+    async fn record_alone<A: Message>(&self, ticket: &Ticket, answer: &A) -> Result<()> {
+        if ticket.0.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.database.begin().await?;
+        ticket.record(&transaction, answer).await?;
+        Database::commit(transaction).await
     }
 
     async fn claim_hashed<A: Message + Default>(
@@ -124,7 +152,8 @@ impl Idempotency {
             Arc::clone(&rpc),
             key.key.clone(),
         );
-        let running = Running::enter(Arc::clone(&self.running), scope)?;
+        let running = Running::enter(Arc::clone(&self.running), scope);
+        let running = running.ok_or_else(|| in_flight(key.name))?;
         let sealer = match answer {
             Answer::Plain => None,
             Answer::Secret => Some(Sealer::derive(&key.seal_secret, key.key.as_bytes())?),
@@ -138,15 +167,16 @@ impl Idempotency {
             .await
             .map_err(failed)?;
         match stored {
-            None => Ok(Claim::First(Ticket(Some(Record {
+            None => Ok(Claim::First(Ticket(vec![Record {
                 running,
                 request_hash,
                 sealer,
                 kept,
-            })))),
-            Some(stored) if stored.request_hash != request_hash => Err(Error::new(
+            }]))),
+            Some(stored) if stored.request_hash != request_hash => Err(Error::violation(
                 Reason::IdempotencyMismatch,
-                "The Idempotency-Key was used with another request",
+                key.name,
+                format!("{} was used with another request", key.name),
             )),
             Some(stored) => {
                 let bytes = match &sealer {
@@ -161,9 +191,9 @@ impl Idempotency {
     }
 }
 
-/// The right to record the first answer of a key. While it lives, the key is in flight.
+/// The right to record the first answer of the keys of a call. While it lives, they are in flight.
 #[derive(Debug)]
-pub struct Ticket(Option<Record>);
+pub struct Ticket(Vec<Record>);
 
 #[derive(Debug)]
 struct Record {
@@ -177,129 +207,74 @@ impl Ticket {
     /// A ticket of no key: it records nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self(None)
+        Self(Vec::new())
     }
 
-    /// The row to insert with the write, if there is a key.
+    /// The ticket of all keys of this one and of `other`.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The rows to insert with the write, one for each key.
     ///
     /// # Errors
     /// Never in practice: only when sealing fails.
-    pub fn row<A: Message>(&self, answer: &A) -> Result<Option<entity::ActiveModel>> {
-        let Some(record) = &self.0 else {
-            return Ok(None);
-        };
-        let bytes = Zeroizing::new(answer.encode_to_vec());
-        let answer = match &record.sealer {
-            None => bytes.to_vec(),
-            Some(sealer) => sealer.seal(&bytes)?,
-        };
-        let (community, credential, rpc, key) = &record.running.scope;
-        Ok(Some(entity::ActiveModel {
-            community_id: Set(*community),
-            credential: Set(credential.clone()),
-            rpc: Set(rpc.to_string()),
-            key: Set(key.clone()),
-            request_hash: Set(record.request_hash.clone()),
-            answer: Set(answer),
-            expires_at: Set(Timestamp::now().plus(record.kept).as_millis()),
-        }))
+    pub fn rows<A: Message>(&self, answer: &A) -> Result<Vec<entity::ActiveModel>> {
+        let records = self.0.iter();
+        records.map(|record| record.row(answer)).collect()
     }
 
     /// Records the answer in the write's own transaction.
     ///
     /// # Errors
-    /// IDEMPOTENCY_IN_FLIGHT when another process recorded the key meanwhile: roll back.
+    /// IDEMPOTENCY_IN_FLIGHT when another process recorded a key meanwhile: roll back.
     pub async fn record<A: Message>(
         &self,
         transaction: &impl ConnectionTrait,
         answer: &A,
     ) -> Result<()> {
-        match self.row(answer)? {
-            Some(row) => record_one(transaction, row).await,
-            None => Ok(()),
+        for row in self.rows(answer)? {
+            rows::record_one(transaction, row).await?;
         }
+        Ok(())
     }
 }
 
-/// Inserts the row of a ticket; an expired row of the same key gives way.
-async fn record_one(transaction: &impl ConnectionTrait, row: entity::ActiveModel) -> Result<()> {
-    let (community, credential, rpc, key) = scope_of(&row)?;
-    entity::Entity::removing(community)
-        .filter(entity::Column::Credential.eq(credential))
-        .filter(entity::Column::Rpc.eq(rpc))
-        .filter(entity::Column::Key.eq(key))
-        .filter(entity::Column::ExpiresAt.lte(Timestamp::now().as_millis()))
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
-    entity::Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| taken(failed(error)))?;
-    Ok(())
-}
-
-/// Inserts the rows of several tickets in a group commit on a file; expired rows of the same keys
-/// give way.
-///
-/// # Errors
-/// IDEMPOTENCY_IN_FLIGHT when one of the keys was recorded meanwhile: roll back.
-pub fn record_in_file(
-    transaction: &FileTransaction<'_>,
-    rows: &[entity::ActiveModel],
-) -> Result<()> {
-    const EXPIRED: &str = "DELETE FROM idempotency_keys WHERE community_id = ?1 AND credential = ?2 \
-                           AND rpc = ?3 AND key = ?4 AND expires_at <= ?5";
-    let now = Timestamp::now().as_millis();
-    for row in rows {
-        let (community, credential, rpc, key) = scope_of(row)?;
-        let scope = (community.to_string(), credential, rpc, key, now);
-        transaction.execute(EXPIRED, scope)?;
-    }
-    transaction.insert::<entity::Entity>(rows).map_err(taken)
-}
-
-fn scope_of(row: &entity::ActiveModel) -> Result<(CommunityId, &str, &str, &str)> {
-    match (&row.community_id, &row.credential, &row.rpc, &row.key) {
-        (Set(community), Set(credential), Set(rpc), Set(key)) => {
-            Ok((*community, credential, rpc, key))
-        }
-        _ => Err(Error::bug("an idempotency row without its key")),
+impl Record {
+    fn row<A: Message>(&self, answer: &A) -> Result<entity::ActiveModel> {
+        let bytes = Zeroizing::new(answer.encode_to_vec());
+        let answer = match &self.sealer {
+            None => bytes.to_vec(),
+            Some(sealer) => sealer.seal(&bytes)?,
+        };
+        let (community, credential, rpc, key) = &self.running.scope;
+        Ok(entity::ActiveModel {
+            community_id: Set(*community),
+            credential: Set(credential.clone()),
+            rpc: Set(rpc.to_string()),
+            key: Set(key.clone()),
+            request_hash: Set(self.request_hash.clone()),
+            answer: Set(answer),
+            expires_at: Set(Timestamp::now().plus(self.kept).as_millis()),
+        })
     }
 }
 
-fn taken(error: Error) -> Error {
-    if error.reason() == Reason::AlreadyExists {
-        in_flight()
-    } else {
-        error
-    }
+/// Another request with the key is running in this process.
+fn in_flight(name: &'static str) -> Error {
+    let description = format!("{name} is that of a request which is still running, try again");
+    Error::violation(Reason::IdempotencyInFlight, name, description)
+        .retry_after(Duration::from_secs(1))
 }
 
-/// The twin of [`record_in_file`] as a part of a larger statement of PostgreSQL: what it affects are
-/// the rows recorded, and when they are fewer than given, roll back with [`in_flight`].
-///
-/// # Errors
-/// A bug: see [`unnest::insert`].
-pub fn record_unnested(
-    rows: Vec<entity::ActiveModel>,
-    arguments: &mut unnest::Arguments,
-) -> Result<String> {
-    let insert = unnest::insert::<entity::Entity>(rows, arguments)?;
-    let now = arguments.push(Timestamp::now().as_millis());
-    Ok(format!(
-        "{insert} ON CONFLICT (community_id, credential, rpc, key) DO UPDATE SET request_hash = \
-         EXCLUDED.request_hash, answer = EXCLUDED.answer, expires_at = EXCLUDED.expires_at WHERE \
-         idempotency_keys.expires_at <= {now}"
-    ))
-}
-
-/// Another request with the key is running, here or in another process.
+/// Another process has just recorded a key of the same request.
 #[must_use]
-pub fn in_flight() -> Error {
+pub fn recorded_meanwhile() -> Error {
     Error::new(
         Reason::IdempotencyInFlight,
-        "A request with this Idempotency-Key is still running, try again",
+        "The same request is still running elsewhere, try again",
     )
     .retry_after(Duration::from_secs(1))
 }
@@ -312,11 +287,10 @@ struct Running {
 }
 
 impl Running {
-    fn enter(all: Arc<Mutex<HashSet<Scope>>>, scope: Scope) -> Result<Self> {
-        if !all.lock().insert(scope.clone()) {
-            return Err(in_flight());
-        }
-        Ok(Self { all, scope })
+    /// None when it is in flight already.
+    fn enter(all: Arc<Mutex<HashSet<Scope>>>, scope: Scope) -> Option<Self> {
+        let is_new = all.lock().insert(scope.clone());
+        is_new.then(|| Self { all, scope })
     }
 }
 
@@ -332,6 +306,7 @@ mod tests {
 
     fn key(secret: &[u8]) -> IdempotencyKey {
         IdempotencyKey {
+            name: "Idempotency-Key",
             community: CommunityId::generate(),
             credential: "credential".into(),
             key: "key".into(),

@@ -1,6 +1,7 @@
 //! The Sendbird facade: shapes, threads, reactions and error codes (contract: sendbird).
 
 use guildhall_tests::Community;
+use http::Method;
 use serde_json::{Value, json};
 
 /// The demo's group channel.
@@ -182,6 +183,50 @@ async fn a_dedup_id_answers_the_first_message() {
         first["message_id"], other["message_id"],
         "a dedup_id is its sender's own"
     );
+    let other =
+        json!({ "message_type": "MESG", "user_id": "ada", "message": "Other", "dedup_id": "d1" });
+    let other = community.sendbird().post(ROOM, &other).await.expect(400);
+    let message = other["message"].as_str().unwrap();
+    assert!(message.starts_with("dedup_id"), "{other}");
+}
+
+#[tokio::test]
+async fn a_dedup_id_is_that_of_its_channel() {
+    let community = Community::start().await;
+    let said =
+        json!({ "message_type": "MESG", "user_id": "ada", "message": "Once", "dedup_id": "d1" });
+    let first = community.sendbird().post(ROOM, &said).await.expect(200);
+    let pair = json!({ "topic": "Pair", "channelType": "dm", "participants": ["ada", "grace"] });
+    let pair = community.channel(&pair).await;
+    let there = format!("/v3/group_channels/{pair}/messages");
+    let other = community.sendbird().post(&there, &said).await.expect(200);
+    assert_ne!(first["message_id"], other["message_id"]);
+    let stored = format!("{there}/{}", other["message_id"]);
+    community.sendbird().get(&stored).await.expect(200);
+    let mut reply = said.clone();
+    reply["parent_message_id"] = first["message_id"].clone();
+    // A reply is another message than the one that it answers.
+    community.sendbird().post(ROOM, &reply).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_dedup_id_and_an_idempotency_key_guard_at_once() {
+    let community = Community::start().await;
+    let said =
+        json!({ "message_type": "MESG", "user_id": "ada", "message": "Once", "dedup_id": "d1" });
+    let send = async |key: &str, said: &Value| {
+        let call = community.sendbird().call(Method::POST, ROOM);
+        call.idempotency_key(key).json(said).send().await
+    };
+    let first = send("one", &said).await.expect(200);
+    let second = send("two", &said).await;
+    assert_eq!(second.header("idempotent-replayed"), Some("true"));
+    assert_eq!(second.expect(200), first);
+    // The fresh key was given the answer of the dedup_id, and stands for that request now.
+    assert_eq!(send("two", &said).await.expect(200), first);
+    let mut other = said.clone();
+    other["dedup_id"] = "d2".into();
+    send("two", &other).await.expect(400);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ impl Rows {
             let message = item.present(&row)?;
             rows.events
                 .push(events::message_posted(&item.message, &row));
-            rows.answers.extend(item.record(&message)?);
+            rows.answers.extend(item.records(&message)?);
             rows.messages.push(row);
             responses.push(message);
         }

@@ -18,7 +18,7 @@ use guildhall_data::{
     idempotency,
 };
 use guildhall_events::Outbox;
-use guildhall_proto::messaging::v1::{Message, ReplyMessageResponse, SendMessageResponse};
+use guildhall_proto::messaging::v1::{Message, SendMessageResponse};
 use guildhall_runtime::{Error, Reason, Result};
 use guildhall_signals::{MessagesStored, Signals};
 use prost::Message as _;
@@ -38,7 +38,7 @@ const STEP: Duration = Duration::from_secs(8);
 pub struct Item {
     /// The message.
     pub message: NewMessage,
-    /// Records the response for its Idempotency-Key.
+    /// Records the response for its Idempotency-Key and its `dedup_id`.
     pub ticket: Ticket,
 }
 
@@ -90,13 +90,10 @@ impl Item {
         ))
     }
 
-    /// The idempotency row of the response. The response to a webhook's message is encoded alike.
-    fn record(&self, message: &Message) -> Result<Option<idempotency::entity::ActiveModel>> {
-        let response = Some(message.clone());
-        match self.message.parent {
-            None => self.ticket.row(&SendMessageResponse { message: response }),
-            Some(_) => self.ticket.row(&ReplyMessageResponse { message: response }),
-        }
+    /// The idempotency rows of the response, which all RPCs that store messages encode alike.
+    fn records(&self, message: &Message) -> Result<Vec<idempotency::entity::ActiveModel>> {
+        let message = Some(message.clone());
+        self.ticket.rows(&SendMessageResponse { message })
     }
 }
 

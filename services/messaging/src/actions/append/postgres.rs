@@ -159,7 +159,7 @@ async fn insert(transaction: &Transaction, rows: Rows) -> Result<()> {
     let done = transaction.execute_raw(statement(&text, arguments)).await;
     let recorded = done.map_err(failed)?.rows_affected();
     if expected > 0 && recorded != expected as u64 {
-        return Err(idempotency::in_flight());
+        return Err(idempotency::recorded_meanwhile());
     }
     Ok(())
 }

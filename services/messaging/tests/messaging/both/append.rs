@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
-use guildhall_data::{Claim, MessageId, Tenant, group_commit::Batch};
+use guildhall_data::{Claim, MessageId, Tenant, Ticket, group_commit::Batch};
 use guildhall_events::outbox;
 use guildhall_messaging::{
     actions::append::{Append, Item},
@@ -182,6 +182,40 @@ async fn a_thousand_sends_with_one_key_store_one_message() {
     assert_eq!(community.last_seq(channel.id).await, 1);
     let mismatch = community.claim("key", "something else").await.unwrap_err();
     assert_eq!(mismatch.reason(), Reason::IdempotencyMismatch);
+}
+
+#[tokio::test]
+async fn a_message_and_all_its_keys_are_stored_by_one_commit() {
+    let community = Community::new().await;
+    let channel = community.channel(ChannelKind::Open).await;
+    let attempt = async |key: &str| {
+        let Claim::First(ticket) = community.claim(key, "once").await? else {
+            panic!("the key is fresh")
+        };
+        match community.claim_dedup_id(ticket, "d", "once").await? {
+            Claim::First(ticket) => {
+                let item = Item {
+                    ticket,
+                    ..item(&channel, "once")
+                };
+                community.post(item).await.map(Some)
+            }
+            Claim::Replay(first) => Ok(first.message),
+        }
+    };
+    let first = attempt("one").await.unwrap();
+    assert_eq!(attempt("two").await.unwrap(), first);
+    assert_eq!(community.last_seq(channel.id).await, 1);
+    for key in ["one", "two"] {
+        let Claim::Replay(again) = community.claim(key, "once").await.unwrap() else {
+            panic!("{key} was answered")
+        };
+        assert_eq!(again.message, first);
+    }
+    let other = community.claim_dedup_id(Ticket::none(), "d", "twice").await;
+    let other = other.unwrap_err();
+    assert_eq!(other.reason(), Reason::IdempotencyMismatch);
+    assert_eq!(other.violations()[0].field, "dedup_id");
 }
 
 #[tokio::test]

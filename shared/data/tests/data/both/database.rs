@@ -89,8 +89,12 @@ async fn transactions_that_read_and_then_write_lose_nothing_to_each_other() {
     assert_eq!(counter.expires_at, 480);
 }
 
+/// How long a `dedup_id` is kept.
+const KEPT: Duration = Duration::from_secs(600);
+
 fn key(community: CommunityId, credential: &str, key: &str) -> IdempotencyKey {
     IdempotencyKey {
+        name: "Idempotency-Key",
         community,
         credential: credential.into(),
         key: key.into(),
@@ -156,7 +160,8 @@ async fn a_failed_first_leaves_the_key_free_and_an_expired_one_gives_way() {
     let community = CommunityId::generate();
     let claim = async || {
         let key = key(community, "credential", "k");
-        keys.claim_any::<ReactionAdded>(key, "/rpc", Duration::from_secs(600))
+        let request = message("request");
+        keys.claim_also::<_, ReactionAdded>(Ticket::none(), key, "/rpc", &request, KEPT)
             .await
             .unwrap()
     };
@@ -189,12 +194,11 @@ async fn two_processes_cannot_both_be_first() {
     let mut tickets = Vec::new();
     for database in [&database, &other] {
         let keys = Idempotency::new(database.clone());
-        let claim = keys.claim_any::<ReactionAdded>(
-            key(community, "credential", "k"),
-            "/rpc",
-            Duration::from_secs(600),
-        );
-        let Claim::First(ticket) = claim.await.unwrap() else {
+        let request = message("request");
+        let key = key(community, "credential", "k");
+        let claim = keys.claim_also(Ticket::none(), key, "/rpc", &request, KEPT);
+        let claim: Claim<ReactionAdded> = claim.await.unwrap();
+        let Claim::First(ticket) = claim else {
             panic!("nothing is recorded yet")
         };
         tickets.push(ticket);
@@ -206,6 +210,64 @@ async fn two_processes_cannot_both_be_first() {
         .await
         .unwrap_err();
     assert_eq!(refused.reason(), Reason::IdempotencyInFlight);
+}
+
+/// A call with a fresh key `k` and the `dedup_id` d, which other calls may have had.
+async fn claim_both(
+    keys: &Idempotency,
+    community: CommunityId,
+    k: &str,
+    request: &str,
+) -> guildhall_runtime::Result<Claim<ReactionAdded>> {
+    let request = message(request);
+    let first = Some(key(community, "credential", k));
+    let first = keys.claim(first, "/rpc", &request, Answer::Plain).await?;
+    let Claim::First(ticket) = first else {
+        return Ok(first);
+    };
+    let dedup_id = IdempotencyKey {
+        name: "dedup_id",
+        ..key(community, "credential", "d")
+    };
+    keys.claim_also(ticket, dedup_id, "/ids", &request, KEPT)
+        .await
+}
+
+#[tokio::test]
+async fn two_keys_of_a_call_guard_it_at_once() {
+    let (_home, database) = fresh().await;
+    let keys = Idempotency::new(database.clone());
+    let community = CommunityId::generate();
+    let claim = async |k: &str, request: &str| claim_both(&keys, community, k, request).await;
+    let Claim::First(ticket) = claim("one", "request").await.unwrap() else {
+        panic!("both are new")
+    };
+    let running = claim("two", "request").await.unwrap_err();
+    assert_eq!(running.reason(), Reason::IdempotencyInFlight);
+    assert_eq!(running.violations()[0].field, "dedup_id");
+    record(&database, ticket, &message("answer")).await;
+
+    let count = async || {
+        entity::Entity::within(community)
+            .count(database.reader())
+            .await
+            .unwrap()
+    };
+    assert_eq!(count().await, 2);
+    let is_replay = |claim| matches!(claim, Claim::Replay(first) if first == message("answer"));
+    assert!(is_replay(claim("one", "request").await.unwrap()));
+    assert_eq!(count().await, 2);
+    assert!(is_replay(claim("two", "request").await.unwrap()));
+    assert_eq!(count().await, 3, "the fresh key has the first answer now");
+    let refused = async |k: &str, field: &str| {
+        let refused = claim(k, "another request").await.unwrap_err();
+        assert_eq!(refused.reason(), Reason::IdempotencyMismatch);
+        assert_eq!(refused.violations()[0].field, field);
+        assert!(refused.message().contains(field), "{refused}");
+    };
+    refused("two", "Idempotency-Key").await;
+    refused("three", "dedup_id").await;
+    assert_eq!(count().await, 3, "what is refused takes no key");
 }
 
 #[tokio::test]
