@@ -3,6 +3,7 @@
 //! * [`id`]: the typed ids
 //! * [`idempotency`]: who repeats which request
 //! * [`text`], [`list`]: what the texts and lists of a request may be
+//! * [`fold`]: when two texts are one name
 //! * [`proto_enum`](mod@proto_enum): stored enums, and what stands for them in the protos
 //! * [`mask`]: which fields a request means
 //!
@@ -10,6 +11,7 @@
 
 #[cfg(feature = "database")]
 mod database;
+pub mod fold;
 pub mod id;
 pub mod idempotency;
 pub mod list;

@@ -1,11 +1,12 @@
 //! What the texts of a request may be. Lengths count characters, not bytes.
 
 use guildhall_runtime::{Error, Reason, Result};
+use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 
 /// A required line such as a name: trimmed, of at most `max` characters.
 ///
 /// # Errors
-/// MISSING_FIELD when nothing is left after trimming, VALUE_TOO_LONG, INVALID_VALUE with control
+/// MISSING_FIELD when nothing of it can be seen, VALUE_TOO_LONG, INVALID_VALUE with control
 /// characters.
 pub fn line(field: &'static str, text: &str, max: usize) -> Result<String> {
     let line = optional_line(field, text, max)?;
@@ -15,7 +16,7 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String> {
     Ok(line)
 }
 
-/// A line that may be empty, trimmed.
+/// A line that may be empty, trimmed. What cannot be seen is empty.
 ///
 /// # Errors
 /// VALUE_TOO_LONG, INVALID_VALUE with control characters.
@@ -25,6 +26,9 @@ pub fn optional_line(field: &'static str, text: &str, max: usize) -> Result<Stri
     if line.contains(char::is_control) {
         let description = format!("{field} must not contain control characters");
         return Err(Error::invalid(field, description));
+    }
+    if is_blank(line) {
+        return Ok(String::new());
     }
     Ok(line.to_owned())
 }
@@ -37,6 +41,27 @@ pub fn optional(field: &'static str, text: &str, max: usize) -> Result<String> {
     at_most(field, text, max)?;
     without_nul(field, text)?;
     Ok(text.to_owned())
+}
+
+/// Whether nothing of a text can be seen. Such a text is empty, although it may not be changed:
+/// what is not shown has a meaning between what is, as in joined emojis.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    !text.chars().any(is_visible)
+}
+
+fn is_visible(c: char) -> bool {
+    // A blank of Braille, and the marks around annotations: shown as nothing, though Unicode does
+    // not say so.
+    let shown_as_nothing = matches!(c, '\u{2800}' | '\u{fff9}'..='\u{fffb}');
+    !(c.is_whitespace() || c.is_control() || is_ignorable(c) || shown_as_nothing)
+}
+
+/// Whether Unicode has a character ignored where it has no effect: joiners, selectors, fillers, marks
+/// of direction.
+#[must_use]
+pub fn is_ignorable(c: char) -> bool {
+    !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// Refuses more than `max` characters.
@@ -79,6 +104,50 @@ mod tests {
         assert_eq!(reason(line("name", "a\0", 3)), Reason::InvalidValue);
         assert_eq!(reason(line("name", "a\nb", 3)), Reason::InvalidValue);
         assert_eq!(optional_line("name", "  ", 3).unwrap(), "");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_empty() {
+        for blank in [
+            "",
+            " \n\t",
+            "\u{200b}",
+            "\u{2060}\u{feff}",
+            "\u{fe0f}",
+            "\u{ad}",
+            "\u{115f}\u{3164}",
+            "\u{ffa0}",
+            "\u{180e}",
+            "\u{e0001}",
+            "\u{2800}",
+            "\u{fff9}\u{fffb}",
+            " \u{200d} ",
+            "\u{202e}",
+            "\u{61c}",
+        ] {
+            assert!(is_blank(blank), "{blank:?}");
+            assert_eq!(
+                reason(line("name", blank, 9)),
+                Reason::MissingField,
+                "{blank:?}"
+            );
+            assert_eq!(optional_line("name", blank, 9).unwrap(), "", "{blank:?}");
+        }
+        for seen in [
+            "a",
+            "\u{301}",
+            "👩\u{200d}🚀",
+            "\u{200b}.",
+            "\u{fffc}",
+            "\u{e000}",
+            "ㅤ가",
+        ] {
+            assert_eq!(
+                line("name", seen, 9).unwrap(),
+                seen,
+                "it is stored as it was sent"
+            );
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Identity {
     /// What attempts are counted by: the user, or for an unknown account the text that named it.
     fn subject(&self, attempt: &Attempt, user: Option<&users::Model>) -> hmac::Tag {
         let account = user.map_or_else(
-            || attempt.account.as_str().to_owned(),
+            || attempt.account.key().folded().to_owned(),
             |user| user.id.to_string(),
         );
         let mut context = hmac::Context::with_key(&self.0.attempts_key);

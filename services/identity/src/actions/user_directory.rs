@@ -37,8 +37,8 @@ impl Found {
         match reference {
             Reference::Id(id) => self.ids.get(id),
             Reference::Number(number) => self.numbers.get(number),
-            Reference::Email(email) => self.emails.get(email),
-            Reference::Username(username) => self.usernames.get(username),
+            Reference::Email(email) => email.find(&self.emails),
+            Reference::Username(username) => username.find(&self.usernames),
         }
     }
 }
@@ -69,7 +69,7 @@ impl Identity {
             let user = match &found.bot {
                 Some((id, bot)) if parsed == Reference::Id(*id) => bot.clone(),
                 Some(_) | None => {
-                    let as_username = || found.usernames.get(&parsed.as_username(&reference));
+                    let as_username = || parsed.as_username(&reference).find(&found.usernames);
                     present::user(found.get(&parsed).or_else(as_username)?.clone())
                 }
             };
@@ -102,7 +102,7 @@ impl Identity {
         let bot = self.find_bot(community, &ids).await?;
         let ids = users::list_by_ids(reader, community, ids).await?;
         let numbers = users::list_by_numbers(reader, community, numbers).await?;
-        let emails = users::list_by_emails(reader, community, emails).await?;
+        let emails = users::list_by_emails(reader, community, &emails).await?;
         let mut found = Found {
             ids: by(ids, |user| user.id),
             numbers: by(numbers, |user| user.number),
@@ -114,7 +114,8 @@ impl Identity {
         let usernames = texts.iter().zip(parsed);
         let usernames = usernames.filter(|(_, parsed)| found.get(parsed).is_none());
         let usernames = usernames.map(|(text, parsed)| parsed.as_username(text));
-        let usernames = users::list_by_usernames(reader, community, usernames.collect()).await?;
+        let usernames: Vec<_> = usernames.collect();
+        let usernames = users::list_by_usernames(reader, community, &usernames).await?;
         found.usernames = by(usernames, |user| user.username_key.clone());
         Ok(found)
     }

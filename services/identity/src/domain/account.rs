@@ -1,21 +1,21 @@
 //! How a user who logs in is named.
 
 use guildhall_proto::identity::v1::login_request;
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{Error, Reason, Result};
 use guildhall_types::text::line;
 
-use super::case;
+use super::key::Key;
 
 /// The longest e-mail address or username that is looked up.
 const MAX_LEN: usize = 320;
 
-/// An account as it was named, in lower case.
+/// An account as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Account {
     /// By e-mail address.
-    Email(String),
+    Email(Key),
     /// By username.
-    Username(String),
+    Username(Key),
 }
 
 impl Account {
@@ -24,17 +24,26 @@ impl Account {
     /// # Errors
     /// MISSING_FIELD, VALUE_TOO_LONG, INVALID_VALUE.
     pub(crate) fn parse(account: Option<login_request::Account>) -> Result<Self> {
-        let folded = |field, text: &str| line(field, text, MAX_LEN).map(|text| case::fold(&text));
-        match account.ok_or_else(|| Error::missing("email"))? {
-            login_request::Account::Email(email) => folded("email", &email).map(Self::Email),
-            login_request::Account::Username(name) => folded("username", &name).map(Self::Username),
+        let missing = || {
+            let description = "email or username is required";
+            Error::violation(Reason::MissingField, "email", description)
+        };
+        match account.ok_or_else(missing)? {
+            login_request::Account::Email(email) => {
+                let email = line("email", &email, MAX_LEN)?;
+                Ok(Self::Email(Key::of_address(&email)))
+            }
+            login_request::Account::Username(name) => {
+                let name = line("username", &name, MAX_LEN)?;
+                Ok(Self::Username(Key::of_name(&name)))
+            }
         }
     }
 
-    /// The text that named it.
-    pub(crate) fn as_str(&self) -> &str {
+    /// The key that it would be stored under.
+    pub(crate) fn key(&self) -> &Key {
         match self {
-            Self::Email(text) | Self::Username(text) => text,
+            Self::Email(key) | Self::Username(key) => key,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Rules without I/O.
 //!
 //! * [`bot`]: the bot of a community
-//! * [`case`]: upper and lower case of what names a user
+//! * [`key`]: the keys by which names are found
 //! * [`account`]: how a user who logs in is named
 //! * [`profile`]: the names of a new user
 //! * [`user`]: roles, and whether a user takes part
@@ -14,7 +14,7 @@
 
 pub(crate) mod account;
 pub(crate) mod bot;
-pub(crate) mod case;
+pub(crate) mod key;
 pub(crate) mod key_kind;
 pub(crate) mod key_spec;
 pub(crate) mod key_text;

@@ -1,7 +1,7 @@
 //! The names of a new user.
 
 use guildhall_runtime::{Error, Result};
-use guildhall_types::text::{line, optional_line};
+use guildhall_types::text::{is_blank, line, optional_line};
 
 /// The longest username and the longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -24,9 +24,9 @@ impl Profile {
     /// # Errors
     /// MISSING_FIELD, VALUE_TOO_LONG, INVALID_VALUE.
     pub(crate) fn check(self) -> Result<Self> {
-        let display_name = match self.display_name.trim() {
-            "" => self.username.clone(),
-            _ => self.display_name,
+        let display_name = match is_blank(&self.display_name) {
+            true => self.username.clone(),
+            false => self.display_name,
         };
         Ok(Self {
             username: username(&self.username)?,
@@ -72,7 +72,7 @@ fn username(text: &str) -> Result<String> {
 fn email(text: &str) -> Result<String> {
     let text = line("email", text, MAX_EMAIL)?;
     let parts = text.rsplit_once('@');
-    let well_formed = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+    let well_formed = parts.is_some_and(|(local, domain)| !is_blank(local) && !is_blank(domain))
         && !text.chars().any(char::is_whitespace);
     if !well_formed {
         return Err(Error::invalid(
@@ -105,6 +105,8 @@ mod tests {
             "ada@",
             "a da@example.com",
             "ada@exa\0mple.com",
+            "\u{200b}@example.com",
+            "ada@\u{2060}",
         ] {
             assert!(Profile::of_email(bad.into()).is_err(), "{bad:?}");
         }

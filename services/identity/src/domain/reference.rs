@@ -3,7 +3,7 @@
 use guildhall_data::UserId;
 use guildhall_runtime::{Error, Reason, Result};
 
-use super::case;
+use super::key::Key;
 
 /// The longest reference, in characters: an e-mail address at its longest.
 const MAX_LEN: usize = 320;
@@ -18,10 +18,10 @@ pub(crate) enum Reference {
     Id(UserId),
     /// Digits.
     Number(i64),
-    /// With an `@`; lower case.
-    Email(String),
-    /// Anything else; lower case.
-    Username(String),
+    /// With an `@`.
+    Email(Key),
+    /// Anything else.
+    Username(Key),
 }
 
 impl Reference {
@@ -45,7 +45,7 @@ impl Reference {
             ));
         }
         if let Some(username) = text.strip_prefix(USERNAME) {
-            return Ok(Self::Username(case::fold(username)));
+            return Ok(Self::Username(Key::of_name(username)));
         }
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
@@ -54,19 +54,18 @@ impl Reference {
         if let (true, Ok(number)) = (digits, text.parse()) {
             return Ok(Self::Number(number));
         }
-        let folded = case::fold(text);
         Ok(if text.contains('@') {
-            Self::Email(folded)
+            Self::Email(Key::of_address(text))
         } else {
-            Self::Username(folded)
+            Self::Username(Key::of_name(text))
         })
     }
 
     /// The username that it is looked up as last; `text` is what was parsed.
-    pub(crate) fn as_username(&self, text: &str) -> String {
+    pub(crate) fn as_username(&self, text: &str) -> Key {
         match self {
             Self::Username(username) => username.clone(),
-            Self::Id(_) | Self::Number(_) | Self::Email(_) => case::fold(text),
+            Self::Id(_) | Self::Number(_) | Self::Email(_) => Key::of_name(text),
         }
     }
 }
@@ -78,19 +77,20 @@ mod tests {
     #[test]
     fn the_shape_decides_what_is_looked_up_first() {
         let id = UserId::generate();
+        let username = |name: &str| Reference::Username(Key::of_name(name));
         for (text, expected) in [
             (id.to_string(), Reference::Id(id)),
             (id.to_string().to_uppercase(), Reference::Id(id)),
             ("0042".into(), Reference::Number(42)),
             (
                 "Ada@Example.com".into(),
-                Reference::Email("ada@example.com".into()),
+                Reference::Email(Key::of_address("ada@example.com")),
             ),
-            ("Ada".into(), Reference::Username("ada".into())),
-            ("9".repeat(20), Reference::Username("9".repeat(20))),
-            ("+5".into(), Reference::Username("+5".into())),
-            ("username:42".into(), Reference::Username("42".into())),
-            (String::new(), Reference::Username(String::new())),
+            ("Ada".into(), username("ada")),
+            ("9".repeat(20), username(&"9".repeat(20))),
+            ("+5".into(), username("+5")),
+            ("username:42".into(), username("42")),
+            (String::new(), username("")),
         ] {
             assert_eq!(Reference::parse(&text).unwrap(), expected);
         }

@@ -1,15 +1,16 @@
 //! A community's name in addresses.
 
 use guildhall_data::CommunityId;
+use guildhall_types::fold;
 
 /// The longest slug, in characters.
 const MAX_LEN: usize = 60;
 
-/// The letters and digits of `name` in lower case, with hyphens for everything else; the id of the
-/// community when none are left.
+/// The letters and digits of `name` as names are compared, with hyphens for everything else; the id
+/// of the community when none are left.
 pub(crate) fn slug(name: &str, id: CommunityId) -> String {
-    let lowered = name.to_lowercase();
-    let words: Vec<&str> = lowered
+    let folded = fold::name(name);
+    let words: Vec<&str> = folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
@@ -31,6 +32,8 @@ mod tests {
             ("Demo", "demo"),
             ("  Ada's Chess & Go  ", "ada-s-chess-go"),
             ("Zürich 2", "zürich-2"),
+            ("Zu\u{308}rich", "zürich"),
+            ("Ｃｈｅｓｓ", "chess"),
             ("囲碁", "囲碁"),
             ("!!!", &id.to_string()),
         ] {

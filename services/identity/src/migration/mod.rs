@@ -6,6 +6,7 @@ mod m0003_create_users;
 mod m0004_create_api_keys;
 mod m0005_create_signing_keys;
 mod m0006_create_login_attempts;
+mod m0007_fold_names;
 
 use guildhall_data::{
     idempotency::migration::CreateIdempotencyKeys, quota::migration::CreateQuotas,
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(CreateOutbox),
             Box::new(CreateEventCursors),
             Box::new(CreateQuotas),
+            Box::new(m0007_fold_names::Migration),
         ]
     }
 }

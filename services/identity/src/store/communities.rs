@@ -1,5 +1,6 @@
 //! Communities, the tenants.
 
+use crate::domain::key::Key;
 use guildhall_data::{CommunityId, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, entity::prelude::*};
@@ -89,12 +90,19 @@ pub(crate) async fn find_by_id_or_slug(
     {
         return Ok(Some(community));
     }
+    // No slug holds one, and PostgreSQL takes none for a text.
+    if id_or_slug.contains('\0') {
+        return Ok(None);
+    }
+    let key = Key::of_name(id_or_slug);
     #[expect(
         clippy::disallowed_methods,
         reason = "the community is what is looked for"
     )]
-    let by_slug = Entity::find().filter(Column::Slug.eq(id_or_slug.to_lowercase()));
-    by_slug.one(connection).await.map_err(failed)
+    let by_slug = Entity::find().filter(Column::Slug.is_in(key.all()));
+    let found = by_slug.all(connection).await.map_err(failed)?.into_iter();
+    let found = found.map(|community| (community.slug.clone(), community));
+    Ok(key.find(&found.collect()).cloned())
 }
 
 /// Takes the next numeric id of a user. The row stays locked until the transaction ends, so that a

@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, Select, entity::prelude::*};
 
 use crate::domain::{
     account::Account,
-    case,
+    key::Key,
     profile::Profile,
     user::{Role, Status},
 };
@@ -23,10 +23,10 @@ pub struct Model {
     /// Links the users of one person in several communities; never shown.
     pub person_id: PersonId,
     pub username: String,
-    /// Lower case, unique.
+    /// See [`Key::of_name`]; unique.
     pub username_key: String,
     pub email: String,
-    /// Lower case, unique.
+    /// See [`Key::of_address`]; unique.
     pub email_key: String,
     pub display_name: String,
     pub first_name: String,
@@ -81,9 +81,9 @@ pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewUser) -> 
         id: Set(new.id),
         number: Set(new.number),
         person_id: Set(PersonId::generate()),
-        username_key: Set(case::fold(&new.profile.username)),
+        username_key: Set(Key::of_name(&new.profile.username).folded().to_owned()),
         username: Set(new.profile.username),
-        email_key: Set(case::fold(&new.profile.email)),
+        email_key: Set(Key::of_address(&new.profile.email).folded().to_owned()),
         email: Set(new.profile.email),
         display_name: Set(new.profile.display_name),
         first_name: Set(new.profile.first_name),
@@ -123,12 +123,16 @@ pub(crate) async fn find_account(
     community: CommunityId,
     account: &Account,
 ) -> Result<Option<Model>> {
-    let named = match account {
-        Account::Email(email) => Column::EmailKey.eq(email),
-        Account::Username(username) => Column::UsernameKey.eq(username),
+    let (column, key_of): (_, fn(Model) -> (String, Model)) = match account {
+        Account::Email(_) => (Column::EmailKey, |user| (user.email_key.clone(), user)),
+        Account::Username(_) => (Column::UsernameKey, |user| {
+            (user.username_key.clone(), user)
+        }),
     };
-    let user = Entity::within(community).filter(named);
-    user.one(connection).await.map_err(failed)
+    let keys = account.key().all().map(str::to_owned).collect();
+    let users = list_by(connection, Entity::within(community), column, keys).await?;
+    let users = users.into_iter().map(key_of).collect();
+    Ok(account.key().find(&users).cloned())
 }
 
 /// The users with these ids, in any status: what they wrote still names them.
@@ -149,28 +153,29 @@ pub(crate) async fn list_by_numbers(
     list_by(connection, not_deleted(community), Column::Number, numbers).await
 }
 
-/// The users with these e-mail addresses (lower case), except deleted ones.
+/// The users with these e-mail addresses, except deleted ones.
 pub(crate) async fn list_by_emails(
     connection: &impl ConnectionTrait,
     community: CommunityId,
-    emails: Vec<String>,
+    emails: &[Key],
 ) -> Result<Vec<Model>> {
-    list_by(connection, not_deleted(community), Column::EmailKey, emails).await
+    let users = not_deleted(community);
+    list_by(connection, users, Column::EmailKey, texts_of(emails)).await
 }
 
-/// The users with these usernames (lower case), except deleted ones.
+/// The users with these usernames, except deleted ones.
 pub(crate) async fn list_by_usernames(
     connection: &impl ConnectionTrait,
     community: CommunityId,
-    usernames: Vec<String>,
+    usernames: &[Key],
 ) -> Result<Vec<Model>> {
-    list_by(
-        connection,
-        not_deleted(community),
-        Column::UsernameKey,
-        usernames,
-    )
-    .await
+    let users = not_deleted(community);
+    list_by(connection, users, Column::UsernameKey, texts_of(usernames)).await
+}
+
+fn texts_of(keys: &[Key]) -> Vec<String> {
+    let texts = keys.iter().flat_map(Key::all);
+    texts.map(str::to_owned).collect()
 }
 
 fn not_deleted(community: CommunityId) -> Select<Entity> {

@@ -3,4 +3,5 @@
 mod directory;
 mod keys;
 mod login;
+mod names;
 mod operator;
