@@ -13,17 +13,16 @@ const MAX_DEDUP_ID: usize = 128;
 /// Checks the text of a message. It is stored as sent, including the space around it.
 ///
 /// # Errors
-/// MISSING_FIELD when nothing is left after trimming, VALUE_TOO_LONG, INVALID_VALUE with NUL.
+/// MISSING_FIELD when nothing of it can be seen, VALUE_TOO_LONG, INVALID_VALUE with NUL.
 pub fn message(message: &str) -> Result<()> {
-    let trimmed = message.trim();
-    if trimmed.is_empty() {
-        return Err(Error::missing("text"));
-    }
     if message.len() > MAX_MESSAGE_BYTES {
         let description = format!("text must be at most {MAX_MESSAGE_BYTES} bytes");
         return Err(Error::violation(Reason::ValueTooLong, "text", description));
     }
-    text::at_most("text", trimmed, MAX_MESSAGE)?;
+    if text::is_blank(message) {
+        return Err(Error::missing("text"));
+    }
+    text::at_most("text", message.trim(), MAX_MESSAGE)?;
     text::without_nul("text", message)
 }
 
@@ -50,6 +49,9 @@ mod tests {
             (&format!("  {longest}\n"), None),
             ("", Some(Reason::MissingField)),
             (" \t\n\u{a0}", Some(Reason::MissingField)),
+            ("\u{200b}", Some(Reason::MissingField)),
+            ("\u{2060} \u{fe0f}", Some(Reason::MissingField)),
+            ("👩\u{200d}🚀", None),
             (&format!("{longest}é"), Some(Reason::ValueTooLong)),
             (
                 &format!("a{}", " ".repeat(MAX_MESSAGE_BYTES)),
@@ -67,7 +69,7 @@ mod tests {
         #[test]
         fn whatever_is_accepted_can_be_stored(text in "(?s).{0,200}") {
             let accepted = message(&text).is_ok();
-            prop_assert_eq!(accepted, !text.trim().is_empty() && !text.contains('\0'));
+            prop_assert_eq!(accepted, !text::is_blank(&text) && !text.contains('\0'));
         }
     }
 }
