@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, Result};
+use guildhall_types::{
+    fold,
+    text::{at_most, is_blank, is_ignorable},
+};
 
 /// The longest key, in characters (contract: sendbird, part 1).
 const MAX_LEN: usize = 192;
@@ -19,30 +23,34 @@ pub struct Emoji(String);
 
 impl Emoji {
     /// Reads a shortcode, with or without colons, or a Unicode emoji. Skin tones and joined
-    /// characters are different emojis; unknown keys stay as they are.
+    /// characters are different emojis. What is not known is one emoji in all its spellings, too.
     ///
     /// # Errors
-    /// MISSING_FIELD when empty, VALUE_TOO_LONG, INVALID_VALUE with control characters.
+    /// MISSING_FIELD when nothing of it can be seen, VALUE_TOO_LONG, INVALID_VALUE with control
+    /// characters.
     pub fn parse(text: &str) -> Result<Self> {
-        let key = text.trim_matches(|c: char| c == ':' || c.is_whitespace());
-        if key.is_empty() {
-            return Err(Error::missing("emoji"));
-        }
-        if key.chars().nth(MAX_LEN).is_some() {
-            return Err(Error::violation(
-                Reason::ValueTooLong,
-                "emoji",
-                format!("emoji must be at most {MAX_LEN} characters"),
-            ));
-        }
+        let key = trim(text);
+        at_most("emoji", key, MAX_LEN)?;
         if key.contains(char::is_control) {
             return Err(Error::invalid(
                 "emoji",
                 "emoji must not contain control characters",
             ));
         }
-        let known = by_character(key).or_else(|| by_shortcode(&key.to_ascii_lowercase()));
-        Ok(Self(known.unwrap_or(key).to_owned()))
+        let key = canonical(key);
+        if is_blank(&key) {
+            return Err(Error::missing("emoji"));
+        }
+        // Composing can also make a text longer.
+        at_most("emoji", &key, MAX_LEN)?;
+        let known = by_character(&key).or_else(|| by_shortcode(&key));
+        Ok(Self(known.map_or(key, str::to_owned)))
+    }
+
+    /// Whether reactions that are stored under `key` are with this emoji, however they were spelled.
+    #[must_use]
+    pub fn is(&self, key: &str) -> bool {
+        self.0 == key || Self::parse(key).is_ok_and(|other| other == *self)
     }
 
     /// Its text.
@@ -50,6 +58,33 @@ impl Emoji {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Without the colons of a shortcode and what is around it, such as space.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| matches!(c, ':' | JOINER) || c.is_whitespace())
+}
+
+/// A key as it is compared: composed, without what does not show, and a shortcode in lower case.
+fn canonical(key: &str) -> String {
+    let shown: String = key
+        .chars()
+        .filter(|c| !is_ignorable(*c) || tells_apart(*c))
+        .collect();
+    let composed = fold::nfc(trim(&shown)).into_owned();
+    match composed.is_ascii() {
+        true => composed.to_ascii_lowercase(),
+        false => composed,
+    }
+}
+
+/// Joins two emojis to another one.
+const JOINER: char = '\u{200d}';
+
+/// Whether a character that is not shown itself makes another emoji of those around it: joined ones,
+/// and flags whose letters are tags.
+fn tells_apart(c: char) -> bool {
+    matches!(c, JOINER | '\u{e0020}'..='\u{e007f}')
 }
 
 impl fmt::Display for Emoji {
@@ -101,6 +136,7 @@ fn by_shortcode(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use emojis::SkinTone;
+    use guildhall_runtime::Reason;
     use proptest::prelude::*;
 
     use super::*;
@@ -127,7 +163,22 @@ mod tests {
             ),
             ("❤️", &["heart", "❤", "❤\u{fe0f}"]),
             ("🎉", &["party", ":tada:", "🎉"]),
-            ("party_parrot", &[":party_parrot:", "party_parrot"]),
+            (
+                "party_parrot",
+                &[
+                    ":party_parrot:",
+                    "party_parrot",
+                    ":Party_Parrot:",
+                    "PARTY_PARROT\u{fe0f}",
+                    "\u{200b}:party\u{2060}_parrot:",
+                ],
+            ),
+            (
+                "caf\u{e9}",
+                &["caf\u{e9}", "cafe\u{301}", ":cafe\u{301}\u{fe0e}:"],
+            ),
+            ("👩‍🚀", &["👩‍🚀", "👩‍🚀\u{200d}", "\u{200b}👩‍🚀"]),
+            ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", &["🏴󠁧󠁢󠁥󠁮󠁧󠁿", "england"]),
         ];
         for (emoji, spellings) in spellings {
             for spelling in *spellings {
@@ -177,6 +228,9 @@ mod tests {
             ("", Reason::MissingField),
             (" :: ", Reason::MissingField),
             (": :", Reason::MissingField),
+            ("\u{fe0f}", Reason::MissingField),
+            (":\u{200b}:", Reason::MissingField),
+            ("\u{200d}", Reason::MissingField),
             (&"x".repeat(193), Reason::ValueTooLong),
             ("a\0", Reason::InvalidValue),
             ("a\nb", Reason::InvalidValue),

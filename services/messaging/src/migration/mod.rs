@@ -12,6 +12,7 @@ mod m0004_create_topics;
 mod m0005_create_messages;
 mod m0006_create_reactions;
 mod m0007_mark_reacted_messages;
+mod m0008_rekey_reactions;
 
 /// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
 fn id(column: &'static str) -> ColumnDef {
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_create_reactions::Migration),
             Box::new(m0007_mark_reacted_messages::Migration),
             Box::new(CreateEventCursors),
+            Box::new(m0008_rekey_reactions::Migration),
         ]
     }
 }

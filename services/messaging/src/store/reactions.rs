@@ -105,9 +105,7 @@ pub async fn insert(transaction: &Transaction, reaction: &Reaction) -> Result<Op
     hold_message(transaction, reaction).await?;
     let now = Timestamp::now();
     let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
-    let same = counts
-        .iter()
-        .find(|row| row.emoji == reaction.emoji.as_str());
+    let same = counts.iter().find(|row| reaction.emoji.is(&row.emoji));
     if same.is_none() && counts.len() >= MAX_EMOJIS {
         return Err(Error::violation(
             Reason::TooManyReactions,
@@ -115,7 +113,8 @@ pub async fn insert(transaction: &Transaction, reaction: &Reaction) -> Result<Op
             format!("A message takes at most {MAX_EMOJIS} different emojis"),
         ));
     }
-    let inserted = Entity::insert(reaction_row(reaction, now).into_active_model())
+    let key = same.map_or(reaction.emoji.as_str(), |row| &row.emoji);
+    let inserted = Entity::insert(reaction_row(reaction, key, now).into_active_model())
         .on_conflict_do_nothing()
         .exec_without_returning(transaction)
         .await
@@ -137,32 +136,38 @@ pub async fn insert(transaction: &Transaction, reaction: &Reaction) -> Result<Op
     Ok(Some(now))
 }
 
-/// Removes a reaction; whether it existed.
+/// Removes a reaction; whether it existed. An older replica may have stored its emoji under another
+/// key.
 ///
 /// # Errors
 /// When a statement fails: roll back.
 pub async fn remove(transaction: &Transaction, reaction: &Reaction) -> Result<bool> {
     hold_message(transaction, reaction).await?;
+    let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
+    let mut removed = false;
+    for row in counts.iter().filter(|row| reaction.emoji.is(&row.emoji)) {
+        removed |= remove_counted(transaction, reaction, row).await?;
+    }
+    Ok(removed)
+}
+
+/// Removes a reaction that `row` counts, if it does.
+async fn remove_counted(
+    transaction: &Transaction,
+    reaction: &Reaction,
+    row: &counts::Model,
+) -> Result<bool> {
     let removed = Entity::removing(reaction.community)
         .filter(Column::MessageId.eq(reaction.message))
-        .filter(Column::Emoji.eq(reaction.emoji.as_str()))
+        .filter(Column::Emoji.eq(&row.emoji))
         .filter(Column::UserId.eq(reaction.user))
         .exec(transaction)
         .await
         .map_err(failed)?;
-    if removed.rows_affected == 0 {
-        return Ok(false);
-    }
-    let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
-    let same = counts
-        .into_iter()
-        .find(|row| row.emoji == reaction.emoji.as_str());
-    match same {
-        Some(row) if row.count > 1 => {
-            change_count(transaction, &row, -1, row.updated_at).await?;
-        }
-        Some(row) => remove_count(transaction, &row).await?,
-        None => return Err(Error::bug("a reaction was not counted")),
+    match (removed.rows_affected, row.count) {
+        (0, _) => return Ok(false),
+        (_, 2..) => change_count(transaction, row, -1, row.updated_at).await?,
+        (_, _) => remove_count(transaction, row).await?,
     }
     Ok(true)
 }
@@ -181,11 +186,11 @@ async fn hold_message(transaction: &Transaction, reaction: &Reaction) -> Result<
     message.map(|_| ()).ok_or_else(message_not_found)
 }
 
-fn reaction_row(reaction: &Reaction, now: Timestamp) -> Model {
+fn reaction_row(reaction: &Reaction, key: &str, now: Timestamp) -> Model {
     Model {
         community_id: reaction.community,
         message_id: reaction.message,
-        emoji: reaction.emoji.to_string(),
+        emoji: key.to_owned(),
         user_id: reaction.user,
         created_at: now.as_millis(),
     }
@@ -311,7 +316,9 @@ impl MessageReactions {
     ) -> Result<Self> {
         let counts = list_counts(transaction, reaction.community, [reaction.message]).await?;
         let mut users = self.users;
-        let members = users.entry(reaction.emoji.to_string()).or_default();
+        let counted = counts.iter().find(|row| reaction.emoji.is(&row.emoji));
+        let key = counted.map_or(reaction.emoji.as_str(), |row| &row.emoji);
+        let members = users.entry(key.to_owned()).or_default();
         let index = members.iter().position(|user| *user == reaction.user);
         match index {
             Some(index) if !added => {

@@ -214,3 +214,58 @@ async fn the_answer_names_the_member_whose_reaction_it_answers() {
     Database::commit(transaction).await.unwrap();
     assert_eq!(users(after), [(1, vec![bob])]);
 }
+
+#[tokio::test]
+async fn keys_of_the_version_before_are_one_with_those_of_their_emoji() {
+    let fixture = Fixture::new().await;
+    let [ann, bob, eve] = [(); 3].map(|()| UserId::generate());
+    fixture.add(ann, "tada").await.unwrap();
+    fixture.add(bob, "party_parrot").await.unwrap();
+    // As they were stored: each spelling for itself.
+    for (position, (emoji, user)) in [
+        ("Party_Parrot", ann),
+        ("Party_Parrot", bob),
+        ("cafe\u{301}", eve),
+        ("PARTY_parrot", eve),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (community, message) = (fixture.community.id, fixture.message);
+        fixture.community.sql(&format!(
+            "INSERT INTO reactions VALUES ('{community}', '{message}', '{emoji}', '{user}', {position})"
+        )).await;
+        fixture.community.sql(&format!(
+            "INSERT INTO reaction_counts VALUES ('{community}', '{message}', '{emoji}', 1, {position} - 9, {position}) \
+             ON CONFLICT (community_id, message_id, emoji) DO UPDATE SET count = reaction_counts.count + 1"
+        )).await;
+    }
+    // Before the migration, and beside older replicas.
+    assert!(
+        !fixture.add(eve, "caf\u{e9}").await.unwrap(),
+        "it is there in another spelling"
+    );
+    assert!(fixture.remove(eve, "caf\u{e9}").await);
+    assert!(!fixture.remove(eve, "caf\u{e9}").await);
+    assert!(fixture.add(eve, "cafe\u{301}").await.unwrap());
+
+    fixture
+        .community
+        .migrate_again("m0008_rekey_reactions")
+        .await;
+    let all: Vec<_> = fixture
+        .all()
+        .await
+        .into_iter()
+        .map(|(emoji, count, users)| (emoji, count, users.len()))
+        .collect();
+    let expected = [("party_parrot", 3, 3), ("🎉", 1, 1), ("caf\u{e9}", 1, 1)];
+    assert_eq!(
+        all,
+        expected.map(|(emoji, count, users)| (emoji.to_owned(), count, users))
+    );
+    for user in [ann, bob, eve] {
+        assert!(fixture.remove(user, ":Party_Parrot:").await);
+    }
+    assert_eq!(fixture.emojis().await.len(), 2);
+}
