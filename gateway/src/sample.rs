@@ -6,8 +6,9 @@ use guildhall_proto::{
     identity::v1::{ApiKey, SigningKey, User},
     messaging::v1::{Author, Channel, ChannelType, Message, MessageKind, Reaction, ReactionCount},
     webhooks::v1::{
-        Delivery, DeliveryStatus, Encryption, EncryptionMode, EventKind, IncomingKind,
-        IncomingSettings, IncomingWebhook, OutgoingWebhook,
+        Delivery, DeliveryAttempt, DeliveryHeader, DeliveryStatus, Encryption, EncryptionMode,
+        EventKind, GetDeliveryResponse, IncomingKind, IncomingSettings, IncomingWebhook,
+        OutgoingWebhook, TestOutgoingWebhookResponse,
     },
 };
 
@@ -147,18 +148,63 @@ pub fn outgoing_webhook() -> OutgoingWebhook {
     }
 }
 
+const EVENT_ID: &str = "00000000-0000-4000-8000-000000000001";
+
 pub fn delivery() -> Delivery {
     Delivery {
         id: "d10000000000000000000001".into(),
-        event_id: "00000000-0000-4000-8000-000000000001".into(),
+        event_id: EVENT_ID.into(),
         event: EventKind::MessagePosted.into(),
         attempts: 1,
         status: DeliveryStatus::Pending.into(),
         response_status: 500,
-        error: "The receiver answered 500".into(),
+        error: "status 500".into(),
         duration_ms: 41,
         next_attempt_time: Some(MOMENT),
         create_time: Some(MOMENT),
+    }
+}
+
+/// All of a delivery but what lists show of it.
+pub fn delivery_in_full() -> GetDeliveryResponse {
+    let headers = [
+        ("content-type", "application/json; charset=utf-8"),
+        ("webhook-id", EVENT_ID),
+        ("webhook-signature", "v1,***"),
+        ("webhook-timestamp", "1767323045"),
+        ("x-api-key", "***"),
+        ("x-event", "message_posted"),
+        ("x-event-id", EVENT_ID),
+        ("x-event-timestamp", "2026-01-02T03:04:05.678Z"),
+    ];
+    let header = |(name, value): (&str, &str)| DeliveryHeader {
+        name: name.into(),
+        value: value.into(),
+    };
+    GetDeliveryResponse {
+        delivery: None,
+        headers: headers.map(header).into(),
+        body: format!(r#"{{"event":"message_posted","event_id":"{EVENT_ID}"}}"#),
+        attempts: vec![DeliveryAttempt {
+            number: 1,
+            time: Some(MOMENT),
+            response_status: 500,
+            response_body: "Internal Server Error".into(),
+            error: "status 500".into(),
+            duration_ms: 41,
+        }],
+    }
+}
+
+/// What a receiver said to a sample.
+pub fn trial() -> TestOutgoingWebhookResponse {
+    TestOutgoingWebhookResponse {
+        event_id: EVENT_ID.into(),
+        event: EventKind::MessagePosted.into(),
+        response_status: 200,
+        response_body: "ok".into(),
+        error: String::new(),
+        duration_ms: 41,
     }
 }
 

@@ -103,6 +103,7 @@ pub struct Operation {
     /// The collection whose records it makes: `incoming` of `/v1/webhooks/incoming/{webhookId}`.
     pub makes: Option<&'static str>,
     varies: Option<&'static str>,
+    other: &'static str,
     again: Again,
     callers: Callers,
 }
@@ -135,6 +136,7 @@ impl Operation {
             success: row.success,
             makes: sample.makes,
             varies: sample.varies,
+            other: sample.other,
             again: sample.again,
             callers: Callers::All,
         };
@@ -231,7 +233,7 @@ impl Operation {
     /// Another good body, so that the call is another one; none when it has no body.
     #[must_use]
     pub fn another_body(&self, parameters: &Parameters) -> Option<Value> {
-        self.varied_body(parameters, "another")
+        self.varied_body(parameters, self.other)
     }
 
     /// A good body with this value in the field that varies; none when it has no body.

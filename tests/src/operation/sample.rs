@@ -18,6 +18,8 @@ pub(super) struct Sample {
     pub text: Option<&'static str>,
     /// The body's field by which one request differs from another.
     pub varies: Option<&'static str>,
+    /// What stands there in another request, where not every text may.
+    pub other: &'static str,
     /// The collection whose records it makes: `incoming` of `/v1/webhooks/incoming/{webhookId}`.
     pub makes: Option<&'static str>,
     /// What the same call finds once it was made.
@@ -35,6 +37,7 @@ const fn call(id: &'static str) -> Sample {
         body: None,
         text: None,
         varies: None,
+        other: "another",
         makes: None,
         again: Again::Works,
         members: true,
@@ -61,6 +64,12 @@ impl Sample {
     const fn varies(mut self, field: &'static str) -> Self {
         self.varies = Some(field);
         self
+    }
+
+    /// The field that varies, where another request has `other`.
+    const fn varies_to(mut self, field: &'static str, other: &'static str) -> Self {
+        self.other = other;
+        self.varies(field)
     }
 
     /// Each community of a test gets a record by this call, which paths of this collection name.
@@ -138,6 +147,13 @@ pub(super) const SAMPLES: &[Sample] = &[
     call("webhooks-out-update").body(|_| json!({ "name": "Newer" })),
     call("webhooks-out-deliveries"),
     call("webhooks-out-redeliver"),
+    call("webhooks-out-delivery-get"),
+    call("webhooks-out-recover")
+        .body(|_| json!({ "since": "2026-01-02T03:04:05.678Z" }))
+        .varies_to("since", "2026-01-03T03:04:05.678Z"),
+    call("webhooks-out-test")
+        .body(|_| json!({ "event": "message_posted" }))
+        .varies_to("event", "reaction_added"),
     call("webhooks-out-delete").again(Again::IsGone),
     call("webhooks-in-list"),
     call("webhooks-in-create")

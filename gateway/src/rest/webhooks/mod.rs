@@ -5,8 +5,10 @@ mod incoming;
 mod incoming_record;
 mod outgoing;
 mod outgoing_deliveries;
+mod outgoing_delivery;
 mod outgoing_event;
 mod outgoing_record;
+mod outgoing_trial;
 mod receive;
 mod workflows;
 
@@ -19,6 +21,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     [
         outgoing::endpoints(),
         outgoing_deliveries::endpoints(),
+        outgoing_delivery::endpoints(),
+        outgoing_trial::endpoints(),
         receive::endpoints(),
         incoming::endpoints(),
         workflows::endpoints(),

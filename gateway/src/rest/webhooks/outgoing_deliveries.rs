@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use guildhall_proto::webhooks::v1::{
-    Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RedeliverDeliveryRequest,
+    Delivery, DeliveryStatus, EventKind, ListDeliveriesRequest, RecoverDeliveriesRequest,
+    RedeliverDeliveryRequest,
 };
-use guildhall_runtime::Reason;
+use guildhall_runtime::{Error, Reason, Timestamp};
 use guildhall_types::{DeliveryId, WebhookId, id};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +18,7 @@ use crate::{
         application::{Application, ApplicationPage},
         page::{Page, PageLimit, PageNumber, Paging},
     },
-    extract::{Query, Segments},
+    extract::{Input, Query, Segments},
     failure::{Result, sent},
     moment::{iso, iso_null},
     sample,
@@ -47,6 +48,15 @@ pub fn endpoints() -> Vec<Endpoint> {
             Reason::DeliveryNotFound,
             Reason::WrongState,
         ]),
+        Endpoint::taking("webhooks-out-recover", recover, Recovery::example, || {
+            recovered(3)
+        })
+        .about(
+            "Queues all deliveries again at once that failed and were queued since a moment: at most \
+             10,000, the oldest first. Call it again until it answers 0.",
+        )
+        .calls("/guildhall.webhooks.v1.OutgoingWebhookService/RecoverDeliveries")
+        .refusing(&[Reason::WebhookNotFound, Reason::WrongState]),
     ]
 }
 
@@ -93,7 +103,7 @@ impl From<DeliveryStatus> for Status {
 /// One event on its way to one webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DeliveryRecord {
+pub struct DeliveryRecord {
     #[serde(rename = "_id")]
     #[schema(value_type = ObjectId)]
     id: String,
@@ -184,4 +194,47 @@ async fn redeliver(
     let replayed = Replayed::of(&answer);
     let delivery = sent(answer.into_inner().delivery, "the delivery")?;
     Ok((replayed, queued(delivery)))
+}
+
+/// Which deliveries to queue again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct Recovery {
+    /// Those that were queued then or later.
+    #[schema(value_type = Moment)]
+    since: String,
+}
+
+impl Recovery {
+    fn example() -> Self {
+        Self {
+            since: "2026-01-02T03:04:05.678Z".into(),
+        }
+    }
+}
+
+/// How many deliveries were queued again.
+#[derive(Debug, Serialize, ToSchema)]
+struct Recovered {
+    queued: i32,
+}
+
+fn recovered(queued: i32) -> Application<Recovered> {
+    Application::accepted("Recover success.", Recovered { queued })
+}
+
+async fn recover(
+    State(mut webhooks): State<OutgoingWebhooks>,
+    call: Call,
+    Segments(webhook): Segments<String>,
+    Input(recovery): Input<Recovery>,
+) -> Result<(Replayed, Application<Recovered>)> {
+    let since = Timestamp::parse_iso(&recovery.since);
+    let since = since.ok_or_else(|| Error::invalid("since", "since must be an ISO-8601 time"))?;
+    let request = call.request(RecoverDeliveriesRequest {
+        webhook_id: id::parse::<WebhookId>("webhookId", &webhook)?.to_string(),
+        since: Some(since.into()),
+    });
+    let answer = webhooks.recover_deliveries(request).await?;
+    let replayed = Replayed::of(&answer);
+    Ok((replayed, recovered(answer.into_inner().queued)))
 }

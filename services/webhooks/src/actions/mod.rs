@@ -7,6 +7,7 @@ pub mod operator;
 mod outgoing;
 mod prepare;
 mod receive;
+mod trial;
 mod workflows;
 
 use guildhall_data::page::Limits;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, sender::Sender,
-    slots::Slots,
+    slots::Slots, trial::Trials,
 };
 use crate::{
     metrics::Metrics,
@@ -33,7 +33,7 @@ pub(super) type Key = (CommunityId, WebhookId);
 
 /// Carries deliveries out. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Dispatcher(Arc<Dispatch>);
+pub struct Dispatcher(pub(super) Arc<Dispatch>);
 
 /// What all endpoints share.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub(super) struct Dispatch {
     pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
     pub slots: Slots,
+    pub trials: Trials,
     pub health: moka::sync::Cache<WebhookId, Health>,
     pub timing: Timing,
     pub metrics: Metrics,
@@ -78,6 +79,7 @@ impl Dispatcher {
             sealer: Arc::clone(sealer),
             emails,
             slots: Slots::default(),
+            trials: Trials::default(),
             health,
             timing,
             metrics: Metrics::default(),

@@ -22,6 +22,7 @@ use super::{
     dispatcher::{Dispatch, Key, Running},
     health::{Health, Pace},
     receiver::Receiver,
+    request::Told,
     sender::Attempt,
 };
 use crate::{
@@ -286,7 +287,7 @@ impl Dispatch {
                 return None;
             }
             let _in_flight = self.metrics.begin();
-            Some(self.sender.attempt(receiver, &delivery).await)
+            Some(self.sender.attempt(receiver, Told::from(&delivery)).await)
         });
         let attempt = attempt.await?;
         self.metrics.ended(attempt.verdict, attempt.duration);
@@ -332,9 +333,11 @@ fn outcome(dispatch: &Dispatch, delivery: &Model, attempt: Attempt) -> Outcome {
         attempts,
         status,
         response_status: attempt.status.map(i32::from),
-        response_body: attempt.body,
+        response_body: attempt.body.map(String::into_bytes),
         error: attempt.error,
         duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
         next_attempt_at: delay.map(|delay| Timestamp::now().plus(delay).as_millis()),
+        attempted_at: attempt.began_at.as_millis(),
+        earlier_attempts: delivery.attempts_before_next(),
     }
 }

@@ -4,6 +4,7 @@
 //! * `endpoint`: claims what is due for one webhook and attempts it, a few at a time
 //! * `health`: how many that are; `slots`: how many there are in all
 //! * `receiver`: where deliveries of a webhook go, and with which secrets
+//! * `request`: headers and body of an attempt; `trial`: an attempt outside of order and retries
 //! * `sender`: one attempt; `connector`: the connection for it; `address`: where none may go
 //! * `disable`: what happens to webhooks whose receivers are gone; `email`: what admins are written
 
@@ -15,14 +16,17 @@ mod email;
 mod endpoint;
 mod health;
 mod receiver;
+pub mod request;
 mod sender;
 mod slots;
+mod trial;
 
 use std::time::Duration;
 
 pub use address::Reach;
 pub use dispatcher::Dispatcher;
 pub use email::Emails;
+pub use sender::Attempt;
 
 use crate::domain::retry::RetrySchedule;
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use guildhall_runtime::{Error, Result, Timestamp};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use guildhall_runtime::{Result, Timestamp};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -20,14 +20,15 @@ use super::{
     address::{NotPublic, Reach},
     connector::{self, Connector},
     receiver::Receiver,
+    request::{Told, signed},
 };
 use crate::{
-    domain::{retry::Verdict, signature},
-    store::deliveries,
+    domain::retry::Verdict,
+    store::deliveries::attempts::{MAX_ANSWER, answer_text},
 };
 
-/// How much of an answer is kept.
-const MAX_BODY: usize = 1024;
+/// How much of an answer is read, in bytes: a character has at most four.
+const MAX_BODY: usize = 4 * MAX_ANSWER;
 /// How long the rest of an answer is waited for once its head is there.
 const BODY: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept.
@@ -36,9 +37,6 @@ const IDLE: Duration = Duration::from_secs(15);
 const BUFFER: usize = 64 * 1024;
 /// The longest description of a failure, in characters.
 const MAX_ERROR: usize = 255;
-const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("Guildhall-Webhooks/", env!("CARGO_PKG_VERSION")));
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -47,10 +45,12 @@ pub struct Attempt {
     pub verdict: Verdict,
     /// The status of the answer; none when there was none.
     pub status: Option<u16>,
-    /// The beginning of the answer's body.
-    pub body: Option<Vec<u8>>,
+    /// The beginning of the answer's body, as text.
+    pub body: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// When it began.
+    pub began_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
 }
@@ -81,20 +81,23 @@ impl Sender {
         })
     }
 
-    /// Attempts a delivery.
-    pub async fn attempt(&self, receiver: &Receiver, delivery: &deliveries::Model) -> Attempt {
-        let began = Instant::now();
+    /// Tells a receiver of an event.
+    pub async fn attempt(&self, receiver: &Receiver, told: Told<'_>) -> Attempt {
+        let (began, began_at) = (Instant::now(), Timestamp::now());
         let deadline = began + self.patience;
-        let mut attempt = match self.send(receiver, delivery, deadline).await {
+        let signed = signed(receiver, told, began_at);
+        let mut attempt = match self.send(receiver, signed, deadline).await {
             Ok(response) => judged(response, deadline).await,
             Err(error) => Attempt {
                 verdict: Verdict::Failed(None),
                 status: None,
                 body: None,
                 error: Some(error),
+                began_at,
                 duration: Duration::ZERO,
             },
         };
+        attempt.began_at = began_at;
         attempt.duration = began.elapsed();
         attempt
     }
@@ -103,13 +106,13 @@ impl Sender {
     async fn send(
         &self,
         receiver: &Receiver,
-        delivery: &deliveries::Model,
+        signed: Result<(HeaderMap, Bytes)>,
         deadline: Instant,
     ) -> Result<Response<Incoming>, String> {
         self.reach
             .check(&receiver.url)
             .map_err(|error| error.to_string())?;
-        let (headers, body) = signed(receiver, delivery).map_err(|error| {
+        let (headers, body) = signed.map_err(|error| {
             error.log();
             "the delivery could not be written".to_owned()
         })?;
@@ -123,45 +126,6 @@ impl Sender {
             Err(_) => Err(format!("no answer within {:?}", self.patience)),
         }
     }
-}
-
-/// Headers and body: encrypted first, then signed.
-fn signed(receiver: &Receiver, delivery: &deliveries::Model) -> Result<(HeaderMap, Bytes)> {
-    let now = Timestamp::now();
-    let plain = delivery.body.as_bytes();
-    let body = match &receiver.encryption {
-        Some((mode, key)) => Bytes::from(key.encrypt(*mode, plain)?),
-        None => Bytes::copy_from_slice(plain),
-    };
-    let id = value(&delivery.event_id)?;
-    let signed = signature::header(&receiver.secrets, &delivery.event_id, now, &body);
-    let event_time = Timestamp::from_millis(delivery.event_time).to_iso();
-    let mut headers = HeaderMap::with_capacity(12);
-    headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(header::USER_AGENT, USER_AGENT);
-    let ours = [
-        ("x-event", HeaderValue::from_static(delivery.event.name())),
-        ("x-event-id", id.clone()),
-        ("x-event-timestamp", value(&event_time)?),
-        ("webhook-id", id),
-        ("webhook-timestamp", HeaderValue::from(now.as_secs())),
-        ("webhook-signature", value(&signed)?),
-    ];
-    for (name, value) in ours {
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    if receiver.encryption.is_some() {
-        let yes = HeaderValue::from_static("true");
-        headers.insert(HeaderName::from_static("x-encrypted"), yes);
-    }
-    if let Some(key) = &receiver.api_key {
-        headers.insert(HeaderName::from_static("x-api-key"), key.clone());
-    }
-    Ok((headers, body))
-}
-
-fn value(text: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text).map_err(Error::internal)
 }
 
 /// What an answer means, with the beginning of its body.
@@ -179,8 +143,9 @@ async fn judged(response: Response<Incoming>, deadline: Instant) -> Attempt {
     Attempt {
         verdict,
         status: Some(status),
-        body: Some(beginning(response, deadline).await),
+        body: Some(answer_text(&beginning(response, deadline).await)),
         error,
+        began_at: Timestamp::now(),
         duration: Duration::ZERO,
     }
 }

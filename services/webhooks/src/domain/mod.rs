@@ -9,6 +9,7 @@ pub mod outgoing;
 pub mod payload;
 pub mod public_net;
 pub mod retry;
+pub mod sample;
 pub mod signature;
 pub mod subscription;
 pub mod workflow;

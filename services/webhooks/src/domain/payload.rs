@@ -14,7 +14,7 @@ use guildhall_proto::{
     messaging::v1::{ChannelType, FileReference},
 };
 use guildhall_runtime::{Error, Result, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::EventKind;
 
@@ -130,20 +130,39 @@ pub fn body(
     user: Option<&User>,
 ) -> Result<String> {
     let user = user.map_or(Value::Null, |user| person(user, kind));
+    let payload = event.payload.as_ref();
+    let added = payload.map_or(Value::Null, |payload| details(payload, subject.time));
+    let id = event_id(event, kind);
+    let community = (subject.community, community_name);
+    written(kind, &id, subject.time, community, user, added)
+}
+
+/// A body with the common fields and those that its kind adds.
+///
+/// # Errors
+/// A bug: only when JSON cannot be written.
+pub(super) fn written(
+    kind: EventKind,
+    event_id: &str,
+    time: Timestamp,
+    (community, name): (CommunityId, &str),
+    user: Value,
+    added: Value,
+) -> Result<String> {
     let mut body = json!({
         "event": kind.name(),
-        "event_id": event_id(event, kind),
-        "timestamp": subject.time.to_iso(),
-        "community": { "community_id": subject.community.to_string(), "name": community_name },
+        "event_id": event_id,
+        "timestamp": time.to_iso(),
+        "community": { "community_id": community.to_string(), "name": name },
         "user": user,
     });
-    if let (Some(body), Some(payload)) = (body.as_object_mut(), &event.payload) {
-        body.extend(details(payload, subject.time));
+    if let (Some(body), Value::Object(added)) = (body.as_object_mut(), added) {
+        body.extend(added);
     }
     serde_json::to_string(&body).map_err(Error::internal)
 }
 
-fn person(user: &User, kind: EventKind) -> Value {
+pub(super) fn person(user: &User, kind: EventKind) -> Value {
     let mut shown = json!({
         "user_id": user.number.to_string(),
         "username": user.username,
@@ -164,8 +183,8 @@ fn role_name(role: Role) -> &'static str {
 }
 
 /// The fields that an event adds to the common ones.
-fn details(payload: &Payload, time: Timestamp) -> Map<String, Value> {
-    let added = match payload {
+pub(super) fn details(payload: &Payload, time: Timestamp) -> Value {
+    match payload {
         Payload::MessagePosted(posted) => json!({
             "message": {
                 "id": posted.message_id,
@@ -186,11 +205,7 @@ fn details(payload: &Payload, time: Timestamp) -> Map<String, Value> {
         }),
         Payload::MemberJoined(_) => json!({ "joined_at": time.to_iso() }),
         Payload::WorkflowEventReceived(_) => json!({}),
-    };
-    let Value::Object(fields) = added else {
-        return Map::new();
-    };
-    fields
+    }
 }
 
 fn channel(id: &str, name: &str, kind: ChannelType) -> Value {

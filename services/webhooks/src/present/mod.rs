@@ -1,7 +1,9 @@
 //! How stored records are shown in answers.
 
+mod delivery;
 mod incoming;
 mod outgoing;
 
+pub use delivery::{delivery, delivery_in_full, trial};
 pub use incoming::{incoming, workflow};
-pub use outgoing::{delivery, outgoing_webhook};
+pub use outgoing::outgoing_webhook;

@@ -2,9 +2,11 @@
 
 use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, CreateOutgoingWebhookResponse, DeleteOutgoingWebhookRequest,
-    DeleteOutgoingWebhookResponse, GetOutgoingWebhookRequest, GetOutgoingWebhookResponse,
-    ListDeliveriesRequest, ListDeliveriesResponse, ListOutgoingWebhooksRequest,
-    ListOutgoingWebhooksResponse, RedeliverDeliveryRequest, RedeliverDeliveryResponse,
+    DeleteOutgoingWebhookResponse, GetDeliveryRequest, GetDeliveryResponse,
+    GetOutgoingWebhookRequest, GetOutgoingWebhookResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, ListOutgoingWebhooksRequest, ListOutgoingWebhooksResponse,
+    RecoverDeliveriesRequest, RecoverDeliveriesResponse, RedeliverDeliveryRequest,
+    RedeliverDeliveryResponse, TestOutgoingWebhookRequest, TestOutgoingWebhookResponse,
     UpdateOutgoingWebhookRequest, UpdateOutgoingWebhookResponse,
     outgoing_webhook_service_server::OutgoingWebhookService,
 };
@@ -21,5 +23,8 @@ forward! {
         delete_outgoing_webhook(DeleteOutgoingWebhookRequest) -> DeleteOutgoingWebhookResponse;
         list_deliveries(ListDeliveriesRequest) -> ListDeliveriesResponse;
         redeliver_delivery(RedeliverDeliveryRequest) -> RedeliverDeliveryResponse;
+        get_delivery(GetDeliveryRequest) -> GetDeliveryResponse;
+        recover_deliveries(RecoverDeliveriesRequest) -> RecoverDeliveriesResponse;
+        test_outgoing_webhook(TestOutgoingWebhookRequest) -> TestOutgoingWebhookResponse;
     }
 }

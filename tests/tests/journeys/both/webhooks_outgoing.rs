@@ -176,6 +176,91 @@ async fn what_was_delivered_is_listed_and_can_be_delivered_again() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_tried_out_and_what_failed_is_looked_into_and_recovered() {
+    let (community, receiver) = (Community::start().await, Receiver::start().await);
+    let channel = quiet_channel(&community).await;
+    let only = json!({ "channelIds": [channel], "apiKey": "the key of the receiver" });
+    let made = make(
+        &community,
+        &receiver.url("hook"),
+        &["channel_message_posted"],
+        only,
+    )
+    .await;
+    let path = format!("{OUTGOING}/{}", made["_id"].as_str().unwrap());
+    let integrator = community.integrator();
+
+    let test = json!({ "event": "store_item_purchased" });
+    let tested = integrator.post(&format!("{path}/test"), &test).await;
+    let tested = tested.expect(200)["data"].take();
+    let sample = event(&receiver.call().await);
+    assert_eq!(tested["event"], "store_item_purchased");
+    assert_eq!(tested["event_id"], sample["event_id"]);
+    assert_eq!(
+        (
+            &tested["responseStatus"],
+            &tested["responseBody"],
+            &tested["error"]
+        ),
+        (&json!(200), &json!("noted"), &Value::Null)
+    );
+    assert!(tested["durationMs"].is_u64());
+    let unknown = json!({ "event": "user_left" });
+    let refused = integrator.post(&format!("{path}/test"), &unknown).await;
+    Family::E2.refuses(&refused, Refusal::Invalid);
+
+    // 410: no second attempt, and the webhook is off until it is switched on.
+    receiver.answer([Answer::Status(410)]);
+    community.send(&channel, "johndoe", "lost").await;
+    let first = receiver.call().await;
+    let delivery = loop {
+        let list = integrator.get(&format!("{path}/deliveries")).await;
+        let list = list.expect(200);
+        assert_eq!(list["meta"]["total"], 1, "a test is none");
+        if list["data"][0]["status"] == "failed" {
+            break list["data"][0].clone();
+        }
+    };
+    let one = format!("{path}/deliveries/{}", delivery["_id"].as_str().unwrap());
+    let shown = community.data(&one).await;
+    assert_eq!(shown["status"], "failed");
+    assert_eq!(shown["headers"]["webhook-signature"], "v1,***");
+    assert_eq!(shown["headers"]["x-api-key"], "***");
+    assert_eq!(shown["headers"]["webhook-id"], first.header("webhook-id"));
+    assert_eq!(shown["body"].as_str().unwrap().as_bytes(), first.body);
+    let attempt = &shown["attempts"][0];
+    assert_eq!(shown["attempts"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&attempt["attempt"], &attempt["responseStatus"]),
+        (&json!(1), &json!(410))
+    );
+    assert_eq!(attempt["responseBody"], "noted");
+    assert!(attempt["attemptedAt"].as_str() >= delivery["createdAt"].as_str());
+
+    let recover = format!("{path}/recover");
+    let since = json!({ "since": delivery["createdAt"] });
+    loop {
+        let on = integrator.call(Method::PATCH, &path);
+        on.json(&json!({ "isEnabled": true }))
+            .send()
+            .await
+            .expect(200);
+        let recovered = integrator.post(&recover, &since).await;
+        // The webhook may be switched off only now.
+        if recovered.status != 409 {
+            assert_eq!(recovered.expect(202)["data"], json!({ "queued": 1 }));
+            break;
+        }
+    }
+    let again = receiver.call().await;
+    assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
+    for since in [json!({}), json!({ "since": "yesterday" })] {
+        let refused = integrator.post(&recover, &since).await;
+        Family::E2.refuses(&refused, Refusal::Invalid);
+    }
+}
+
+#[tokio::test]
 async fn a_receiver_that_fails_does_not_hold_up_another() {
     let (community, dead, alive) = (
         Community::start().await,

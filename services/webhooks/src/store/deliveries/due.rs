@@ -12,7 +12,7 @@ use guildhall_data::{
 };
 use guildhall_runtime::{Result, Timestamp};
 use sea_orm::{
-    Condition, ConnectionTrait, QueryOrder, QuerySelect, Select, Statement,
+    Condition, ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, Select, Statement,
     entity::prelude::*,
     sea_query::{LockBehavior, LockType},
 };
@@ -229,6 +229,11 @@ pub async fn give_up(
     let found = waiting.len() as u64;
     Entity::changing(community)
         .col_expr(Column::Status, Expr::val(Status::Failed))
+        // Why its last attempt failed stays known.
+        .col_expr(
+            Column::AttemptError,
+            Expr::col(Column::AttemptError).if_null(Expr::col(Column::Error)),
+        )
         .col_expr(Column::Error, Expr::val(DISABLED))
         .col_expr(Column::NextAttemptAt, Expr::val(None::<i64>))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))

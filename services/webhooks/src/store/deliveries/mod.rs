@@ -1,9 +1,13 @@
 //! Deliveries: events on their way to outgoing webhooks, and what became of them.
 //!
 //! * [`due`]: what is to be attempted, and by whom
+//! * [`attempts`]: what became of attempts before the last one
+//! * [`again`]: what is queued once more
 //! * [`outcomes`]: what became of attempts, stored in groups
 //! * [`listing`]: what admins are shown
 
+pub mod again;
+pub mod attempts;
 pub mod due;
 pub mod listing;
 pub mod outcomes;
@@ -14,8 +18,9 @@ use guildhall_data::{CommunityId, DeliveryId, Tenant, WebhookId, failed};
 use guildhall_proto::webhooks::v1::DeliveryStatus;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use guildhall_types::proto_enum;
-use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect, entity::prelude::*};
+use sea_orm::{ConnectionTrait, IntoActiveModel, Select, entity::prelude::*};
 
+use self::attempts::EarlierAttempts;
 use crate::domain::EventKind;
 
 /// How long deliveries are kept (contract: events, "Delivery").
@@ -50,9 +55,9 @@ pub struct Model {
     pub attempts: i32,
     /// Status of the last answer; none when there was none.
     pub response_status: Option<i32>,
-    /// The first KiB of it.
+    /// The beginning of it.
     pub response_body: Option<Vec<u8>>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, or why there will be no other.
     pub error: Option<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: Option<i64>,
@@ -63,6 +68,12 @@ pub struct Model {
     pub claimed_until: Option<i64>,
     /// When it was queued, in milliseconds.
     pub created_at: i64,
+    /// When the last attempt began, in milliseconds.
+    pub attempted_at: Option<i64>,
+    /// The attempts before the last one; none after the first.
+    pub earlier_attempts: Option<EarlierAttempts>,
+    /// Why the last attempt failed, where `error` says why there will be no other.
+    pub attempt_error: Option<String>,
 }
 
 /// How a delivery stands.
@@ -128,6 +139,9 @@ impl NewDelivery {
             next_attempt_at: Some(now.as_millis()),
             claimed_until: None,
             created_at: now.as_millis(),
+            attempted_at: None,
+            earlier_attempts: None,
+            attempt_error: None,
         };
         row.into_active_model()
     }
@@ -156,32 +170,26 @@ pub async fn queue(transaction: &impl ConnectionTrait, deliveries: Vec<NewDelive
     }
 }
 
-/// Queues a delivery again, at once.
+/// A delivery of a webhook.
 ///
 /// # Errors
-/// DELIVERY_NOT_FOUND, WRONG_STATE while an attempt is running.
-pub async fn queue_again(
-    transaction: &impl ConnectionTrait,
+/// DELIVERY_NOT_FOUND.
+pub async fn get(
+    connection: &impl ConnectionTrait,
     community: CommunityId,
     webhook: WebhookId,
     id: DeliveryId,
 ) -> Result<Model> {
-    let mut delivery = Entity::within(community)
+    let delivery = one(community, webhook, id).one(connection).await;
+    delivery.map_err(failed)?.ok_or_else(not_found)
+}
+
+fn one(community: CommunityId, webhook: WebhookId, id: DeliveryId) -> Select<Entity> {
+    Entity::within(community)
         .filter(Column::WebhookId.eq(webhook))
         .filter(Column::Id.eq(id))
-        .lock_exclusive()
-        .one(transaction)
-        .await
-        .map_err(failed)?
-        .ok_or_else(|| Error::new(Reason::DeliveryNotFound, "Delivery not found."))?;
-    let now = Timestamp::now().as_millis();
-    if delivery.claimed_until.is_some_and(|until| until > now) {
-        let message = "An attempt is running, try again later";
-        return Err(Error::new(Reason::WrongState, message));
-    }
-    delivery.status = Status::Pending;
-    delivery.next_attempt_at = Some(now);
-    delivery.claimed_until = None;
-    Entity::update_one(transaction, &delivery).await?;
-    Ok(delivery)
+}
+
+fn not_found() -> Error {
+    Error::new(Reason::DeliveryNotFound, "Delivery not found.")
 }

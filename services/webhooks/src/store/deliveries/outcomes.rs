@@ -11,7 +11,7 @@ use guildhall_data::{
 use guildhall_runtime::Result;
 use sea_orm::{entity::prelude::*, sea_query::CaseStatement};
 
-use super::{Column, Entity, Status};
+use super::{Column, Entity, Status, attempts::EarlierAttempts};
 use crate::store::outgoing;
 
 /// Outcomes in one statement at most.
@@ -34,7 +34,7 @@ pub struct Outcome {
     pub status: Status,
     /// Status of the answer; none when there was none.
     pub response_status: Option<i32>,
-    /// The first KiB of it.
+    /// The beginning of it.
     pub response_body: Option<Vec<u8>>,
     /// Why it failed; at most 255 characters.
     pub error: Option<String>,
@@ -42,6 +42,10 @@ pub struct Outcome {
     pub duration_ms: i64,
     /// When it is attempted next, in milliseconds.
     pub next_attempt_at: Option<i64>,
+    /// When it began, in milliseconds.
+    pub attempted_at: i64,
+    /// The attempts before it; none for the first.
+    pub earlier_attempts: Option<EarlierAttempts>,
 }
 
 /// Stores outcomes.
@@ -57,9 +61,9 @@ impl Outcomes {
 
     async fn write(&self, outcomes: &[Outcome]) -> Result<Transaction> {
         let transaction = self.0.begin_batch().await?;
-        for (alike, durations) in alike(outcomes) {
-            for durations in durations.chunks(ROWS) {
-                store(&transaction, &alike, durations).await?;
+        for (alike, each) in alike(outcomes) {
+            for some in each.chunks(ROWS) {
+                store(&transaction, &alike, some).await?;
             }
         }
         for ((community, webhook), streak) in streaks(outcomes) {
@@ -141,7 +145,7 @@ fn claimed(outcome: &Outcome) -> Select<Entity> {
         .filter(Column::ClaimedUntil.eq(outcome.claimed_until))
 }
 
-/// All of an outcome but the delivery and how long it took: under load many have the same.
+/// All of an outcome but what each delivery has of its own: under load many have the same.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Alike<'a> {
     community: CommunityId,
@@ -155,8 +159,8 @@ struct Alike<'a> {
     next_attempt_at: Option<i64>,
 }
 
-/// The deliveries whose outcomes are alike, with how long each took.
-fn alike(outcomes: &[Outcome]) -> HashMap<Alike<'_>, Vec<(DeliveryId, i64)>> {
+/// The outcomes that are alike.
+fn alike(outcomes: &[Outcome]) -> HashMap<Alike<'_>, Vec<&Outcome>> {
     let mut groups = HashMap::<_, Vec<_>>::new();
     for outcome in outcomes {
         let alike = Alike {
@@ -170,38 +174,48 @@ fn alike(outcomes: &[Outcome]) -> HashMap<Alike<'_>, Vec<(DeliveryId, i64)>> {
             error: outcome.error.as_deref(),
             next_attempt_at: outcome.next_attempt_at,
         };
-        let took = (outcome.id, outcome.duration_ms);
-        groups.entry(alike).or_default().push(took);
+        groups.entry(alike).or_default().push(outcome);
     }
     groups
 }
 
-/// Stores outcomes that are alike, but for deliveries that somebody else has by now.
-async fn store(
-    transaction: &Transaction,
-    alike: &Alike<'_>,
-    durations: &[(DeliveryId, i64)],
-) -> Result<()> {
-    let took = |case: CaseStatement, (id, millis): &(DeliveryId, i64)| {
-        case.case(Column::Id.eq(*id), Expr::val(*millis))
+/// A value of its own for each delivery.
+fn by_delivery<V: Into<Value>>(outcomes: &[&Outcome], value: impl Fn(&Outcome) -> V) -> Expr {
+    let case = |case: CaseStatement, outcome: &&Outcome| {
+        case.case(Column::Id.eq(outcome.id), Expr::val(value(outcome)))
     };
-    let took = durations.iter().fold(CaseStatement::new(), took);
+    outcomes.iter().fold(CaseStatement::new(), case).into()
+}
+
+/// Stores outcomes that are alike, but for deliveries that somebody else has by now.
+async fn store(transaction: &Transaction, alike: &Alike<'_>, outcomes: &[&Outcome]) -> Result<()> {
     let body = alike.response_body.map(<[u8]>::to_vec);
-    Entity::changing(alike.community)
+    let mut update = Entity::changing(alike.community)
         .col_expr(Column::Attempts, Expr::val(alike.attempts))
         .col_expr(Column::Status, Expr::val(alike.status))
         .col_expr(Column::ResponseStatus, Expr::val(alike.response_status))
         .col_expr(Column::ResponseBody, Expr::val(body))
         .col_expr(Column::Error, Expr::val(alike.error.map(str::to_owned)))
-        .col_expr(Column::DurationMs, took.into())
+        .col_expr(Column::AttemptError, Expr::val(None::<String>))
+        .col_expr(
+            Column::DurationMs,
+            by_delivery(outcomes, |it| it.duration_ms),
+        )
+        .col_expr(
+            Column::AttemptedAt,
+            by_delivery(outcomes, |it| it.attempted_at),
+        )
         .col_expr(Column::NextAttemptAt, Expr::val(alike.next_attempt_at))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
         .filter(Column::WebhookId.eq(alike.webhook))
-        .filter(Column::Id.is_in(durations.iter().map(|(id, _)| *id)))
-        .filter(Column::ClaimedUntil.eq(alike.claimed_until))
-        .exec(transaction)
-        .await
-        .map_err(failed)?;
+        .filter(Column::Id.is_in(outcomes.iter().map(|outcome| outcome.id)))
+        .filter(Column::ClaimedUntil.eq(alike.claimed_until));
+    // After a first attempt there is nothing to keep, and most are the only one.
+    if outcomes.iter().any(|it| it.earlier_attempts.is_some()) {
+        let earlier = by_delivery(outcomes, |it| it.earlier_attempts.clone());
+        update = update.col_expr(Column::EarlierAttempts, earlier);
+    }
+    update.exec(transaction).await.map_err(failed)?;
     Ok(())
 }
 
@@ -223,6 +237,8 @@ mod tests {
             error: None,
             duration_ms: 0,
             next_attempt_at: None,
+            attempted_at: 0,
+            earlier_attempts: None,
         };
         let of = |statuses: &[Status]| {
             let outcomes: Vec<_> = statuses.iter().map(|status| outcome(*status)).collect();

@@ -155,7 +155,7 @@ async fn ten_megabytes_of_answer_are_a_success_of_which_a_kibibyte_is_kept() {
         .unwrap()
         .unwrap();
     assert_eq!(stored.id.to_string(), delivered.id);
-    assert_eq!(stored.response_body.unwrap().len(), 1024);
+    assert_eq!(stored.response_body.unwrap().len(), 1000);
 }
 
 #[tokio::test]

@@ -2,5 +2,6 @@
 
 mod deliveries;
 mod failures;
+mod inspection;
 mod management;
 mod replicas;
