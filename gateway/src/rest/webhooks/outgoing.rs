@@ -47,7 +47,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .calls("/guildhall.webhooks.v1.OutgoingWebhookService/ListOutgoingWebhooks")
         .naming(&[("skip", "page")]),
         Endpoint::taking("webhooks-out-create", create, NewOutgoing::example, || {
-            let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+            let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
             Application::created(NAME, example().with_secret(secret.into()))
         })
         .about("Makes an outgoing webhook, at most 50 in a community. Its secret is in this answer alone.")
