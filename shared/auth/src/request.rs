@@ -26,6 +26,12 @@ pub trait CallerExt {
     /// INVALID_VALUE when it is empty, too long or not printable.
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>>;
 
+    /// The Idempotency-Key of the call as it was sent, for a call without a credential.
+    ///
+    /// # Errors
+    /// INVALID_VALUE when it is empty, too long or not printable.
+    fn idempotency_key_as_sent(&self) -> Result<Option<&str>>;
+
     /// What the called method declares, and its path.
     ///
     /// # Errors
@@ -42,6 +48,12 @@ impl<T> CallerExt for tonic::Request<T> {
     }
 
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>> {
+        let key = self.idempotency_key_as_sent()?;
+        key.map(|key| Ok(self.caller()?.idempotency_key(key.to_owned())))
+            .transpose()
+    }
+
+    fn idempotency_key_as_sent(&self) -> Result<Option<&str>> {
         let mut values = self.metadata().get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -60,7 +72,7 @@ impl<T> CallerExt for tonic::Request<T> {
                 format!("Idempotency-Key must be 1 to {MAX_KEY_LEN} printable characters"),
             )
         })?;
-        Ok(Some(self.caller()?.idempotency_key(key.to_owned())))
+        Ok(Some(key))
     }
 
     fn rule(&self) -> Result<Arc<RpcRule>> {

@@ -158,6 +158,34 @@ impl Writes {
         let keys = &self.idempotency;
         keys.claim_also(ticket, key, scope, message, kept).await
     }
+
+    /// Claims all keys of a call, each for the message that it stands for. If one of them was answered,
+    /// the others are answered the same from then on.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim) says of each.
+    pub async fn claim_all<Q: Message, A: Message + Default>(
+        &self,
+        keys: impl IntoIterator<Item = (Keyed, Q)>,
+        kind: Answer,
+    ) -> Result<Claim<A>> {
+        let (mut ticket, mut has_new, mut first) = (Ticket::none(), false, None);
+        for (keyed, message) in keys {
+            match self.claim(keyed, &message, kind).await? {
+                Claim::First(new) => (ticket, has_new) = (ticket.and(new), true),
+                Claim::Replay(answer) => first = first.or(Some(answer)),
+            }
+        }
+        let Some(first) = first else {
+            return Ok(Claim::First(ticket));
+        };
+        if has_new {
+            let transaction = self.database.begin().await?;
+            ticket.record(&transaction, &first).await?;
+            Database::commit(transaction).await?;
+        }
+        Ok(Claim::Replay(first))
+    }
 }
 
 /// A write that is the first of its key.

@@ -1,7 +1,6 @@
 //! Calls of incoming webhooks from outside (contract: events, "webhooks-in-receive").
 
 use axum::{Json, extract::State};
-use guildhall_auth::caller::IDEMPOTENCY_KEY;
 use guildhall_proto::webhooks::v1::{ReceiveCallRequest, receive_call_response::Done};
 use guildhall_runtime::Reason;
 use http::HeaderMap;
@@ -15,7 +14,9 @@ use crate::{
     extract::{Raw, Segments, header},
     failure::{Result, sent},
     sample,
-    schema::{MessageText, ObjectId, UserReference, header as header_parameter, in_path, text},
+    schema::{
+        MessageText, ObjectId, UserReference, header as header_parameter, in_path, pattern, text,
+    },
     upstream::IncomingWebhooks,
 };
 
@@ -25,12 +26,15 @@ pub const API_KEY: &str = "x-api-key";
 const ENCRYPTED: &str = "x-encrypted";
 /// The same value within 24 hours answers the first call.
 pub const DEDUP_ID: &str = "webhook-id";
+/// What it may be.
+pub const PRINTABLE: &str = "^[ -~]{0,255}$";
 
 /// What callers call the fields of a message.
 const NAMES: FieldNames = &[
     ("text", "message"),
     ("channel", "channelId"),
     ("topic_id", "forumTopicId"),
+    ("dedup_id", DEDUP_ID),
 ];
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -42,7 +46,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Does what the webhook at this url is for; at most 60 calls a minute, of 64 KiB each. With \
              `x-encrypted: true` the body is encrypted: `{\"iv\",\"data\",\"tag\"}` (GCM) or \
              `{\"iv\",\"data\"}` (CBC). `update_user_fields` and `update_currency` are checked and then \
-             answered 501: they come with user fields and gamification.",
+             answered 501: they come with user fields and gamification. Every field may also be spelled as \
+             `channel_id`.",
         )
         .parameters(|| {
             vec![
@@ -50,8 +55,10 @@ pub fn endpoints() -> Vec<Endpoint> {
                 header_parameter(ENCRYPTED, "`true` for an encrypted body; all else means a plain one", text()),
                 header_parameter(
                     DEDUP_ID,
-                    "A second call with the same value within 24 hours gets the answer of the first",
-                    text(),
+                    "At most 255 printable characters. A second call with the same value within 24 hours \
+                     gets the answer of the first, with whatever Idempotency-Key; with another body it is \
+                     refused",
+                    pattern(PRINTABLE),
                 ),
             ]
         })
@@ -98,7 +105,9 @@ struct WebhookCall {
     currency: Option<String>,
     /// `add`, `subtract` or `set`.
     operation: Option<String>,
-    amount: Option<u64>,
+    /// A whole number.
+    #[schema(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
+    amount: Option<i64>,
     reason: Option<String>,
     transaction_id: Option<String>,
 }
@@ -132,19 +141,10 @@ async fn receive(
         api_key: header(&headers, API_KEY)?.to_owned(),
         encrypted: header(&headers, ENCRYPTED)?.eq_ignore_ascii_case("true"),
         body: body.into(),
-        dedup_id: dedup_id(&headers)?,
+        dedup_id: header(&headers, DEDUP_ID)?.to_owned(),
     });
     let answer = webhooks.receive_call(request).await?;
     let replayed = Replayed::of(&answer);
     let Done::MessageSent(done) = sent(answer.into_inner().done, "what was done")?;
     Ok((replayed, Json(self::done(done.message_id))))
-}
-
-/// What names a call: its `webhook-id`, else its Idempotency-Key.
-pub fn dedup_id(headers: &HeaderMap) -> Result<String> {
-    let named = header(headers, DEDUP_ID)?;
-    if named.is_empty() {
-        return Ok(header(headers, IDEMPOTENCY_KEY)?.to_owned());
-    }
-    Ok(named.to_owned())
 }

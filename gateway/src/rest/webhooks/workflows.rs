@@ -9,14 +9,14 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::receive::{API_KEY, DEDUP_ID, dedup_id};
+use super::receive::{API_KEY, DEDUP_ID, PRINTABLE};
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::integration::Acknowledgement,
     extract::{Raw, Segments, header},
     failure::Result,
-    schema::{header as header_parameter, text},
+    schema::{header as header_parameter, pattern},
     upstream::Workflows,
 };
 
@@ -42,10 +42,12 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "Takes an event, of at most 64 KiB. The token may be used several times within its life.",
             )
             .parameters(|| {
-                let about = "The same value within 24 hours is taken once";
-                vec![header_parameter(DEDUP_ID, about, text())]
+                let about = "At most 255 printable characters. The same value within 24 hours is taken \
+                             once, with whatever Idempotency-Key";
+                vec![header_parameter(DEDUP_ID, about, pattern(PRINTABLE))]
             })
             .calls("/guildhall.webhooks.v1.WorkflowService/ReceiveEvent")
+            .naming(&[("dedup_id", DEDUP_ID)])
             .refusing(&[
                 Reason::CredentialInvalid,
                 Reason::WorkflowNotFound,
@@ -180,7 +182,7 @@ async fn event(
         workflow_id: id::parse::<WorkflowId>("workflowId", &workflow)?.to_string(),
         session_token: header(&headers, SESSION_TOKEN)?.to_owned(),
         body: body.into(),
-        dedup_id: dedup_id(&headers)?,
+        dedup_id: header(&headers, DEDUP_ID)?.to_owned(),
     });
     let answer = workflows.receive_event(request).await?;
     Ok((Replayed::of(&answer), Json(accepted())))

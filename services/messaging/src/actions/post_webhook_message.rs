@@ -1,7 +1,8 @@
 //! Posts messages that arrive by incoming webhooks. The webhooks service has checked the caller;
 //! here is checked what every author may do.
 
-use guildhall_data::{CommunityId, IdempotencyKey, WebhookId, id, idempotency::Answer};
+use guildhall_auth::request::answer;
+use guildhall_data::{Claim, CommunityId, IdempotencyKey, WebhookId, id, idempotency::Answer};
 use guildhall_proto::messaging::v1::{PostWebhookMessageRequest, PostWebhookMessageResponse};
 use guildhall_runtime::Result;
 use guildhall_writes::Keyed;
@@ -24,15 +25,17 @@ impl Messaging {
         &self,
         request: Request<PostWebhookMessageRequest>,
     ) -> Result<Response<PostWebhookMessageResponse>> {
-        let keyed = Keyed::named(&request, Some(key_of(request.get_ref())?))?;
+        let keys = keys_of(&request)?;
         let request = request.into_inner();
-        let message = self.message_to_post(request.clone()).await?;
-        let claim = self.0.writes.claim(keyed, &request, Answer::Plain);
-        let claim = claim.await?;
-        self.store(message, claim, |message| PostWebhookMessageResponse {
+        let ticket = match self.0.writes.claim_all(keys, Answer::Plain).await? {
+            Claim::First(ticket) => ticket,
+            Claim::Replay(first) => return Ok(answer(first, true)),
+        };
+        let message = self.message_to_post(request).await?;
+        let response = |message| PostWebhookMessageResponse {
             message: Some(message),
-        })
-        .await
+        };
+        self.store(message, Claim::First(ticket), response).await
     }
 
     async fn message_to_post(&self, request: PostWebhookMessageRequest) -> Result<NewMessage> {
@@ -60,15 +63,43 @@ impl Messaging {
     }
 }
 
-/// The key of a call, scoped to its webhook: a repeated call gets the first response, another call
+/// The keys of a call, scoped to its webhook: a repeated call gets the first response, another call
 /// with the same key is refused.
-fn key_of(request: &PostWebhookMessageRequest) -> Result<IdempotencyKey> {
-    require("dedup_id", &request.dedup_id)?;
+fn keys_of(
+    request: &Request<PostWebhookMessageRequest>,
+) -> Result<Vec<(Keyed, PostWebhookMessageRequest)>> {
+    let message = request.get_ref();
+    if message.idempotency_key.is_empty() {
+        require("dedup_id", &message.dedup_id)?;
+    }
+    let names = [
+        ("dedup_id", &message.dedup_id),
+        ("Idempotency-Key", &message.idempotency_key),
+    ];
+    let given = names.into_iter().filter(|(_, key)| !key.is_empty());
+    let keyed = given.map(|(name, key)| {
+        let keyed = Keyed::named(request, Some(key_of(message, name, key)?))?;
+        // What a key stands for is the message alone, whichever other key comes with it.
+        let alone = PostWebhookMessageRequest {
+            dedup_id: key.clone(),
+            idempotency_key: String::new(),
+            ..message.clone()
+        };
+        Ok((keyed, alone))
+    });
+    keyed.collect()
+}
+
+fn key_of(
+    request: &PostWebhookMessageRequest,
+    name: &'static str,
+    key: &str,
+) -> Result<IdempotencyKey> {
     Ok(IdempotencyKey {
-        name: "dedup_id",
+        name,
         community: id::parse("community_id", &request.community_id)?,
         credential: id::parse::<WebhookId>("webhook_id", &request.webhook_id)?.to_string(),
-        key: text::dedup_id(&request.dedup_id)?,
+        key: text::dedup_id(key)?,
         seal_secret: Zeroizing::default(),
     })
 }

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod incoming;
+mod names;
 pub mod operator;
 mod outgoing;
 mod prepare;

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{CallerExt, credential::digest_of, request::answer};
-use guildhall_data::{
-    Claim, Database, IdempotencyKey, Limited, Resource, WorkflowId, id, idempotency::Answer,
-};
+use guildhall_auth::{CallerExt, request::answer};
+use guildhall_data::{Claim, Database, Limited, Resource, WorkflowId, id, idempotency::Answer};
 use guildhall_events::outbox;
 use guildhall_proto::{
     events::v1::Event,
@@ -17,8 +15,8 @@ use guildhall_proto::{
 use guildhall_runtime::{Result, Timestamp};
 use guildhall_writes::Keyed;
 use tonic::{Request, Response};
-use zeroize::Zeroizing;
 
+use super::names::CallNames;
 use crate::{
     Webhooks,
     domain::{
@@ -26,7 +24,7 @@ use crate::{
         workflow::{SESSION_LIFE, WorkflowEvent},
     },
     events, present,
-    store::workflows::{self, Model},
+    store::workflows,
 };
 
 impl Webhooks {
@@ -88,8 +86,8 @@ impl Webhooks {
         }))
     }
 
-    /// Publishes an event of a workflow, once for each `dedup_id`; another one of the same is
-    /// refused.
+    /// Publishes an event of a workflow, once for each `dedup_id` and each Idempotency-Key; another one
+    /// of the same is refused.
     ///
     /// # Errors
     /// CREDENTIAL_MISSING, CREDENTIAL_INVALID, WORKFLOW_NOT_FOUND, IDEMPOTENCY_MISMATCH, and as
@@ -99,6 +97,7 @@ impl Webhooks {
         request: Request<ReceiveEventRequest>,
     ) -> Result<Response<ReceiveEventResponse>> {
         let rpc = Arc::clone(&request.rule()?.path);
+        let names = CallNames::of(&request, &request.get_ref().dedup_id);
         let request = request.into_inner();
         let id: WorkflowId = id::parse("workflow_id", &request.workflow_id)?;
         let sessions = &self.0.sessions;
@@ -111,12 +110,11 @@ impl Webhooks {
             payload: Some(event.payload.clone()),
             ..Event::default()
         };
-        let key = dedup_key(&workflow, &request.dedup_id);
-        let claim = self
-            .0
-            .writes
-            .claim(Keyed { key, rpc }, &told, Answer::Plain);
-        let ticket = match claim.await? {
+        let keys = names?.for_workflow(&workflow).into_iter().map(|key| {
+            let (key, rpc) = (Some(key), Arc::clone(&rpc));
+            (Keyed { key, rpc }, told.clone())
+        });
+        let ticket = match self.0.writes.claim_all(keys, Answer::Plain).await? {
             Claim::First(ticket) => ticket,
             Claim::Replay(ReceiveEventResponse { .. }) => {
                 return Ok(answer(ReceiveEventResponse { replayed: true }, true));
@@ -130,15 +128,4 @@ impl Webhooks {
         self.0.outbox.announce();
         Ok(answer(response, false))
     }
-}
-
-/// A repeat of an event is known under its workflow's own name.
-fn dedup_key(workflow: &Model, dedup_id: &str) -> Option<IdempotencyKey> {
-    (!dedup_id.is_empty()).then(|| IdempotencyKey {
-        name: "dedup_id",
-        community: workflow.community_id,
-        credential: workflow.id.to_string(),
-        key: hex::encode(digest_of(dedup_id)),
-        seal_secret: Zeroizing::default(),
-    })
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod api_key;
+pub mod body;
 pub mod encryption;
 pub mod event_kind;
 pub mod incoming;

@@ -6,12 +6,16 @@ use aws_lc_rs::hmac;
 use guildhall_auth::Credential;
 use guildhall_data::WorkflowId;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::body::Body;
 
 /// How long a session lives.
 pub const SESSION_LIFE: Duration = Duration::from_secs(300);
 /// The largest event, in bytes.
 const MAX_EVENT: usize = 64 * 1024;
+/// What is passed on as it comes, but not with two values (contract: events, "Workflow webhooks").
+const PASSED_ON: [&str; 4] = ["customerId", "firstName", "lastName", "occurredAt"];
 
 /// What a workflow may tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,30 +71,30 @@ impl WorkflowEvent {
     /// Reads the body of a call.
     ///
     /// # Errors
-    /// BODY_TOO_LARGE, MALFORMED_BODY, MISSING_FIELD or INVALID_VALUE for its `eventType`.
+    /// BODY_TOO_LARGE, MALFORMED_BODY, MISSING_FIELD or INVALID_VALUE for its `eventType`, INVALID_VALUE
+    /// for a field in two spellings with different values.
     pub fn read(body: Vec<u8>) -> Result<Self> {
         if body.len() > MAX_EVENT {
             let message = "The body is larger than 64 KiB";
             return Err(Error::new(Reason::BodyTooLarge, message));
         }
-        let fields: Map<String, Value> =
-            serde_json::from_slice(&body).map_err(|_| not_an_object())?;
-        let kind = match fields.get("eventType") {
-            None | Some(Value::Null) => return Err(Error::missing("eventType")),
-            Some(Value::String(name)) => EventType::parse(name),
+        let mut fields = Body::parse(&body)?;
+        for field in PASSED_ON {
+            fields.take(field)?;
+        }
+        let kind = match fields.take("eventType")? {
+            None => return Err(Error::missing("eventType")),
+            Some(Value::String(name)) => EventType::parse(&name),
             Some(_) => None,
         };
         let kind = kind.ok_or_else(|| {
             let names = EventType::ALL.map(EventType::name).join(", ");
             Error::invalid("eventType", format!("eventType must be one of {names}"))
         })?;
-        let body = String::from_utf8(body).map_err(|_| not_an_object())?;
+        // It was read as JSON, so it is UTF-8.
+        let body = String::from_utf8(body).map_err(Error::internal)?;
         Ok(Self { kind, body })
     }
-}
-
-fn not_an_object() -> Error {
-    Error::new(Reason::MalformedBody, "The body must be a JSON object")
 }
 
 /// Issues and checks the tokens of sessions. Nothing of them is stored.
@@ -187,6 +191,8 @@ mod tests {
                 }
             );
         }
+        let spelled = r#"{"event_type":"user.registered"}"#;
+        assert_eq!(read(spelled).unwrap().kind, EventType::UserRegistered);
         let large = format!(
             r#"{{"eventType":"user.registered","x":"{}"}}"#,
             "x".repeat(MAX_EVENT)
@@ -198,6 +204,14 @@ mod tests {
             (r#"{"eventType":null}"#, Reason::MissingField),
             (r#"{"eventType":1}"#, Reason::InvalidValue),
             (r#"{"eventType":"user.left"}"#, Reason::InvalidValue),
+            (
+                r#"{"eventType":"user.registered","event_type":"reward.redeemed"}"#,
+                Reason::InvalidValue,
+            ),
+            (
+                r#"{"event_type":"user.registered","customerId":1,"customer_id":2}"#,
+                Reason::InvalidValue,
+            ),
             (&large, Reason::BodyTooLarge),
         ] {
             assert_eq!(read(body).unwrap_err().reason(), reason, "{body:.40}");

@@ -35,6 +35,20 @@ async fn a_call_sends_a_message_as_the_settings_say() {
         .message(&sent(&news.call(&community, &call).await))
         .await;
     assert_eq!((&*message.channel_id, &message.topic_id), (forum, topic));
+    // The other spelling of the contract means the same.
+    let spelled = json!({
+        "message": "Spelled otherwise", "channel_id": forum, "forum_topic_id": topic
+    });
+    let spelled = sent(&news.call(&community, &spelled).await);
+    let spelled = community.message(&spelled).await;
+    assert_eq!((&*spelled.channel_id, &spelled.topic_id), (forum, topic));
+    let twice = json!({ "message": "x", "channelId": forum, "channel_id": announcements });
+    let twice = news.call(&community, &twice).await.expect(400);
+    let expected = json!([{
+        "field": "channelId",
+        "message": "channelId is given in two spellings with different values"
+    }]);
+    assert_eq!(twice["errors"], expected);
     assert_eq!(
         message.author.unwrap().user_id,
         community.demo.user("ada")._id
@@ -199,6 +213,35 @@ async fn a_repeat_answers_the_first_call() {
         // Another webhook has names of its own.
         let others = other.call_with(&community, &[header], &hello).await;
         assert_ne!(sent(&others), sent(&first));
+    }
+
+    // Both names guard, whatever the other one says.
+    let both = [("webhook-id", "msg_2"), ("Idempotency-Key", "key 2")];
+    let first = sent(&news.call_with(&community, &both, &hello).await);
+    for headers in [
+        [("webhook-id", "msg_2"), ("Idempotency-Key", "fresh key")],
+        [("webhook-id", "fresh id"), ("Idempotency-Key", "key 2")],
+        // What was answered so is a name of the first call, too.
+        [
+            ("webhook-id", "fresh id"),
+            ("Idempotency-Key", "fresher key"),
+        ],
+    ] {
+        let again = news.call_with(&community, &headers, &hello).await;
+        assert_eq!(sent(&again), first, "{headers:?}");
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    }
+    let other_text = json!({ "message": "Another" }).to_string();
+    for (header, value) in both {
+        let headers = [(header, value)];
+        let refused = news.call_with(&community, &headers, &other_text).await;
+        let refused = refused.expect(409)["message"].take();
+        assert!(refused.as_str().unwrap().starts_with(header), "{refused}");
+    }
+    for wrong in ["x".repeat(256), "a\tb".to_owned()] {
+        let headers = [("webhook-id", wrong.as_str())];
+        let refused = news.call_with(&community, &headers, &hello).await;
+        assert_eq!(refused.expect(400)["errors"][0]["field"], "webhook-id");
     }
     let unnamed = [
         news.call_with(&community, &[], &hello).await,

@@ -152,6 +152,22 @@ async fn an_event_that_is_repeated_is_taken_once() {
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
         assert_eq!(written(&community).await.len(), times + 1);
     }
+    // Both names guard, whatever the other one says.
+    for (id, key) in [("evt_1", "fresh"), ("fresh", "evt_2")] {
+        let call = community.rest.post(&broker.path).header("webhook-id", id);
+        let call = call.header("Idempotency-Key", key);
+        let call = call.header("x-session-token", &token);
+        let again = call.body(registered("4711")).send().await;
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{id}");
+    }
+    assert_eq!(written(&community).await.len(), 2);
+    for name in ["webhook-id", "Idempotency-Key"] {
+        let call = community.rest.post(&broker.path).header(name, "evt_1");
+        let call = call.header("x-session-token", &token);
+        let refused = call.body(registered("4712")).send().await.expect(409);
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.starts_with(name), "{message}");
+    }
 }
 
 #[tokio::test]

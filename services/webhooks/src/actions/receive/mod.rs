@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 use guildhall_auth::{
-    credential::digest_of,
     request::{IDEMPOTENT_REPLAYED, answer},
     source::as_told_to_callers,
 };
-use guildhall_data::{Database, EventId, Resource};
+use guildhall_data::{Database, Resource};
 use guildhall_proto::{
     messaging::v1::{PostWebhookMessageRequest, message_service_client::MessageServiceClient},
     webhooks::v1::{
@@ -21,10 +20,12 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tonic::{Request, Response};
 
+use super::names::CallNames;
 use crate::{
     Webhooks,
     domain::{
         Address, AesKey, Mode,
+        body::Body,
         incoming::{Call, NewMessage},
     },
     store::incoming,
@@ -53,6 +54,7 @@ impl Webhooks {
         &self,
         request: Request<ReceiveCallRequest>,
     ) -> Result<Response<ReceiveCallResponse>> {
+        let names = CallNames::of(&request, &request.get_ref().dedup_id);
         let call = request.into_inner();
         let endpoint = self.endpoint_at(&call.address).await?;
         let admitted = endpoint.admit(&call.api_key);
@@ -64,8 +66,9 @@ impl Webhooks {
         admitted?;
         self.note_use(&endpoint);
         let body = read(&endpoint, call.encrypted, &call.body).await?;
+        let names = names?;
         match Call::read(endpoint.kind, &endpoint.settings, body)? {
-            Call::SendMessage(message) => self.post(&endpoint, message, &call.dedup_id).await,
+            Call::SendMessage(message) => self.post(&endpoint, message, names).await,
             Call::UpdateUserFields(_) => Err(not_built("user fields")),
             Call::UpdateCurrency(_) => Err(not_built("gamification")),
         }
@@ -101,14 +104,16 @@ impl Webhooks {
         &self,
         endpoint: &Endpoint,
         message: NewMessage,
-        dedup_id: &str,
+        names: CallNames,
     ) -> Result<Response<ReceiveCallResponse>> {
         let channel = endpoint.settings.channel_for(message.channel)?;
         let sender = message.sender.filter(|sender| !sender.is_empty());
+        let (dedup_id, idempotency_key) = names.for_messaging();
         let mut request = Request::new(PostWebhookMessageRequest {
             community_id: endpoint.community.to_string(),
             webhook_id: endpoint.id.to_string(),
-            dedup_id: dedup_key(dedup_id),
+            dedup_id,
+            idempotency_key,
             channel: channel.to_string(),
             sender: sender.unwrap_or_else(|| endpoint.settings.sender.clone()),
             text: message.text,
@@ -128,28 +133,18 @@ impl Webhooks {
     }
 }
 
-/// What names a call to messaging: a hash of what its caller named it, else a name of our own, so
-/// that our repeats of it are one.
-fn dedup_key(dedup_id: &str) -> String {
-    if dedup_id.is_empty() {
-        return format!("once:{}", EventId::generate());
-    }
-    format!("call:{}", hex::encode(digest_of(dedup_id)))
-}
-
 /// The object in a body.
-async fn read(endpoint: &Endpoint, encrypted: bool, body: &[u8]) -> Result<Map<String, Value>> {
+async fn read(endpoint: &Endpoint, encrypted: bool, body: &[u8]) -> Result<Body> {
     if body.len() > MAX_BODY {
         let message = "The body is larger than 64 KiB";
         return Err(Error::new(Reason::BodyTooLarge, message));
     }
     if !encrypted && endpoint.encryption.is_none() {
-        return serde_json::from_slice(body)
-            .map_err(|_| Error::new(Reason::MalformedBody, "The body must be a JSON object"));
+        return Body::parse(body);
     }
     let begun = Instant::now();
     match decrypt(endpoint, encrypted, body)? {
-        Some(object) => Ok(object),
+        Some(object) => Ok(Body::new(object)),
         None => {
             tokio::time::sleep_until(begun + REFUSAL).await;
             Err(Error::new(Reason::MalformedBody, "Invalid encrypted body"))

@@ -6,6 +6,7 @@ use guildhall_types::id;
 use serde_json::{Map, Value};
 
 use super::{Currency, Kind, MAX_LISTED, Settings};
+use crate::domain::body::Body;
 
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +51,7 @@ pub struct CurrencyUpdate {
     /// How.
     pub operation: Operation,
     /// By how much, or to what.
-    pub amount: u64,
+    pub amount: i64,
     /// Why, as the user reads it.
     pub reason: Option<String>,
     /// The same value again answers the first result.
@@ -69,12 +70,11 @@ pub enum Operation {
 }
 
 impl Call {
-    /// Reads the body of a call of a webhook. Unknown fields are ignored, `null` is as good as absent.
+    /// Reads the body of a call of a webhook. Unknown fields are ignored.
     ///
     /// # Errors
     /// What is wrong with which field.
-    pub fn read(kind: Kind, settings: &Settings, body: Map<String, Value>) -> Result<Self> {
-        let mut body = Body(body);
+    pub fn read(kind: Kind, settings: &Settings, mut body: Body) -> Result<Self> {
         match kind {
             Kind::SendMessage => new_message(&mut body).map(Self::SendMessage),
             Kind::UpdateUserFields => user_fields(&mut body, settings).map(Self::UpdateUserFields),
@@ -94,8 +94,8 @@ fn new_message(body: &mut Body) -> Result<NewMessage> {
 }
 
 fn user_fields(body: &mut Body, settings: &Settings) -> Result<UserFieldsUpdate> {
-    let user = body.user()?;
-    let fields = match body.take("fields") {
+    let user = user(body)?;
+    let fields = match body.take("fields")? {
         Some(Value::Object(fields)) if !fields.is_empty() => fields,
         Some(Value::Object(_)) | None => return Err(Error::missing("fields")),
         Some(_) => return Err(Error::invalid("fields", "fields must be an object")),
@@ -118,7 +118,7 @@ fn user_fields(body: &mut Body, settings: &Settings) -> Result<UserFieldsUpdate>
 }
 
 fn currency(body: &mut Body, settings: &Settings) -> Result<CurrencyUpdate> {
-    let user = body.user()?;
+    let user = user(body)?;
     let currency = Currency::parse("currency", &body.required("currency")?)?;
     if !settings.allowed_currencies.contains(&currency) {
         let description = "currency is not one that the webhook may change";
@@ -133,47 +133,20 @@ fn currency(body: &mut Body, settings: &Settings) -> Result<CurrencyUpdate> {
             return Err(Error::invalid("operation", description));
         }
     };
-    let amount = body
-        .take("amount")
-        .ok_or_else(|| Error::missing("amount"))?;
-    let amount = amount.as_u64();
     Ok(CurrencyUpdate {
         user,
         currency,
         operation,
-        amount: amount.ok_or_else(|| {
-            Error::invalid("amount", "amount must be a whole number, not negative")
-        })?,
+        amount: body.amount("amount")?,
         reason: body.text("reason")?,
         transaction: body.text("transactionId")?,
     })
 }
 
-/// The fields of a body that were not read yet.
-struct Body(Map<String, Value>);
-
-impl Body {
-    fn take(&mut self, field: &'static str) -> Option<Value> {
-        self.0.remove(field).filter(|value| !value.is_null())
-    }
-
-    fn text(&mut self, field: &'static str) -> Result<Option<String>> {
-        match self.take(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Error::invalid(field, format!("{field} must be a string"))),
-        }
-    }
-
-    fn required(&mut self, field: &'static str) -> Result<String> {
-        self.text(field)?.ok_or_else(|| Error::missing(field))
-    }
-
-    /// The user whom a body names by `email` or `userId`.
-    fn user(&mut self) -> Result<String> {
-        let (email, id) = (self.text("email")?, self.text("userId")?);
-        email.or(id).ok_or_else(|| Error::missing("email"))
-    }
+/// The user whom a body names by `email` or `userId`.
+fn user(body: &mut Body) -> Result<String> {
+    let (email, id) = (body.text("email")?, body.text("userId")?);
+    email.or(id).ok_or_else(|| Error::missing("email"))
 }
 
 #[cfg(test)]
@@ -189,7 +162,8 @@ mod tests {
             allowed_currencies: vec![Currency::Coins],
             ..Settings::default()
         };
-        Call::read(kind, &settings, body.as_object().unwrap().clone())
+        let body = Body::new(body.as_object().unwrap().clone());
+        Call::read(kind, &settings, body)
     }
 
     fn refusal(kind: Kind, body: &Value) -> (Reason, String) {
@@ -210,6 +184,30 @@ mod tests {
             topic: None,
         };
         assert_eq!(call.unwrap(), Call::SendMessage(expected));
+    }
+
+    #[test]
+    fn every_field_is_read_in_either_spelling() {
+        let channel = ChannelId::generate();
+        let spelled = json!({
+            "message": "Hi", "channel_id": channel.to_string(), "forum_topic_id": "topic"
+        });
+        let Call::SendMessage(message) = read(Kind::SendMessage, &spelled).unwrap() else {
+            panic!("another kind");
+        };
+        assert_eq!(message.channel, Some(channel));
+        assert_eq!(message.topic.as_deref(), Some("topic"));
+        let spelled = json!({
+            "user_id": "1201", "currency": "coins", "operation": "set", "amount": 5.0,
+            "transaction_id": "t1"
+        });
+        let Call::UpdateCurrency(update) = read(Kind::UpdateCurrency, &spelled).unwrap() else {
+            panic!("another kind");
+        };
+        assert_eq!((update.user.as_str(), update.amount), ("1201", 5));
+        assert_eq!(update.transaction.as_deref(), Some("t1"));
+        let spelled = json!({ "user_id": "1201", "fields": { "tier": "gold" } });
+        assert!(read(Kind::UpdateUserFields, &spelled).is_ok());
     }
 
     #[test]
