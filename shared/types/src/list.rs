@@ -9,16 +9,46 @@ use crate::id::{self, MalformedId};
 /// The ids in a list, in their order, each once.
 ///
 /// # Errors
-/// VALUE_TOO_LONG when there are more than `max`, MALFORMED_ID.
+/// VALUE_TOO_LONG when there are more than `max`, MALFORMED_ID with the index.
 pub fn ids<T>(field: &'static str, texts: &[String], max: usize) -> Result<Vec<T>>
 where
-    T: FromStr<Err = MalformedId> + Copy + Eq + Hash,
+    T: FromStr<Err = MalformedId> + Clone + Eq + Hash,
 {
+    each(field, texts, max, |text| id::parse(field, text))
+}
+
+/// What `parse` makes of the entries of a list, in their order, each once.
+///
+/// # Errors
+/// VALUE_TOO_LONG when there are more than `max`; as `parse` says of `field`, with the index.
+pub fn each<T: Clone + Eq + Hash>(
+    field: &'static str,
+    texts: &[String],
+    max: usize,
+    parse: impl Fn(&str) -> Result<T>,
+) -> Result<Vec<T>> {
     at_most(field, texts, max)?;
-    let ids = texts.iter().map(|text| id::parse(field, text));
-    let ids = ids.collect::<Result<Vec<T>>>()?;
-    let mut seen = HashSet::with_capacity(ids.len());
-    Ok(ids.into_iter().filter(|id| seen.insert(*id)).collect())
+    let entries = texts.iter().enumerate();
+    let entries = entries.map(|(index, text)| parse(text).map_err(|error| at(field, index, error)));
+    let entries = entries.collect::<Result<Vec<T>>>()?;
+    let mut seen = HashSet::with_capacity(entries.len());
+    Ok(entries
+        .into_iter()
+        .filter(|entry| seen.insert(entry.clone()))
+        .collect())
+}
+
+/// An error about a list as one about an entry of it.
+fn at(field: &str, index: usize, error: Error) -> Error {
+    let Some(violation) = error.violations().first() else {
+        return error;
+    };
+    let entry = format!("{field}[{index}]");
+    let description = match violation.description.strip_prefix(field) {
+        Some(rest) => format!("{entry}{rest}"),
+        None => violation.description.clone(),
+    };
+    Error::violation(error.reason(), entry, description)
 }
 
 /// Refuses more than `max` entries.
@@ -49,7 +79,9 @@ mod tests {
             (refused.reason(), refused.violations()[0].field.clone())
         };
         let field = "channel_ids".to_owned();
-        assert_eq!(refused(&texts, 2), (Reason::ValueTooLong, field.clone()));
-        assert_eq!(refused(&["x".into()], 2), (Reason::MalformedId, field));
+        assert_eq!(refused(&texts, 2), (Reason::ValueTooLong, field));
+        let second = [texts[0].clone(), "x".into()];
+        let field = "channel_ids[1]".to_owned();
+        assert_eq!(refused(&second, 2), (Reason::MalformedId, field));
     }
 }

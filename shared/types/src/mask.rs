@@ -25,6 +25,17 @@ impl FieldMask {
         Self(Some(mask.unwrap_or_default().paths))
     }
 
+    /// The same for a request that may leave its mask out: then the fields that hold something are
+    /// meant (AIP-134). A mask that names nothing means nothing.
+    #[must_use]
+    pub fn of_or(
+        mask: Option<prost_types::FieldMask>,
+        populated: impl FnOnce() -> Vec<&'static str>,
+    ) -> Self {
+        let populated = || populated().into_iter().map(str::to_owned).collect();
+        Self(Some(mask.map_or_else(populated, |mask| mask.paths)))
+    }
+
     /// What `read` makes of the fields.
     ///
     /// # Errors
@@ -123,6 +134,16 @@ mod tests {
             let refused = parse(&["name", unknown]).unwrap_err();
             assert_eq!(refused.violations()[0].field, "update_mask", "{unknown:?}");
         }
+    }
+
+    #[test]
+    fn without_a_mask_what_holds_something_is_meant() {
+        let populated = || vec!["name"];
+        let meant = |mask| FieldMask::of_or(mask, populated).read(meant).unwrap();
+        assert_eq!(meant(None), ["name"]);
+        let paths = vec!["enc".to_owned()];
+        assert_eq!(meant(Some(prost_types::FieldMask { paths })), ["enc"]);
+        assert_eq!(meant(Some(prost_types::FieldMask::default())), [""; 0]);
     }
 
     #[test]

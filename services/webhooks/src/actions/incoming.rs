@@ -21,7 +21,7 @@ use crate::{
     Webhooks,
     domain::{
         Address, ApiKey, Mode,
-        incoming::{Change, Kind, Settings, SettingsChange},
+        incoming::{Change, Kind, Settings, SettingsChange, populated},
     },
     present,
     store::incoming::{self, Model},
@@ -98,14 +98,17 @@ impl Webhooks {
         let write = writes.run(request, Answer::Secret, |write, request| async move {
             let community = write.caller.community;
             let id = id::parse("id", &request.id)?;
-            let mask = FieldMask::of(request.update_mask);
+            let mask = FieldMask::of_or(request.update_mask, || populated(&request.spec));
             let change = mask.read(|fields| Change::parse(request.spec, fields))?;
             let transaction = write.begin().await?;
-            let mut webhook = incoming::Entity::hold(&transaction, community, id).await?;
+            let before = incoming::Entity::hold(&transaction, community, id).await?;
+            let mut webhook = before.clone();
             apply(&mut webhook, change, &self.0.sealer)?;
             let api_key = new_api_key(&mut webhook, request.rotate_api_key)?;
-            webhook.updated_at = Timestamp::now().as_millis();
-            incoming::update(&transaction, &webhook).await?;
+            if webhook != before {
+                webhook.updated_at = Timestamp::now().as_millis();
+                incoming::update(&transaction, &webhook).await?;
+            }
             let answer = UpdateIncomingWebhookResponse {
                 webhook: Some(present::incoming(webhook)?),
                 api_key: shown(api_key),

@@ -103,6 +103,19 @@ impl EncryptionChange {
     }
 }
 
+/// The fields of `encryption` that hold something.
+pub fn populated(spec: Option<&EncryptionSpec>) -> impl Iterator<Item = &'static str> {
+    let fields = spec.map(|spec| {
+        [
+            ("encryption.enabled", spec.enabled),
+            ("encryption.mode", spec.mode != 0),
+            ("encryption.key", !spec.key.is_empty()),
+        ]
+    });
+    let fields = fields.into_iter().flatten();
+    fields.filter_map(|(field, holds)| holds.then_some(field))
+}
+
 /// A body on the wire, all parts in base64 with padding.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

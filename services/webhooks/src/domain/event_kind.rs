@@ -93,8 +93,8 @@ impl EventKinds {
     /// MISSING_FIELD for none or an unspecified one, INVALID_VALUE for a kind that does not exist.
     pub fn parse(numbers: &[i32]) -> Result<Self> {
         let mut bits = 0;
-        for number in numbers {
-            bits |= EventKind::require("events", *number)?.bit();
+        for (index, number) in numbers.iter().enumerate() {
+            bits |= EventKind::require(&format!("events[{index}]"), *number)?.bit();
         }
         if bits == 0 {
             return Err(Error::missing("events"));

@@ -86,12 +86,14 @@ async fn what_a_webhook_cannot_be_is_refused_by_name() {
             json!({ "settings": { "channelId": "general", "sender": "a" } }),
         ),
         (
-            "settings.allowedChannelIds",
+            "settings.allowedChannelIds[0]",
             json!({ "settings": { "channelId": general, "sender": "a", "allowedChannelIds": ["x"] } }),
         ),
         (
-            "settings.allowedCurrencies",
-            json!({ "settings": { "channelId": general, "sender": "a", "allowedCurrencies": ["x"] } }),
+            "settings.allowedCurrencies[1]",
+            json!({
+                "settings": { "channelId": general, "sender": "a", "allowedCurrencies": ["xp", "x"] }
+            }),
         ),
         (
             "encryption.key",

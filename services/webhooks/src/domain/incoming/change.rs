@@ -6,7 +6,7 @@ use guildhall_runtime::Result;
 use guildhall_types::{Fields, ProtoEnum as _, id, list, text};
 
 use super::{Currency, Kind, MAX_LISTED};
-use crate::domain::{EncryptionChange, MAX_NAME};
+use crate::domain::{EncryptionChange, MAX_NAME, encryption};
 
 /// The longest reference to a user: an e-mail address has at most 320 characters.
 const MAX_REFERENCE: usize = 320;
@@ -83,27 +83,57 @@ impl SettingsChange {
                 text::optional(field, sender, MAX_REFERENCE)
             })?,
             allowed_fields: fields.read("settings.allowed_fields", |field| {
-                each(field, names, |name| text::optional(field, name, MAX_FIELD))
+                list::each(field, names, MAX_LISTED, |name| {
+                    text::optional(field, name, MAX_FIELD)
+                })
             })?,
             allowed_currencies: fields.read("settings.allowed_currencies", |field| {
-                each(field, currencies, |name| Currency::parse(field, name))
+                list::each(field, currencies, MAX_LISTED, |name| {
+                    Currency::parse(field, name)
+                })
             })?,
         })
     }
 }
 
+/// The fields of a spec that hold something.
+#[must_use]
+pub fn populated(spec: &Option<IncomingWebhookSpec>) -> Vec<&'static str> {
+    let Some(spec) = spec else {
+        return Vec::new();
+    };
+    let unset = IncomingSettings::default();
+    let settings = spec.settings.as_ref().unwrap_or(&unset);
+    let fields = [
+        ("name", !spec.name.is_empty()),
+        ("kind", spec.kind != 0),
+        ("settings.channel_id", !settings.channel_id.is_empty()),
+        (
+            "settings.allowed_channel_ids",
+            !settings.allowed_channel_ids.is_empty(),
+        ),
+        ("settings.sender", !settings.sender.is_empty()),
+        (
+            "settings.allowed_fields",
+            !settings.allowed_fields.is_empty(),
+        ),
+        (
+            "settings.allowed_currencies",
+            !settings.allowed_currencies.is_empty(),
+        ),
+        ("api_key_enabled", spec.api_key_enabled.is_some()),
+        ("enabled", spec.enabled.is_some()),
+    ];
+    let own = fields
+        .into_iter()
+        .filter_map(|(field, holds)| holds.then_some(field));
+    own.chain(encryption::populated(spec.encryption.as_ref()))
+        .collect()
+}
+
 fn channel(field: &str, id: &str) -> Result<Option<ChannelId>> {
     let id = Some(id).filter(|id| !id.is_empty());
     id.map(|id| id::parse(field, id)).transpose()
-}
-
-fn each<T>(
-    field: &'static str,
-    names: &[String],
-    parse: impl Fn(&str) -> Result<T>,
-) -> Result<Vec<T>> {
-    list::at_most(field, names, MAX_LISTED)?;
-    names.iter().map(|name| parse(name)).collect()
 }
 
 #[cfg(test)]
@@ -158,11 +188,23 @@ mod tests {
         assert_eq!(refusal(|spec| spec.kind = 0), missing("kind"));
         assert_eq!(
             settings(|all| all.allowed_channel_ids = vec!["general".into()]),
-            (Reason::MalformedId, "settings.allowed_channel_ids".into())
+            (
+                Reason::MalformedId,
+                "settings.allowed_channel_ids[0]".into()
+            )
         );
         assert_eq!(
-            settings(|all| all.allowed_currencies = vec!["gold".into()]),
-            (Reason::InvalidValue, "settings.allowed_currencies".into())
+            settings(|all| all.allowed_currencies = vec!["xp".into(), "gold".into()]),
+            (
+                Reason::InvalidValue,
+                "settings.allowed_currencies[1]".into()
+            )
+        );
+        assert_eq!(
+            settings(|all| {
+                all.allowed_fields = vec!["a".into(), "b".into(), "x".repeat(MAX_FIELD + 1)];
+            }),
+            (Reason::ValueTooLong, "settings.allowed_fields[2]".into())
         );
         assert_eq!(
             settings(|all| all.allowed_fields = vec![String::new(); MAX_LISTED + 1]),
@@ -177,6 +219,38 @@ mod tests {
             refusal(|spec| spec.encryption = Some(short)),
             (Reason::InvalidValue, "encryption.key".into())
         );
+    }
+
+    #[test]
+    fn what_is_listed_twice_counts_once() {
+        let twice = |one: &str, other: &str| [one, other, one].map(str::to_owned).to_vec();
+        let channels = twice("ca0000000000000000000002", "ca0000000000000000000001");
+        let settings = IncomingSettings {
+            allowed_fields: twice("tier", "lots"),
+            allowed_currencies: twice("xp", "coins"),
+            allowed_channel_ids: channels.clone(),
+            ..IncomingSettings::default()
+        };
+        let read = FieldMask::all().read(|fields| SettingsChange::parse(&settings, fields));
+        let read = read.unwrap();
+        assert_eq!(read.allowed_fields.unwrap(), ["tier", "lots"]);
+        assert_eq!(
+            read.allowed_currencies.unwrap(),
+            [Currency::Xp, Currency::Coins]
+        );
+        let ids: Vec<_> = read.allowed_channels.unwrap();
+        assert_eq!(
+            ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            channels[..2]
+        );
+    }
+
+    #[test]
+    fn without_a_mask_what_a_spec_holds_is_meant() {
+        let spec = Some(spec());
+        let expected = ["name", "kind", "settings.channel_id", "settings.sender"];
+        assert_eq!(populated(&spec), expected);
+        assert!(populated(&None).is_empty());
     }
 
     #[test]

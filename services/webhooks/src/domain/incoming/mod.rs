@@ -10,7 +10,7 @@ use guildhall_types::{FieldMask, mask, proto_enum};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 pub use call::{Call, CurrencyUpdate, NewMessage, Operation, UserFieldsUpdate};
-pub use change::{Change, SettingsChange};
+pub use change::{Change, SettingsChange, populated};
 
 /// Entries of a list at most.
 const MAX_LISTED: usize = 100;
