@@ -93,7 +93,7 @@ REFUSED = [
     Explained(f"{INCOMING}|{OUTGOING}", "encryption.key is required", lambda r: not r.part("encryption").get("key")),
     Explained("webhooks-in-update", "kind cannot be changed", lambda r: r.has("kind")),
     # A pattern cannot tell which hosts there are, and which addresses are public.
-    Explained(OUTGOING, "url must be (a URL|one of the public internet)", lambda r: r.has("url")),
+    Explained(OUTGOING, "url must (be (a URL|one of the public internet)|begin with https:// and a host)", lambda r: r.has("url")),
     # A community can have so many.
     Explained(".*-create", "There are [0-9]+ [a-z ]+ already, delete one first"),
     # A message takes so many reactions.

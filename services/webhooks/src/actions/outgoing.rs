@@ -22,7 +22,7 @@ use crate::{
     Webhooks,
     domain::{
         EventKind, EventKinds, Mode,
-        outgoing::{Change, Target},
+        outgoing::{Change, fingerprint, populated},
         signature::SigningSecret,
     },
     present,
@@ -107,18 +107,21 @@ impl Webhooks {
         let write = writes.run(request, Answer::Secret, |write, request| async move {
             let community = write.caller.community;
             let id = id::parse("id", &request.id)?;
-            let mask = FieldMask::of(request.update_mask);
+            let mask = FieldMask::of_or(request.update_mask, || populated(&request.spec));
             let allow_private = self.0.settings.allow_private;
             let change = mask.read(|fields| Change::parse(request.spec, fields, allow_private))?;
             let transaction = write.begin().await?;
-            let mut webhook = outgoing::Entity::hold(&transaction, community, id).await?;
+            let before = outgoing::Entity::hold(&transaction, community, id).await?;
+            let mut webhook = before.clone();
             apply(&mut webhook, change, &self.0.sealer)?;
             let secret = match request.rotate_secret {
                 true => replace_secret(&mut webhook, &self.0.sealer)?,
                 false => String::new(),
             };
-            webhook.updated_at = Timestamp::now().as_millis();
-            outgoing::Entity::update_one(&transaction, &webhook).await?;
+            if webhook != before {
+                webhook.updated_at = Timestamp::now().as_millis();
+                outgoing::Entity::update_one(&transaction, &webhook).await?;
+            }
             let webhook = Some(present::outgoing_webhook(webhook));
             let answer = UpdateOutgoingWebhookResponse { webhook, secret };
             let updated = write.finish(transaction, answer).await?;
@@ -201,6 +204,7 @@ fn replace_secret(webhook: &mut Model, sealer: &Sealer) -> Result<String> {
 /// # Errors
 /// As [`EncryptionChange::apply`](crate::domain::EncryptionChange::apply) and [`check`] say.
 fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
+    let is_retargeted = change.target.is_some() || change.events.is_some();
     set(&mut webhook.name, change.name);
     set(&mut webhook.url, change.target.map(|target| target.text));
     set(&mut webhook.events, change.events.map(EventKinds::bits));
@@ -220,6 +224,10 @@ fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
     }
     if let Some(enabled) = change.enabled {
         enable(webhook, enabled);
+    }
+    if is_retargeted {
+        let url = webhook.url.parse().map_err(Error::internal)?;
+        webhook.fingerprint = fingerprint(&url, webhook.kinds());
     }
     check(webhook)
 }
@@ -241,12 +249,10 @@ fn enable(webhook: &mut Model, enabled: bool) {
 ///
 /// # Errors
 /// MISSING_FIELD for channels of `channel_message_posted`.
-fn check(webhook: &mut Model) -> Result<()> {
-    let kinds = webhook.kinds();
-    if kinds.contains(EventKind::ChannelMessagePosted) && webhook.channel_ids.0.is_empty() {
-        return Err(Error::missing("channel_ids"));
+fn check(webhook: &Model) -> Result<()> {
+    let wants_channels = webhook.kinds().contains(EventKind::ChannelMessagePosted);
+    match wants_channels && webhook.channel_ids.0.is_empty() {
+        true => Err(Error::missing("channel_ids")),
+        false => Ok(()),
     }
-    // What was allowed when it was saved may no longer be: that is for the attempt to say.
-    webhook.fingerprint = Target::parse(&webhook.url, true)?.fingerprint(kinds);
-    Ok(())
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::domain::{outgoing::address_of, public_net::is_public};
+use crate::domain::{outgoing::is_public_host, public_net::is_public};
 
 /// What receivers may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,8 @@ impl Reach {
         match self {
             Self::Anywhere => Ok(()),
             Self::Public if url.scheme() != "https" => Err(NotPublic),
-            Self::Public => match address_of(url) {
-                Some(address) if !is_public(address) => Err(NotPublic),
-                Some(_) | None => Ok(()),
-            },
+            Self::Public if !is_public_host(url) => Err(NotPublic),
+            Self::Public => Ok(()),
         }
     }
 
@@ -92,6 +90,8 @@ mod tests {
             ("https://1.1.1.1/", true),
             ("http://1.1.1.1/", false),
             ("https://127.1/", false),
+            ("https://localhost./", false),
+            ("https://db.internal/", false),
             ("https://0x7f000001/", false),
             ("https://[::ffff:169.254.169.254]/", false),
         ] {

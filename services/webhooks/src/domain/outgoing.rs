@@ -1,7 +1,5 @@
 //! What an outgoing webhook may be (contract: events, "Management").
 
-use std::net::IpAddr;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use guildhall_data::{ChannelId, WebhookId};
 use guildhall_proto::webhooks::v1::OutgoingWebhookSpec;
@@ -10,7 +8,10 @@ use guildhall_types::{Fields, list, text};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::{EncryptionChange, EventKinds, MAX_NAME, public_net::is_public};
+use super::{
+    EncryptionChange, EventKinds, MAX_NAME, encryption,
+    public_net::{is_public, is_public_name},
+};
 
 /// The longest url, in characters.
 const MAX_URL: usize = 2048;
@@ -36,19 +37,22 @@ impl Target {
     /// MISSING_FIELD, VALUE_TOO_LONG, INVALID_VALUE.
     pub fn parse(text: &str, allow_private: bool) -> Result<Self> {
         let text = text::line("url", text, MAX_URL)?;
-        let url = Url::parse(&text).map_err(|_| Error::invalid("url", "url must be a URL"))?;
+        let refused = |description: &str| Error::invalid("url", description);
+        let url = Url::parse(&text).map_err(|_| refused("url must be a URL"))?;
         match url.scheme() {
             "https" => {}
             "http" if allow_private => {}
-            _ => return Err(Error::invalid("url", "url must begin with https://")),
+            _ => return Err(refused("url must begin with https://")),
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            let description = "url must not hold a user name or password";
-            return Err(Error::invalid("url", description));
+        // The parser is lenient: it finds a host in `https:a.example` and in `https:///a.example`.
+        let authority = authority_of(&text, url.scheme());
+        let authority =
+            authority.ok_or_else(|| refused("url must begin with https:// and a host"))?;
+        if authority.contains('@') {
+            return Err(refused("url must not hold a user name or password"));
         }
-        if !allow_private && address_of(&url).is_some_and(|address| !is_public(address)) {
-            let description = "url must be one of the public internet";
-            return Err(Error::invalid("url", description));
+        if !allow_private && !is_public_host(&url) {
+            return Err(refused("url must be one of the public internet"));
         }
         Ok(Self { text, url })
     }
@@ -56,18 +60,40 @@ impl Target {
     /// What two webhooks must not have in common: the same url and events.
     #[must_use]
     pub fn fingerprint(&self, events: EventKinds) -> Vec<u8> {
-        let text = format!("{} {}", events.bits(), self.url);
-        digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+        fingerprint(&self.url, events)
     }
 }
 
-/// The address that a url holds instead of a name.
+/// What stands between the slashes and the path of a url; none without two slashes and a host.
+fn authority_of<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = text.get(scheme.len()..)?.strip_prefix("://")?;
+    let authority = rest.split(['/', '\\', '?', '#']).next()?;
+    (!authority.trim_matches('.').is_empty()).then_some(authority)
+}
+
+/// The hash of url and events. What a receiver does not see is left out of the url: the fragment, and
+/// the dot at the end of the host.
 #[must_use]
-pub fn address_of(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
-        Host::Domain(_) => None,
+pub fn fingerprint(url: &Url, events: EventKinds) -> Vec<u8> {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    let host = url.host_str().and_then(|host| host.strip_suffix('.'));
+    if let Some(host) = host.map(str::to_owned) {
+        // A host that stays one without its dot.
+        let _ = url.set_host(Some(&host));
+    }
+    let text = format!("{} {url}", events.bits());
+    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+}
+
+/// Whether a url may be one of the public internet, as far as it says itself.
+#[must_use]
+pub fn is_public_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_public(address.into()),
+        Some(Host::Ipv6(address)) => is_public(address.into()),
+        Some(Host::Domain(name)) => is_public_name(name),
+        None => false,
     }
 }
 
@@ -124,6 +150,32 @@ impl Change {
     }
 }
 
+/// The fields of a spec that hold something.
+#[must_use]
+pub fn populated(spec: &Option<OutgoingWebhookSpec>) -> Vec<&'static str> {
+    let Some(spec) = spec else {
+        return Vec::new();
+    };
+    let fields = [
+        ("name", !spec.name.is_empty()),
+        ("url", !spec.url.is_empty()),
+        ("events", !spec.events.is_empty()),
+        ("channel_ids", !spec.channel_ids.is_empty()),
+        (
+            "ignored_incoming_ids",
+            !spec.ignored_incoming_ids.is_empty(),
+        ),
+        ("enabled", spec.enabled.is_some()),
+        ("api_key", !spec.api_key.is_empty()),
+        ("joins_on_bulk_import", spec.joins_on_bulk_import),
+    ];
+    let own = fields
+        .into_iter()
+        .filter_map(|(field, holds)| holds.then_some(field));
+    own.chain(encryption::populated(spec.encryption.as_ref()))
+        .collect()
+}
+
 fn api_key(field: &str, text: String) -> Result<Zeroizing<String>> {
     let text = Zeroizing::new(text);
     let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
@@ -174,9 +226,10 @@ mod tests {
         );
         assert_eq!(field_of(|spec| spec.url.clear()), "url");
         assert_eq!(field_of(|spec| spec.events.clear()), "events");
+        assert_eq!(field_of(|spec| spec.events.push(99)), "events[1]");
         assert_eq!(
             field_of(|spec| spec.channel_ids = vec!["x".into()]),
-            "channel_ids"
+            "channel_ids[0]"
         );
         assert_eq!(field_of(|spec| spec.api_key = "käse".into()), "api_key");
         let short = EncryptionSpec {
@@ -202,6 +255,26 @@ mod tests {
             // Written otherwise, it is the same address.
             ("https://2130706433/", false, true),
             ("https://user@a.example", false, false),
+            ("https://a.example@", false, false),
+            ("https://@a.example/", false, false),
+            ("https://@a.example", false, false),
+            ("https://:@a.example", false, false),
+            ("https:a.example", false, false),
+            ("https:/a.example", false, false),
+            ("https:///a.example", false, false),
+            ("https:\\\\a.example", false, false),
+            ("https://./", false, false),
+            ("https://?a.example", false, false),
+            ("http:127.0.0.1", false, false),
+            ("HTTPS://a.example/p@th?q=@#@", true, true),
+            ("https://localhost/", false, true),
+            ("https://LOCALHOST.", false, true),
+            ("https://a.localhost", false, true),
+            ("https://printer.local", false, true),
+            ("https://db.internal./", false, true),
+            ("https://internal", false, true),
+            ("https://localhost.example", true, true),
+            ("https://notlocal.example", true, true),
             ("ftp://a.example", false, false),
             ("https://", false, false),
             ("a.example", false, false),
@@ -216,7 +289,13 @@ mod tests {
         let events = EventKinds::parse(&[3]).unwrap();
         let of = |url| Target::parse(url, false).unwrap().fingerprint(events);
         assert_eq!(of("https://a.example"), of("HTTPS://A.example:443/"));
+        assert_eq!(of("https://a.example"), of("https://a.example.#b"));
+        assert_eq!(
+            of("https://a.example/?q"),
+            of("https://A.example.:443/?q#b")
+        );
         assert_ne!(of("https://a.example"), of("https://a.example/b"));
+        assert_ne!(of("https://a.example"), of("https://a.example:444"));
     }
 
     #[test]

@@ -61,6 +61,18 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Names that mean this host or the network that it is in (RFC 6761, RFC 6762, ICANN's `internal`).
+const PRIVATE_NAMES: [&str; 3] = ["localhost", "local", "internal"];
+
+/// Whether a host's name, in lower case, may be one of the public internet. What it means there is
+/// for the connection to say.
+#[must_use]
+pub fn is_public_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let last = name.rsplit('.').next().unwrap_or_default();
+    !PRIVATE_NAMES.contains(&last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

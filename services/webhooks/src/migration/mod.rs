@@ -14,6 +14,7 @@ mod m0005_create_quotas;
 mod m0006_create_incoming_webhooks;
 mod m0007_create_workflows;
 mod m0008_keep_attempts;
+mod m0009_compare_addresses;
 
 /// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
 fn id(column: &'static str) -> ColumnDef {
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_create_incoming_webhooks::Migration),
             Box::new(m0007_create_workflows::Migration),
             Box::new(m0008_keep_attempts::Migration),
+            Box::new(m0009_compare_addresses::Migration),
         ]
     }
 }

@@ -201,14 +201,16 @@ async fn a_receiver_that_never_answers_is_given_its_time() {
 #[tokio::test]
 async fn a_name_that_means_this_machine_is_refused() {
     let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
-    let replica = fixture.replica_with(timing(&[]), false).await;
+    // It was saved while private receivers were allowed.
     let url = format!("https://localhost:{}/hook", receiver.port());
-    let made = replica.create(spec(url)).await.unwrap();
-    let id = made.webhook.unwrap().id;
+    let careless = fixture.replica(timing(&[])).await;
+    let (id, _) = careless.webhook(url.clone()).await;
+    drop(careless);
+    let replica = fixture.replica_with(timing(&[]), false).await;
     replica.hear(&[fixture.message("Hi")]).await;
     let failed = replica.newest(&id, is(DeliveryStatus::Failed)).await;
     assert_eq!(failed.error, "the url is not one of the public internet");
-    for refused in [receiver.url("hook"), "https://127.0.0.1/hook".into()] {
+    for refused in [receiver.url("hook"), "https://127.0.0.1/hook".into(), url] {
         assert!(replica.create(spec(refused)).await.is_err());
     }
     assert!(receiver.is_quiet().await);

@@ -4,7 +4,7 @@ use guildhall_proto::webhooks::v1::{
     CreateOutgoingWebhookRequest, DeleteOutgoingWebhookRequest, EncryptionMode, EncryptionSpec,
     ListOutgoingWebhooksRequest, OutgoingWebhookSpec, UpdateOutgoingWebhookRequest,
 };
-use guildhall_runtime::Reason;
+use guildhall_runtime::{Reason, Timestamp};
 use tonic::metadata::MetadataValue;
 
 use crate::fixture::{Fixture, reason, spec, timing};
@@ -41,6 +41,9 @@ async fn no_two_have_the_same_url_and_events_and_there_are_fifty_at_most() {
         name: "Another".into(),
         ..spec("https://CRM.example:443/hook".into())
     });
+    assert_eq!(reason(same.await), Reason::AlreadyExists);
+    // What a receiver does not see makes no other address.
+    let same = replica.create(spec("HTTPS://crm.example./hook#here".into()));
     assert_eq!(reason(same.await), Reason::AlreadyExists);
     let other_events = replica.create(OutgoingWebhookSpec {
         events: vec![3, 11],
@@ -180,4 +183,43 @@ async fn a_webhook_that_is_deleted_is_not_found() {
     };
     delete().await.unwrap();
     assert_eq!(reason(delete().await), Reason::WebhookNotFound);
+}
+
+#[tokio::test]
+async fn a_change_that_names_nothing_changes_nothing() {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(timing(&[])).await;
+    let (id, _) = replica.webhook(URL.into()).await;
+    let before = replica.get(&id).await;
+    let moment = Timestamp::from(before.update_time.unwrap());
+    while Timestamp::now() <= moment {
+        tokio::task::yield_now().await;
+    }
+    let update = async |mask: Option<prost_types::FieldMask>, spec| {
+        let request = replica.signed(UpdateOutgoingWebhookRequest {
+            id: id.clone(),
+            spec,
+            update_mask: mask,
+            rotate_secret: false,
+        });
+        let updated = replica.client().update_outgoing_webhook(request).await;
+        updated.unwrap().into_inner().webhook.unwrap()
+    };
+    let nothing = Some(prost_types::FieldMask::default());
+    assert_eq!(update(nothing, None).await, before);
+    let named = OutgoingWebhookSpec {
+        name: "Renamed".into(),
+        ..OutgoingWebhookSpec::default()
+    };
+    let nothing = Some(prost_types::FieldMask::default());
+    assert_eq!(update(nothing, Some(named.clone())).await, before);
+    assert_eq!(update(None, None).await, before);
+
+    // Without a mask, what the spec holds is meant (AIP-134).
+    let renamed = update(None, Some(named)).await;
+    assert_eq!(
+        (renamed.name.as_str(), renamed.url.as_str()),
+        ("Renamed", URL)
+    );
+    assert!(renamed.enabled && renamed.update_time != before.update_time);
 }
