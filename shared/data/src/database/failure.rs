@@ -16,6 +16,10 @@ pub fn failed(error: DbErr) -> Error {
         return Error::new(Reason::AlreadyExists, "It exists already").caused_by(error);
     }
     match &error {
+        _ if is_unstorable(&error) => {
+            let message = "A text holds what cannot be stored, such as NUL";
+            Error::new(Reason::InvalidValue, message).caused_by(error)
+        }
         DbErr::ConnectionAcquire(_) => {
             count_timeout();
             unreachable_now(error)
@@ -37,6 +41,19 @@ pub(super) fn unreachable_now(cause: impl std::error::Error + Send + Sync + 'sta
         "The database is unavailable, try again",
     )
     .caused_by(cause)
+}
+
+/// PostgreSQL refuses a text of a statement. Requests are checked before; this is for what was forgotten.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
+fn is_unstorable(error: &DbErr) -> bool {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+            let code = cause.as_database_error().and_then(|error| error.code());
+            // Not a character of the encoding, and not one of a JSON text.
+            code.is_some_and(|code| ["22021", "22P05"].contains(&&*code))
+        }
+        _ => false,
+    }
 }
 
 /// A lost connection passes, and so does what the database itself says will.

@@ -7,6 +7,7 @@ mod every_row;
 mod grpc;
 mod grpc_bytes;
 mod grpc_input;
+mod grpc_nul;
 mod idempotency;
 mod isolation;
 mod limits;

@@ -212,6 +212,19 @@ async fn two_processes_cannot_both_be_first() {
     assert_eq!(refused.reason(), Reason::IdempotencyInFlight);
 }
 
+#[tokio::test]
+async fn a_nul_in_a_query_is_no_failure_of_ours() {
+    use sea_orm::{ColumnTrait as _, QueryFilter as _};
+    let (_home, database) = fresh().await;
+    let nobody =
+        entity::Entity::within(CommunityId::generate()).filter(entity::Column::Key.eq("a\0"));
+    let found = nobody.one(database.reader()).await;
+    match found.map_err(guildhall_data::failed) {
+        Ok(found) => assert_eq!(found, None, "SQLite takes it for a text"),
+        Err(refused) => assert_eq!(refused.reason(), Reason::InvalidValue),
+    }
+}
+
 /// A call with a fresh key `k` and the `dedup_id` d, which other calls may have had.
 async fn claim_both(
     keys: &Idempotency,
