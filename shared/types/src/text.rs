@@ -8,7 +8,7 @@ use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 /// # Errors
 /// MISSING_FIELD when nothing of it can be seen, VALUE_TOO_LONG, INVALID_VALUE with control
 /// characters.
-pub fn line(field: &'static str, text: &str, max: usize) -> Result<String> {
+pub fn line(field: &str, text: &str, max: usize) -> Result<String> {
     let line = optional_line(field, text, max)?;
     if line.is_empty() {
         return Err(Error::missing(field));
@@ -20,7 +20,7 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String> {
 ///
 /// # Errors
 /// VALUE_TOO_LONG, INVALID_VALUE with control characters.
-pub fn optional_line(field: &'static str, text: &str, max: usize) -> Result<String> {
+pub fn optional_line(field: &str, text: &str, max: usize) -> Result<String> {
     let line = text.trim();
     at_most(field, line, max)?;
     if line.contains(char::is_control) {
@@ -37,7 +37,7 @@ pub fn optional_line(field: &'static str, text: &str, max: usize) -> Result<Stri
 ///
 /// # Errors
 /// VALUE_TOO_LONG, INVALID_VALUE with NUL.
-pub fn optional(field: &'static str, text: &str, max: usize) -> Result<String> {
+pub fn optional(field: &str, text: &str, max: usize) -> Result<String> {
     at_most(field, text, max)?;
     without_nul(field, text)?;
     Ok(text.to_owned())
@@ -68,7 +68,7 @@ pub fn is_ignorable(c: char) -> bool {
 ///
 /// # Errors
 /// VALUE_TOO_LONG.
-pub fn at_most(field: &'static str, text: &str, max: usize) -> Result<()> {
+pub fn at_most(field: &str, text: &str, max: usize) -> Result<()> {
     if text.chars().nth(max).is_some() {
         let description = format!("{field} must be at most {max} characters");
         return Err(Error::violation(Reason::ValueTooLong, field, description));
@@ -80,7 +80,7 @@ pub fn at_most(field: &'static str, text: &str, max: usize) -> Result<()> {
 ///
 /// # Errors
 /// INVALID_VALUE.
-pub fn without_nul(field: &'static str, text: &str) -> Result<()> {
+pub fn without_nul(field: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         let description = format!("{field} must not contain NUL");
         return Err(Error::invalid(field, description));

@@ -6,7 +6,7 @@ use guildhall_types::{ProtoEnum as _, proto_enum, text::optional};
 use prost::Message;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
-use super::text;
+use super::{file_reference, text};
 
 /// The most bytes that the fields of the facades may take together, encoded.
 const MAX_DETAILS: usize = 64 * 1024;
@@ -115,6 +115,7 @@ fn check_details(details: &MessageDetails) -> Result<()> {
         ));
     }
     optional("details.custom_type", &details.custom_type, MAX_CUSTOM_TYPE)?;
+    file_reference::check(&details.files)?;
     match details.mention_type.as_str() {
         "" | "users" | "channel" => Ok(()),
         _ => Err(Error::invalid(
@@ -200,7 +201,10 @@ mod tests {
     #[test]
     fn a_message_with_files_needs_no_text() {
         let files = MessageDetails {
-            files: vec![FileReference::default()],
+            files: vec![FileReference {
+                url: "https://example.com/a.png".into(),
+                ..FileReference::default()
+            }],
             ..MessageDetails::default()
         };
         assert_eq!(refusal("", MessageKind::File, files), None);

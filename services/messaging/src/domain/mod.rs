@@ -4,6 +4,7 @@ pub mod access;
 pub mod channel;
 pub mod content;
 pub mod emoji;
+mod file_reference;
 pub mod new_message;
 pub mod text;
 
