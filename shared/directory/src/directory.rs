@@ -13,7 +13,7 @@ use guildhall_proto::identity::v1::{
 };
 use guildhall_runtime::{Error, Peer, Reason, Result};
 use guildhall_signals::{Cache, SessionChanged, Signals};
-use guildhall_types::{CommunityId, UserId};
+use guildhall_types::{CommunityId, UserId, text::without_nul};
 use tonic::Request;
 
 use crate::User;
@@ -24,7 +24,7 @@ const LIFE_ALONE: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The most references in one request.
 const BATCH: usize = 500;
-/// The longest reference in bytes: an e-mail address has at most 320.
+/// The longest reference in characters, as identity reads it.
 const MAX_REFERENCE: usize = 320;
 
 /// The users and communities of the platform. Cheap to clone; all clones share their caches.
@@ -104,10 +104,10 @@ impl Directory {
         field: &'static str,
         reference: &str,
     ) -> Result<Arc<User>> {
-        if reference.len() > MAX_REFERENCE {
+        if is_too_long(reference) {
             return Err(not_found());
         }
-        refuse_nul(field, reference)?;
+        without_nul(field, reference)?;
         let look_up = async {
             let found = self.ask(community, &[reference.to_owned()]).await?;
             let first = found.first().map(|(_, user)| user.id);
@@ -131,20 +131,20 @@ impl Directory {
         field: &'static str,
         references: &[String],
     ) -> Result<Vec<Arc<User>>> {
-        let mut lengths = references.iter().map(String::len);
-        if lengths.any(|length| length > MAX_REFERENCE) {
-            return Err(not_found());
+        let fields = (0..).map(|index| format!("{field}[{index}]"));
+        for (field, reference) in fields.clone().zip(references) {
+            if is_too_long(reference) {
+                return Err(none_in(field));
+            }
+            without_nul(&field, reference)?;
         }
-        let mut texts = references.iter();
-        texts.try_for_each(|text| refuse_nul(field, text))?;
         let found: HashMap<_, _> = self.ask(community, references).await?.into_iter().collect();
-        let users = references.iter().map(|reference| {
-            found
-                .get(reference)
-                .filter(|user| user.active && !user.bot)
-                .cloned()
+        let users = references.iter().zip(fields).map(|(reference, field)| {
+            let user = found.get(reference).cloned();
+            user.filter(|user| user.active && !user.bot)
+                .ok_or_else(|| none_in(field))
         });
-        users.collect::<Option<_>>().ok_or_else(not_found)
+        users.collect()
     }
 
     /// The active users whom the references mean, in their order; never the bot. Who is not there is
@@ -272,14 +272,14 @@ fn in_time<T>(message: T) -> Request<T> {
     request
 }
 
-fn refuse_nul(field: &'static str, text: &str) -> Result<()> {
-    if text.contains('\0') {
-        return Err(Error::invalid(
-            field,
-            format!("{field} must not contain NUL"),
-        ));
-    }
-    Ok(())
+fn is_too_long(reference: &str) -> bool {
+    reference.chars().nth(MAX_REFERENCE).is_some()
+}
+
+/// The reference in this field of a list means nobody.
+fn none_in(field: String) -> Error {
+    let description = format!("{field} is not a user of the community");
+    Error::violation(Reason::UserNotFound, field, description)
 }
 
 fn not_found() -> Error {

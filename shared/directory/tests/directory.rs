@@ -343,3 +343,35 @@ async fn the_bot_is_found_by_its_id_and_is_no_participant() {
         .await;
     expect_reason(found, Reason::UserNotFound);
 }
+
+#[tokio::test]
+async fn a_reference_of_a_list_is_named_and_the_longest_name_is_found() {
+    let club = Fixture::new().await;
+    for (reference, reason) in [
+        ("nobody", Reason::UserNotFound),
+        ("a\0", Reason::InvalidValue),
+    ] {
+        let two = ["olga".to_owned(), reference.to_owned()];
+        let refused = club.directory.resolve_all(club.id(), "participants", &two);
+        let refused = refused.await.unwrap_err();
+        assert_eq!(refused.reason(), reason);
+        assert_eq!(refused.violations()[0].field, "participants[1]");
+        assert!(
+            refused.message().starts_with("participants[1]"),
+            "{refused}"
+        );
+    }
+    // In bytes, the longest name is longer than the longest address.
+    let long = "\u{20000}".repeat(100);
+    let named = NewMember {
+        username: long.clone(),
+        email: "long@club.example".into(),
+        display_name: String::new(),
+        first_name: String::new(),
+        last_name: String::new(),
+        role: Role::Member,
+        password: None,
+    };
+    club.identity.add_member(club.id(), named).await.unwrap();
+    assert_eq!(club.resolve(&long).await.unwrap().username, long);
+}
