@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::{
     data,
     demo::{self, Addresses},
+    output::{self, note, say},
     settings::{Bootstrap, Demo, Events, Keys, SendbirdToken, Settings, Workflow},
 };
 
@@ -47,8 +48,8 @@ pub async fn bootstrap(settings: &Settings, new: &Bootstrap) -> Result<()> {
         "userApiKey": *made.user_api_key,
         "sendbirdApiToken": *made.sendbird_token,
     });
-    println!("{text:#}");
-    eprintln!("These credentials are not shown again: keep them.");
+    say!("{text:#}")?;
+    note("These credentials are not shown again: keep them.");
     Ok(())
 }
 
@@ -58,10 +59,9 @@ pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
         Keys::Rotate => {
             let identity = identity(settings, Signals::default()).await?;
             let key_id = identity.rotate_signing_key().await?;
-            println!(
+            say!(
                 "new JWTs are signed with {key_id}; those signed before stay valid until they expire"
-            );
-            Ok(())
+            )
         }
     }
 }
@@ -73,8 +73,8 @@ pub async fn sendbird_token(settings: &Settings, command: &SendbirdToken) -> Res
             let identity = identity(settings, Signals::default()).await?;
             let community = community_id(&identity, community).await?;
             let (id, token) = identity.create_sendbird_token(community).await?;
-            println!("{:#}", json!({ "id": id.to_string(), "apiToken": *token }));
-            eprintln!("The token is not shown again: keep it.");
+            say!("{:#}", json!({ "id": id.to_string(), "apiToken": *token }))?;
+            note("The token is not shown again: keep it.");
             Ok(())
         }
         SendbirdToken::Revoke { community, id } => revoke(settings, community, id).await,
@@ -91,10 +91,10 @@ async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
     // Takes leave of the others, once they know.
     shutdown.start();
     if signals.delivered().await && is_told(settings) {
-        println!("revoked: it ends within a second in a running platform");
+        say!("revoked: it ends within a second in a running platform")?;
     } else {
-        println!("revoked: it ends within 30 seconds in running processes");
-        eprintln!("They could not be told: give --nats-url, and see that NATS is there.");
+        say!("revoked: it ends within 30 seconds in running processes")?;
+        note("They could not be told: give --nats-url, and see that NATS is there.");
     }
     Ok(())
 }
@@ -105,12 +105,12 @@ pub async fn events(settings: &Settings, command: &Events) -> Result<()> {
     match command {
         Events::Parked { limit } => {
             for event in operator::parked_events(&storage, *limit).await? {
-                println!("{}", line_of(&event));
+                say!("{}", line_of(&event))?;
             }
         }
         Events::Replay { event } => {
             let count = operator::replay_events(&storage, *event).await?;
-            println!("{count} parked events are tried again within a second or two");
+            say!("{count} parked events are tried again within a second or two")?;
         }
     }
     Ok(())
@@ -139,8 +139,8 @@ pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
             let (id, key) = operator::create_workflow(&storage, community, name).await?;
             let path = format!("/v1/webhooks/workflows/{id}");
             let text = json!({ "id": id.to_string(), "path": path, "apiKey": *key });
-            println!("{text:#}");
-            eprintln!("The key is not shown again: keep it.");
+            say!("{text:#}")?;
+            note("The key is not shown again: keep it.");
             Ok(())
         }
     }
@@ -186,6 +186,5 @@ pub async fn demo(settings: &Settings, demo: &Demo) -> Result<()> {
 
 /// Prints the OpenAPI document, as it is committed.
 pub fn openapi() -> Result<()> {
-    print!("{}", guildhall_gateway::openapi_json()?);
-    Ok(())
+    output::text(&guildhall_gateway::openapi_json()?)
 }

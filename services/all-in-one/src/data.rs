@@ -20,9 +20,11 @@ use crate::settings::Settings;
 pub fn storage_and_secret(settings: &Settings) -> Result<(Storage, Zeroizing<Vec<u8>>)> {
     let Some(url) = &settings.database_url else {
         make_private(&settings.data_dir)?;
-        let file = settings.data_dir.join("secret.key");
-        let file = settings.secret_key_file.as_ref().unwrap_or(&file);
-        let secret = secret::load_or_create(file)?;
+        let secret = match &settings.secret_key_file {
+            // Whoever names a file means one that is there; another secret would open nothing.
+            Some(file) => secret::load(file)?,
+            None => secret::load_or_create(&settings.data_dir.join("secret.key"))?,
+        };
         return Ok((Storage::files(&settings.data_dir), secret));
     };
     let file = settings.secret_key_file.as_ref().ok_or_else(|| {

@@ -4,6 +4,7 @@ mod commands;
 mod data;
 mod demo;
 mod opened;
+mod output;
 mod platform;
 mod services;
 mod settings;

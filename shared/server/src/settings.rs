@@ -74,6 +74,7 @@ pub struct ServeSettings {
         long,
         env = "GUILDHALL_NATS_REPLICAS",
         default_value_t = 1,
+        value_parser = stream_replicas,
         value_name = "N"
     )]
     pub nats_replicas: usize,
@@ -151,4 +152,11 @@ impl ServeSettings {
             ca: self.tls_ca.clone(),
         }
     }
+}
+
+/// NATS stores by majority: an even number of servers survives no more losses than one less.
+fn stream_replicas(text: &str) -> Result<usize, String> {
+    let replicas = text.parse().ok();
+    let replicas = replicas.filter(|replicas| [1, 3, 5].contains(replicas));
+    replicas.ok_or_else(|| "must be 1, 3 or 5".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Output};
 
-use guildhall_testkit::Platform;
+use guildhall_testkit::{Platform, process_of};
 use guildhall_tests::Community;
 use serde_json::Value;
 
@@ -75,6 +75,8 @@ async fn a_setting_that_makes_no_sense_is_named() {
         (&["--rate-limit", "fast"], "--rate-limit"),
         (&["--trusted-proxies", "10.0.0.0/99"], "--trusted-proxies"),
         (&["--log", "=="], "--log"),
+        (&["--nats-replicas", "2"], "--nats-replicas"),
+        (&["--nats-replicas", "0"], "--nats-replicas"),
         (&["--no-such-flag"], "--no-such-flag"),
         (&["no-such-command"], "no-such-command"),
         (&["bootstrap"], "--community"),
@@ -108,6 +110,54 @@ async fn a_secret_that_is_not_the_one_stops_the_start() {
             "secret.key",
         );
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_named_is_not_made() {
+    let platform = Platform::start().await;
+    let mistyped = platform.data_dir().join("sercet.key");
+    let args = [
+        "--secret-key-file",
+        mistyped.to_str().unwrap(),
+        "keys",
+        "rotate",
+    ];
+    refused(
+        "a mistyped file",
+        &platform.command(&args).await,
+        "sercet.key",
+    );
+    assert!(!mistyped.exists());
+}
+
+#[tokio::test]
+async fn who_stops_reading_ends_a_command_quietly() {
+    let mut command = process_of("guildhall", &["openapi"]);
+    let mut process = command.spawn().unwrap();
+    drop(process.stdout.take());
+    let output = process.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_there_is_called_a_token() {
+    let platform = Platform::start().await;
+    let new = [
+        "bootstrap",
+        "--community",
+        "Club",
+        "--owner-email",
+        "a@club.example",
+    ];
+    assert!(platform.command(&new).await.status.success());
+    let id = "0123456789abcdef01234567";
+    let revoke = ["sendbird-token", "revoke", "--community", "club", id];
+    refused(
+        "an unknown token",
+        &platform.command(&revoke).await,
+        "Sendbird token",
+    );
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ use tonic::Request;
 pub use document::Addresses;
 use document::{Channels, Demo, DemoUser, IncomingWebhook, Mudbase, Sendbird};
 
-use crate::data;
+use crate::{data, output::say};
 
 const COMMUNITY: &str = "Demo";
 const OWNER: &str = "johndoe";
@@ -100,8 +100,7 @@ pub async fn prepare(
     write_private(&file, &json)?;
     let curl = data_dir.join("demo.curl");
     write_private(&curl, curl_config(&demo).as_bytes())?;
-    say(&demo, &file, &curl);
-    Ok(())
+    introduce(&demo, &file, &curl)
 }
 
 async fn make(identity: &Identity, services: &Peers) -> Result<Demo> {
@@ -337,21 +336,21 @@ fn curl_config(demo: &Demo) -> String {
     )
 }
 
-fn say(demo: &Demo, file: &Path, curl: &Path) {
+fn introduce(demo: &Demo, file: &Path, curl: &Path) -> Result<()> {
     let (base, curl) = (&demo.base_url, curl.display());
-    println!("Guildhall is a community-engagement platform; this one holds a demo community.");
-    println!("  REST         {base}   (reference: {base}/docs)");
+    say!("Guildhall is a community-engagement platform; this one holds a demo community.")?;
+    say!("  REST         {base}   (reference: {base}/docs)")?;
     match &demo.identity_grpc_url {
-        None => println!("  gRPC         {}", demo.grpc_url),
+        None => say!("  gRPC         {}", demo.grpc_url)?,
         Some(identity) => {
-            println!(
+            say!(
                 "  gRPC         {} (messaging), {identity} (identity)",
                 demo.grpc_url
-            );
+            )?;
         }
     }
-    println!("  credentials  {}", file.display());
-    println!("Send a message, reply to it, react to it:");
+    say!("  credentials  {}", file.display())?;
+    say!("Send a message, reply to it, react to it:")?;
     let (channel, message) = (&demo.channels.general, &demo.message_id);
     for (action, body) in [
         (
@@ -367,6 +366,7 @@ fn say(demo: &Demo, file: &Path, curl: &Path) {
             format!(r#"{{"messageId":"{message}","emoji":":tada:","sender":"grace"}}"#),
         ),
     ] {
-        println!("  curl -K {curl} {base}/v1/messages/{action} -d '{body}'");
+        say!("  curl -K {curl} {base}/v1/messages/{action} -d '{body}'")?;
     }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Creates and revokes tokens of the Sendbird facade.
 
 use guildhall_data::{CommunityId, Database, KeyId, UserId};
-use guildhall_runtime::Result;
+use guildhall_runtime::{Error, Reason, Result};
 use sea_orm::ConnectionTrait;
 use zeroize::Zeroizing;
 
@@ -37,7 +37,16 @@ impl Identity {
     /// KEY_NOT_FOUND.
     pub async fn revoke_sendbird_token(&self, community: CommunityId, id: KeyId) -> Result<()> {
         let is_token = |key: &api_keys::Model| key.kind == KeyKind::Sendbird;
-        self.revoke_key(community, id, is_token).await.map(drop)
+        let revoked = self.revoke_key(community, id, is_token).await;
+        revoked
+            .map(drop)
+            .map_err(|error| match error.reason() == Reason::KeyNotFound {
+                true => Error::new(
+                    Reason::KeyNotFound,
+                    "There is no Sendbird token with this id",
+                ),
+                false => error,
+            })
     }
 }
 
