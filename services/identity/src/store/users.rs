@@ -123,15 +123,20 @@ pub(crate) async fn find_account(
     community: CommunityId,
     account: &Account,
 ) -> Result<Option<Model>> {
-    let (column, key_of): (_, fn(Model) -> (String, Model)) = match account {
-        Account::Email(_) => (Column::EmailKey, |user| (user.email_key.clone(), user)),
-        Account::Username(_) => (Column::UsernameKey, |user| {
-            (user.username_key.clone(), user)
-        }),
+    let column = match account {
+        Account::Email(_) => Column::EmailKey,
+        Account::Username(_) => Column::UsernameKey,
+    };
+    let key_of = |user: &Model| match account {
+        Account::Email(_) => user.email_key.clone(),
+        Account::Username(_) => user.username_key.clone(),
     };
     let keys = account.key().all().map(str::to_owned).collect();
     let users = list_by(connection, Entity::within(community), column, keys).await?;
-    let users = users.into_iter().map(key_of).collect();
+    let users = users
+        .into_iter()
+        .map(|user| (key_of(&user), user))
+        .collect();
     Ok(account.key().find(&users).cloned())
 }
 

@@ -1,5 +1,9 @@
 //! A NUL in any text of any request is refused, or finds nothing: PostgreSQL takes none, so it must
 //! not get that far.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "foreign enums: texts and messages are what matters here"
+)]
 
 use std::time::Duration;
 
