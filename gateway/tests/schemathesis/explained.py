@@ -75,9 +75,8 @@ REFUSED = [
     Explained(REMOVING, "messageId is required", lambda r: not r.names("messageId")),
     # How many pages a list has depends on their length.
     Explained(".*", "page must be at most [0-9]+ with", lambda r: r.asks("page")),
-    Explained("mb-messages-list", "page times limit", lambda r: r.asks("page")),
     # Either of two fields is needed.
-    Explained("auth-login", "email is required", lambda r: not r.has("email") and not r.has("username")),
+    Explained("auth-login", "email or username is required", lambda r: not r.has("email") and not r.has("username")),
     Explained("mb-messages-send", "content is required", lambda r: not r.has("content") and not r.has("e2ee")),
     Explained("mb-messages-send", "content and e2ee exclude each other", lambda r: r.has("content", "e2ee")),
     Explained("mb-messages-send", "e2ee can only be the content of a text", lambda r: r.body.get("type") != "text"),
@@ -102,9 +101,14 @@ REFUSED = [
     Explained("webhooks-in-receive", "message is required", lambda r: not r.has("message")),
     Explained("webhooks-in-receive", "Invalid encrypted body", lambda r: r.headers.get("x-encrypted") == "true"),
     # A list begins at one of two points.
-    Explained("sb-messages-list", "message_ts is required", lambda r: not r.asks("message_id")),
-    Explained("sb-messages-list", "message_ts and message_id exclude", lambda r: r.asks("message_ts", "message_id")),
+    Explained("sb-messages-list", "message_ts is required", lambda r: r.query.get("message_id") in (None, "0", 0)),
+    # A value that is in the query and in the body is one value.
+    Explained(REMOVING, "is given twice, with different values", lambda r: bool(r.query and r.body)),
     # What a message of Sendbird needs depends on its type.
+    Explained("sb-messages-send", "(files|url) is for message_type FILE", lambda r: r.body["message_type"] != "FILE"),
+    Explained("sb-messages-send", "url and files exclude each other", lambda r: r.has("url", "files")),
+    Explained("sb-messages-send", "is_reply_to_channel is for replies", lambda r: not r.has("parent_message_id")),
+    Explained("sb-messages-send", "must be an address on the web|files\\[[0-9]+\\]|url must", lambda r: r.body["message_type"] == "FILE"),
     Explained("sb-messages-send", "message is required", lambda r: not r.text().strip()),
     Explained("sb-messages-send", "user_id is required", lambda r: not r.has("user_id")),
     Explained("sb-messages-send", "files is required", lambda r: r.body["message_type"] == "FILE"),

@@ -1,6 +1,12 @@
 //! What a process is made of, from its start to its last answer.
 
-use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{
+    convert::Infallible,
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use guildhall_auth::{AccessLayer, Guard, PeerTokens, RpcTable, source::CredentialSource};
 use guildhall_catalog::Service as Entry;
@@ -182,7 +188,8 @@ pub fn announce(endpoints: &[(&str, &str)], metrics: Option<&str>) {
     let endpoints: Vec<_> = endpoints
         .map(|(name, url)| format!("{name}={url}"))
         .collect();
-    println!("ready {}", endpoints.join(" "));
+    // Nobody may be listening any more, and that is no reason to stop.
+    let _ = writeln!(io::stdout(), "ready {}", endpoints.join(" "));
 }
 
 /// See [`Process::open`].

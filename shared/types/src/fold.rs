@@ -108,7 +108,9 @@ mod tests {
             let decomposed = DecomposingNormalizerBorrowed::new_nfd();
             let decomposed = decomposed.normalize(&text);
             prop_assert_eq!(&name(&decomposed), &name(&text));
-            prop_assert_eq!(&name(&CaseMapper::new().fold_string(&text)), &name(&text));
+            // Marks that are folded before they are in order may end up in another one.
+            let other_case = CaseMapper::new().fold_string(&decomposed).into_owned();
+            prop_assert_eq!(&name(&other_case), &name(&text));
             prop_assert_eq!(&address(&decomposed), &address(&text));
         }
 

@@ -28,7 +28,8 @@ pub struct NewMessage {
     #[schema(max_length = 128, pattern = r"^[^\x00]*$")]
     custom_type: Option<String>,
     data: Option<String>,
-    /// The same again within 10 minutes answers the first message; at most 128 characters.
+    /// The same again in the same channel within 10 minutes answers the first message, and is refused for
+    /// another one; at most 128 characters.
     #[schema(max_length = 128, pattern = r"^[^\x00]*$")]
     dedup_id: Option<String>,
     is_silent: Option<bool>,
