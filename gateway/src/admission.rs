@@ -182,11 +182,13 @@ fn check_size(headers: &HeaderMap) -> Result<()> {
 /// Headers that are there once: who reads the first and who reads the last must not read different
 /// requests. Credentials are checked where they are read.
 const ONCE: &[&str] = &[
+    "Host",
     "Content-Type",
     "Content-Encoding",
     "Idempotency-Key",
     "Authorization",
     "X-API-Key",
+    "apiKey",
     "webhook-id",
     "x-encrypted",
     "x-session-token",

@@ -11,7 +11,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use guildhall_runtime::{Error, Reason, Result};
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -160,16 +160,18 @@ pub async fn read(
 /// A body as it was before it was compressed. It has arrived whole, so no half-sent one holds the
 /// memory of a decoder.
 async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
-        return Ok(body);
+    let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let encoding = encoding.unwrap_or_default().trim_ascii();
+    let encoding = match encoding.to_ascii_lowercase().as_slice() {
+        b"" | b"identity" => return Ok(body),
+        b"x-gzip" => HeaderValue::from_static("gzip"),
+        other => HeaderValue::from_bytes(other).map_err(Error::internal)?,
     };
-    if body.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
+    if body.is_empty() {
         return Ok(body);
     }
     let mut packed = Request::new(Full::new(body));
-    packed
-        .headers_mut()
-        .insert(CONTENT_ENCODING, encoding.clone());
+    packed.headers_mut().insert(CONTENT_ENCODING, encoding);
     let unpack = RequestDecompression::new(service_fn(|packed: Request<_>| async {
         let body: DecompressionBody<Full<Bytes>> = packed.into_body();
         let body = Limited::new(body, LIMIT).collect().await?;
@@ -177,7 +179,7 @@ async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
     }));
     let unpacked = match unpack.oneshot(packed).await {
         Ok(answer) if answer.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            let message = "Content-Encoding must be gzip, deflate, br or zstd";
+            let message = "Content-Encoding must be one of gzip, deflate, br, zstd";
             return Err(Error::new(Reason::UnsupportedMediaType, message));
         }
         Ok(answer) => answer.into_body().collect().await,
@@ -213,8 +215,6 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {

@@ -64,6 +64,9 @@ pub fn layer(origins: &[Origin]) -> Option<CorsLayer> {
         named("api-token"),
         named("idempotency-key"),
         named("x-request-id"),
+        named("webhook-id"),
+        named("x-encrypted"),
+        named("x-session-token"),
     ];
     let shown = [
         header::RETRY_AFTER,

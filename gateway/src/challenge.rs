@@ -10,6 +10,13 @@ use http::{
 /// Adds the challenges of an endpoint whose answer is a 401 for this reason.
 pub fn write(access: &AccessRule, reason: Reason, headers: &mut HeaderMap) {
     let (bearer, api_key) = asked_for(access);
+    if matches!(access, AccessRule::Public) {
+        // The record says which key opens it.
+        headers.append(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static(r#"ApiKey realm="guildhall""#),
+        );
+    }
     if bearer {
         headers.append(
             WWW_AUTHENTICATE,
@@ -25,8 +32,7 @@ pub fn write(access: &AccessRule, reason: Reason, headers: &mut HeaderMap) {
 /// Whether a bearer token is taken, and whether a key is in its own header.
 fn asked_for(access: &AccessRule) -> (bool, bool) {
     match access {
-        // What is open to all is opened by the key of one record.
-        AccessRule::Public | AccessRule::Internal => (false, true),
+        AccessRule::Public | AccessRule::Internal => (false, false),
         AccessRule::Credential { kinds, .. } => {
             let system = kinds.contains(&CredentialKind::SystemKey);
             let others = kinds.iter().any(|kind| *kind != CredentialKind::SystemKey);

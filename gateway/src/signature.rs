@@ -17,7 +17,7 @@ use utoipa::{
 use crate::{
     call::Call,
     envelope::application::{Application, ApplicationPage},
-    extract::{BaseUrl, Input, Query, Raw, Segments},
+    extract::{BaseUrl, Input, Query, Raw, Segments, narrows},
     failure::Failure,
 };
 
@@ -72,9 +72,10 @@ impl<Q: IntoParams> Argument for Query<Q> {
     }
 }
 
-/// An empty value of the query counts as absent, and what is optional may be absent.
+/// An empty value of the query counts as absent, where it does not narrow a list, and what is optional may
+/// be absent.
 fn possibly_empty(mut parameter: Parameter) -> Parameter {
-    if parameter.required != Required::True {
+    if parameter.required != Required::True && !narrows(&parameter.name) {
         let extensions = parameter.extensions.get_or_insert_default();
         // The document's standard has this, the builder of the parameter has not.
         extensions.insert("allowEmptyValue".to_owned(), Value::Bool(true));

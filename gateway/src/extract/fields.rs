@@ -9,7 +9,7 @@ use serde::de::Error;
 /// stays as it is.
 ///
 /// # Errors
-/// For a field that is given in two spellings with different values.
+/// For a field that is given twice with different values, in one spelling or in two.
 pub fn spelled<V: PartialEq, E: Error>(
     given: impl Iterator<Item = (String, V)>,
     known: &'static [&'static str],
@@ -34,7 +34,7 @@ pub fn spelled<V: PartialEq, E: Error>(
 pub const TWICE: &str = "different values of ";
 
 /// What all spellings of a name have in common: `channelId`, `channel_id` and `channelID`.
-fn fold(name: &str) -> String {
+pub fn fold(name: &str) -> String {
     let letters = name.chars().filter(|letter| *letter != '_');
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }

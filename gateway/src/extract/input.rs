@@ -8,15 +8,14 @@ use guildhall_runtime::{Error, Reason};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, error::Category};
 
-use super::{json::JsonReader, refused};
+use super::{json::JsonReader, once::Once, refused};
 use crate::{
     body::LIMIT,
     failure::{Failure, Result},
 };
 
 /// A JSON object from the body. An empty body is an empty object, `null` is as good as absent, `5.0` is
-/// an integer, names have every spelling, the last of two equal fields counts, and unknown fields are
-/// ignored.
+/// an integer, names have every spelling and one value, and unknown fields are ignored.
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
@@ -33,13 +32,20 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let mut fields: Map<String, Value> = if body.trim_ascii().is_empty() {
-        Map::new()
+    // Some clients begin a text with the mark of its byte order.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut value = if body.trim_ascii().is_empty() {
+        Value::Object(Map::new())
     } else {
-        serde_json::from_slice(body).map_err(malformed)?
+        let Once(value) = serde_json::from_slice(body).map_err(malformed)?;
+        value
     };
-    fields.values_mut().for_each(whole);
-    serde_path_to_error::deserialize(JsonReader(Value::Object(fields))).map_err(|error| {
+    if !value.is_object() {
+        let message = "The body must be a JSON object";
+        return Err(Error::new(Reason::MalformedBody, message).into());
+    }
+    whole(&mut value);
+    serde_path_to_error::deserialize(JsonReader(value)).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, &error.into_inner().to_string())
     })
@@ -63,14 +69,16 @@ fn whole(value: &mut Value) {
     }
 }
 
-fn malformed(error: serde_json::Error) -> Error {
-    let message = match error.classify() {
-        Category::Data => "The body must be a JSON object".to_owned(),
+fn malformed(error: serde_json::Error) -> Failure {
+    let (line, column, complaint) = (error.line(), error.column(), error.to_string());
+    match error.classify() {
+        // A name that is there twice.
+        Category::Data => refused(".", &complaint),
         Category::Io | Category::Syntax | Category::Eof => {
-            format!("The body is not valid JSON: {error}")
+            let message = format!("The body is not valid JSON (line {line}, column {column})");
+            Error::new(Reason::MalformedBody, message).into()
         }
-    };
-    Error::new(Reason::MalformedBody, message)
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +128,8 @@ mod tests {
         for body in [
             r#"{"channelId":"c"}"#,
             r#"{"channel_id":"c","count":null}"#,
-            r#"{"channelId":"x","channelId":"c"}"#,
+            r#"{"channelId":"c","channelId":"c"}"#,
+            "\u{feff}{\"channelId\":\"c\"}",
             r#"{"channelId":"c","channel_id":"c"}"#,
             r#" {"channelId":"c","unheard":{"of":[1]}} "#,
         ] {
@@ -205,11 +214,14 @@ mod tests {
             );
             assert_eq!(complaint(&body), refused, "{body}");
         }
-        let (reason, field, _) = complaint(r#"{"channelId":"c","channel_id":"d"}"#);
-        assert_eq!(
-            (reason, field.as_str()),
-            (Reason::InvalidValue, "channelId")
-        );
+        for twice in [
+            r#"{"channelId":"c","channel_id":"d"}"#,
+            r#"{"channelId":"c","channelId":"d"}"#,
+        ] {
+            let (reason, field, _) = complaint(twice);
+            let refused = (reason, field.as_str());
+            assert_eq!(refused, (Reason::InvalidValue, "channelId"), "{twice}");
+        }
     }
 
     #[test]

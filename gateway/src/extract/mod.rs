@@ -4,20 +4,22 @@ mod base_url;
 mod fields;
 mod input;
 mod json;
+mod once;
 mod query;
 mod raw;
 mod segments;
 
-use guildhall_runtime::Error;
+use guildhall_auth::Credential;
+use guildhall_runtime::{Error, Reason};
 use http::HeaderMap;
 
 pub use base_url::BaseUrl;
 pub use input::Input;
-pub use query::Query;
+pub use query::{Query, narrows};
 pub use raw::Raw;
 pub use segments::Segments;
 
-use self::fields::TWICE;
+use self::{fields::TWICE, query::EMPTY};
 use crate::{
     bounded::RANGE,
     failure::{Failure, JsonType, Result},
@@ -34,6 +36,19 @@ pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
     };
     let text = value.to_str().map(str::trim);
     text.map_err(|_| Error::invalid(name, format!("{name} must be printable ASCII")).into())
+}
+
+/// The key of one record, in either of its headers; empty when there is none.
+///
+/// # Errors
+/// CREDENTIALS_CONFLICT for two different ones, INVALID_VALUE for one that is not printable.
+pub fn api_key(headers: &HeaderMap) -> Result<&str> {
+    match (header(headers, "x-api-key")?, header(headers, "apikey")?) {
+        (key, "") => Ok(key),
+        ("", key) => Ok(key),
+        (key, same) if key == same => Ok(key),
+        (_, _) => Err(Credential::conflict().into()),
+    }
 }
 
 /// The one value of a field that has two places; `field` is the second of them.
@@ -64,8 +79,12 @@ fn refused(path: &str, complaint: &str) -> Failure {
     }
     if let Some(field) = quoted_after(complaint, TWICE) {
         let field = joined(path, field);
-        let description = format!("{field} is given in two spellings with different values");
+        let description = format!("{field} is given twice, with different values");
         return Error::invalid(&field, description).into();
+    }
+    if let Some(field) = quoted_after(complaint, EMPTY) {
+        let message = format!("{field} is empty: leave it out, or say which");
+        return Error::violation(Reason::MissingField, field, message).into();
     }
     if let Some(field) = quoted_after(complaint, "duplicate field") {
         let field = joined(path, field);

@@ -1,7 +1,5 @@
 //! Query strings.
 
-use std::collections::HashSet;
-
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use serde::{
@@ -13,12 +11,15 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{fields::spelled, refused};
+use super::{
+    fields::{fold, spelled},
+    refused,
+};
 use crate::failure::{Failure, Result};
 
-/// The query. Empty values and the literal `undefined` count as absent, the first of two equal
-/// names counts, and unknown names are ignored. Names have every spelling, and booleans are written as
-/// clients write them: `true`, `True`, `1`.
+/// The query. Empty values and the literal `undefined` count as absent, but what narrows a list must not
+/// be empty: it would list everything. Unknown names are ignored. Names have every spelling and one
+/// value, and booleans are written as clients write them: `true`, `True`, `1`.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -31,15 +32,24 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
-    let mut seen = HashSet::new();
-    let present = form_urlencoded::parse(query.as_bytes()).filter(|(name, value)| {
-        !value.is_empty() && value != "undefined" && seen.insert(name.clone())
-    });
+    let present = form_urlencoded::parse(query.as_bytes());
+    let present = present.filter(|(_, value)| value != "undefined");
     let present = present.map(|(name, value)| (name.into_owned(), value.into_owned()));
     serde_path_to_error::deserialize(Pairs(present.collect())).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, &error.into_inner().to_string())
     })
+}
+
+/// How the complaint about an empty parameter begins.
+pub const EMPTY: &str = "empty value of ";
+
+/// Whether a parameter says which records are listed, by its name.
+pub fn narrows(name: &str) -> bool {
+    let name = fold(name);
+    ["id", "ids", "email", "before", "after", "since"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// The parameters, to be read into a struct.
@@ -54,7 +64,14 @@ impl<'de> Deserializer<'de> for Pairs {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let fields = spelled::<_, Error>(self.0.into_iter(), known)?.into_iter();
+        let (empty, given): (Vec<_>, Vec<_>) =
+            self.0.into_iter().partition(|(_, value)| value.is_empty());
+        for (name, _) in spelled::<_, Error>(empty.into_iter(), known)? {
+            if narrows(&name) && known.contains(&name.as_str()) {
+                return Err(Error::custom(format!("{EMPTY}`{name}`")));
+            }
+        }
+        let fields = spelled::<_, Error>(given.into_iter(), known)?.into_iter();
         let fields = fields.map(|(name, value)| (name, Text(value)));
         visitor.visit_map(MapDeserializer::new(fields))
     }
@@ -164,7 +181,8 @@ mod tests {
     #[test]
     fn what_says_nothing_is_absent() {
         let asked: Asked =
-            parse("channel_id=undefined&count=&reverse=true&reverse=false&unheard=1").unwrap();
+            parse("channel_id=undefined&count=&reverse=true&reverse=true&unheard=1&of_id=")
+                .unwrap();
         let expected = Asked {
             channel_id: None,
             count: None,
@@ -210,6 +228,21 @@ mod tests {
             assert_eq!(failure.error.message(), "count must be 1 to 100", "{count}");
             assert_eq!(failure.fault, Some(Fault::OutOfRange), "{count}");
         }
+    }
+
+    #[test]
+    fn what_narrows_a_list_is_not_empty() {
+        for query in ["channel_id=", "channelId", "channel_id=a&channelId="] {
+            let failure = parse::<Asked>(query).unwrap_err();
+            assert_eq!(failure.error.reason(), Reason::MissingField, "{query}");
+            assert_eq!(failure.error.violations()[0].field, "channel_id");
+        }
+    }
+
+    #[test]
+    fn two_values_with_one_name_are_refused() {
+        let failure = parse::<Asked>("reverse=true&reverse=false").unwrap_err();
+        assert_eq!(failure.error.violations()[0].field, "reverse");
     }
 
     #[test]

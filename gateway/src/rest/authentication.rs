@@ -141,10 +141,14 @@ async fn login(
     call: Call,
     Input(login): Input<Login>,
 ) -> Result<(Replayed, Json<System<LoggedIn>>)> {
-    let account = match (login.email, login.username) {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let account = match (given(login.email), given(login.username)) {
         (Some(email), _) => Account::Email(email),
         (None, Some(username)) => Account::Username(username),
-        (None, None) => return Err(Error::missing("email").into()),
+        (None, None) => {
+            let message = "email or username is required";
+            return Err(Error::violation(Reason::MissingField, "email", message).into());
+        }
     };
     let request = call.request(LoginRequest {
         account: Some(account),

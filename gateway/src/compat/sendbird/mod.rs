@@ -32,6 +32,7 @@ const FIELDS: FieldNames = &[
     ("details.mention_type", "mention_type"),
     ("details.mentioned_user_ids", "mentioned_user_ids"),
     ("details.files", "files"),
+    ("details", "data"),
     ("sender", "user_id"),
     ("user", "sender_id"),
     ("emoji", "reaction"),

@@ -191,6 +191,15 @@ impl NewMessage {
     fn take_files(&mut self) -> Result<Vec<NewFile>> {
         let files = self.files.take().filter(|files| !files.is_empty());
         let single = self.url.take();
+        let described = [
+            ("file_name", self.file_name.is_some()),
+            ("file_type", self.file_type.is_some()),
+            ("file_size", self.file_size.is_some()),
+        ];
+        let mut described = described.into_iter().filter(|(_, is_given)| *is_given);
+        if let (None, Some((field, _))) = (&single, described.next()) {
+            return Err(Error::invalid(field, format!("{field} describes the file at url")).into());
+        }
         match (self.message_type, files, single) {
             (MessageType::Mesg | MessageType::Admm, None, None) => Ok(Vec::new()),
             (MessageType::Mesg | MessageType::Admm, files, _) => {

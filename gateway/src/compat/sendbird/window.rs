@@ -155,10 +155,10 @@ impl WindowQuery {
             return unsupported("custom_types", "*");
         }
         if self.message_type.is_some() {
-            return unsupported("message_type", "nothing");
+            return unsupported("message_type", "");
         }
         if self.user_id.is_some() {
-            return unsupported("user_id", "nothing");
+            return unsupported("user_id", "");
         }
         if self.show_subchannel_messages_only == Some(true) {
             return unsupported("show_subchannel_messages_only", "false");
@@ -171,7 +171,11 @@ impl WindowQuery {
 }
 
 fn unsupported<T>(field: &str, taken: &str) -> Result<T> {
-    Err(Error::invalid(field, format!("{field} can only be {taken} here")).into())
+    let message = match taken {
+        "" => format!("{field} is not supported"),
+        taken => format!("{field} can only be {taken} here"),
+    };
+    Err(Error::invalid(field, message).into())
 }
 
 impl CheckedQuery {
@@ -193,8 +197,8 @@ impl CheckedQuery {
                 user: sender,
                 parent: parent.and_then(|number| channel.message(number)),
                 top_level_only,
-                // Clients go on from the time of a message.
-                whole_moments: true,
+                // Who asks by time goes on from the time of a message.
+                whole_moments: matches!(position, Position::Time(_)),
                 ..ListMessagesRequest::default()
             },
             point: MessageCursor {

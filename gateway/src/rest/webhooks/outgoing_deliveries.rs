@@ -52,8 +52,9 @@ pub fn endpoints() -> Vec<Endpoint> {
             recovered(3)
         })
         .about(
-            "Queues all deliveries again at once that failed and were queued since a moment: at most \
-             10,000, the oldest first. Call it again until it answers 0.",
+            "Queues all deliveries again at once that were queued since a moment and failed, for good \
+             or until their next attempt: at most 10,000, the oldest first. Call it again until it \
+             answers 0.",
         )
         .calls("/guildhall.webhooks.v1.OutgoingWebhookService/RecoverDeliveries")
         .refusing(&[Reason::WebhookNotFound, Reason::WrongState]),

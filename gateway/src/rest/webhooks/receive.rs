@@ -11,7 +11,7 @@ use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::{FieldNames, integration::Integration},
-    extract::{Raw, Segments, header},
+    extract::{Raw, Segments, api_key, header},
     failure::{Result, sent},
     sample,
     schema::{
@@ -20,8 +20,6 @@ use crate::{
     upstream::IncomingWebhooks,
 };
 
-/// The key of a webhook, which is no system key here.
-pub const API_KEY: &str = "x-api-key";
 /// Says with `true` that the body is encrypted.
 const ENCRYPTED: &str = "x-encrypted";
 /// The same value within 24 hours answers the first call.
@@ -138,7 +136,7 @@ async fn receive(
 ) -> Result<(Replayed, Json<Integration<MessageReceipt>>)> {
     let request = call.request(ReceiveCallRequest {
         address,
-        api_key: header(&headers, API_KEY)?.to_owned(),
+        api_key: api_key(&headers)?.to_owned(),
         encrypted: header(&headers, ENCRYPTED)?.eq_ignore_ascii_case("true"),
         body: body.into(),
         dedup_id: header(&headers, DEDUP_ID)?.to_owned(),

@@ -9,12 +9,12 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::receive::{API_KEY, DEDUP_ID, PRINTABLE};
+use super::receive::{DEDUP_ID, PRINTABLE};
 use crate::{
     call::{Call, Replayed},
     endpoint::Endpoint,
     envelope::integration::Acknowledgement,
-    extract::{Raw, Segments, header},
+    extract::{self, Raw, Segments, header},
     failure::Result,
     schema::{header as header_parameter, pattern},
     upstream::Workflows,
@@ -110,7 +110,7 @@ fn api_key(headers: &HeaderMap) -> Result<&str> {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         Some(_) | None => authorization,
     };
-    let plain = header(headers, API_KEY)?;
+    let plain = extract::api_key(headers)?;
     if !bearer.is_empty() && !plain.is_empty() && bearer != plain {
         return Err(Credential::conflict().into());
     }

@@ -43,6 +43,15 @@ impl Emoji {
         }
         // Composing can also make a text longer.
         at_most("emoji", &key, MAX_LEN)?;
+        if let Some(known) = by_character(&key).or_else(|| by_shortcode(&key)) {
+            return Ok(Self(known.to_owned()));
+        }
+        // A word is one in every case and form; a sequence of symbols stays as it is.
+        if !key.contains(char::is_alphabetic) {
+            return Ok(Self(key));
+        }
+        let key = canonical(&fold::name(&key));
+        at_most("emoji", &key, MAX_LEN)?;
         let known = by_character(&key).or_else(|| by_shortcode(&key));
         Ok(Self(known.map_or(key, str::to_owned)))
     }

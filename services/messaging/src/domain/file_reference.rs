@@ -3,7 +3,7 @@
 
 use guildhall_proto::messaging::v1::FileReference;
 use guildhall_runtime::{Error, Result};
-use guildhall_types::text::{at_most, is_blank, without_nul};
+use guildhall_types::text::{at_most, is_blank, optional_line};
 use url::Url;
 
 /// The longest address, in characters.
@@ -26,8 +26,7 @@ pub(super) fn check(files: &[FileReference]) -> Result<()> {
             ("name", &file.name, MAX_NAME),
             ("type", &file.r#type, MAX_TYPE),
         ] {
-            at_most(&field(name), text, max)?;
-            without_nul(&field(name), text)?;
+            optional_line(&field(name), text, max)?;
         }
         if file.size < 0 {
             let field = field("size");
@@ -59,7 +58,10 @@ fn is_on_the_web(text: &str) -> bool {
     let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
     is_plain
         && (begins("https://") || begins("http://"))
-        && Url::parse(text).is_ok_and(|url| url.has_host())
+        && !text.contains(":///")
+        && Url::parse(text).is_ok_and(|url| {
+            url.has_host() && url.username().is_empty() && url.password().is_none()
+        })
 }
 
 #[cfg(test)]

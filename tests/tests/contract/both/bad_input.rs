@@ -28,7 +28,8 @@ async fn a_body_that_is_no_object_is_refused() {
     let mut differences = Differences::default();
     for (operation, by, good) in community.operations_with_body() {
         let good = Value::Object(good).to_string();
-        let bodies: [(&str, Vec<u8>); 14] = [
+        let name = good_name(&good);
+        let bodies: [(&str, Vec<u8>); 15] = [
             ("nothing", vec![]),
             ("a brace", b"{".to_vec()),
             ("half a body", good.as_bytes()[..good.len() / 2].to_vec()),
@@ -40,6 +41,11 @@ async fn a_body_that_is_no_object_is_refused() {
             ("a number", b"42".to_vec()),
             ("a text", b"\"text\"".to_vec()),
             ("a list", format!("[{good}]").into_bytes()),
+            (
+                "a name twice",
+                good.replacen('{', &format!("{{\"{name}\":\"other\","), 1)
+                    .into_bytes(),
+            ),
             ("100,000 lists", deep.clone()),
             ("a bare NUL", good.replace(':', ":\0").into_bytes()),
             (
@@ -57,6 +63,11 @@ async fn a_body_that_is_no_object_is_refused() {
     }
     differences.assert_none();
     community.fingerprint().await.assert_is(&before);
+}
+
+/// The first name in an object.
+fn good_name(object: &str) -> &str {
+    object.split('"').nth(1).unwrap_or_default()
 }
 
 /// Whether an operation changes what its body names, and leaves alone what it does not.

@@ -8,6 +8,7 @@ use guildhall_tests::{Community, Differences, Family, Refusal, served};
 const ONCE: &[(&str, &str)] = &[
     ("Authorization", "Bearer x"),
     ("X-API-Key", "x"),
+    ("apiKey", "x"),
     ("Content-Type", "application/json"),
     ("Content-Encoding", "identity"),
     ("Idempotency-Key", "k"),
@@ -28,7 +29,7 @@ async fn a_header_that_is_there_twice_is_refused() {
             for second in [*value, "other"] {
                 let call = community.rest.call(row.endpoint.method.clone(), &path);
                 // A header of a credential takes the place of the row's own.
-                let is_credential = ["Authorization", "X-API-Key"].contains(name);
+                let is_credential = ["Authorization", "X-API-Key", "apiKey"].contains(name);
                 let call = match is_credential {
                     true => call,
                     false => row.credential(&community).sign(call),
@@ -38,7 +39,7 @@ async fn a_header_that_is_there_twice_is_refused() {
                 let outcome = row.family.check(&answer, Refusal::Invalid);
                 // Who asks for channels with a system key is answered in E3.
                 let outcome = outcome.or_else(|why| match *name {
-                    "X-API-Key" => Family::E3.check(&answer, Refusal::Invalid),
+                    "X-API-Key" | "apiKey" => Family::E3.check(&answer, Refusal::Invalid),
                     _ => Err(why),
                 });
                 differences.note(case, outcome);

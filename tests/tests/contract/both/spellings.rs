@@ -81,6 +81,7 @@ async fn a_field_of_a_body_has_every_spelling_and_one_value() {
                 status,
             );
             let differs = twice(json!("another"));
+            // The same name twice is as bad; no JSON library writes that.
             let call = operation.bare(&community.rest, &community.parameters());
             let answer = by.sign(call).json(&differs).send().await;
             let case = format!("{} with {differs}", operation.id);
@@ -193,6 +194,27 @@ async fn every_number_beyond_its_bounds_is_refused_in_the_same_words() {
         differences.expect(bodies.len() == 1, case, bodies.join("\n"));
     }
     assert!(found > 5, "{found} integers");
+    differences.assert_none();
+}
+
+#[tokio::test]
+async fn a_parameter_of_a_query_has_one_value_and_narrows_by_something() {
+    let community = Community::with_all_records().await;
+    let mut differences = Differences::default();
+    for (operation, parameter) in queries() {
+        let name = &parameter.name;
+        let twice = asked(&community, operation, name, &format!("a1&{name}=b2")).await;
+        let case = format!("{} with {name} twice", operation.id);
+        differences.note(case, operation.family.check(&twice, Refusal::Invalid));
+        // What names a record or a time must not be empty: everything would be listed.
+        let narrows = ["id", "ids", "email", "before", "after"];
+        let is_empty = |name: &str| narrows.iter().any(|end| name.to_lowercase().ends_with(end));
+        if is_empty(name) {
+            let empty = asked(&community, operation, name, "").await;
+            let case = format!("{} with an empty {name}", operation.id);
+            differences.note(case, operation.family.check(&empty, Refusal::Invalid));
+        }
+    }
     differences.assert_none();
 }
 

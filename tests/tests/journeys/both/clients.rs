@@ -116,6 +116,15 @@ async fn what_a_message_carries_is_checked_and_never_dropped() {
             400_111,
         ),
         (json!({ "url": "https://x.example/a" }), 400_111),
+        (json!({ "file_name": "a.png" }), 400_111),
+        (
+            json!({ "message_type": "FILE", "url": "https:///x" }),
+            400_111,
+        ),
+        (
+            json!({ "message_type": "FILE", "url": "https://u:p@x.example/a" }),
+            400_111,
+        ),
         (
             json!({ "message_type": "FILE", "url": "https://x.example/a", "files": [file("https://x.example/b", 1)] }),
             400_111,

@@ -3,7 +3,7 @@
 use guildhall_data::{CommunityId, DeliveryId, Tenant, WebhookId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use sea_orm::{
-    ConnectionTrait, QueryOrder, QuerySelect, Select,
+    ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, Select,
     entity::prelude::*,
     sea_query::{LockBehavior, LockType},
 };
@@ -38,8 +38,8 @@ pub async fn queue_one(
     Ok(delivery)
 }
 
-/// Queues those deliveries of a webhook again that failed and were queued since a moment, the oldest
-/// first and at most [`RECOVERED`]; how many.
+/// Queues those deliveries of a webhook again that were queued since a moment and failed, for good or until
+/// a later attempt; the oldest first and at most [`RECOVERED`]. How many.
 ///
 /// # Errors
 /// When a statement fails: roll back.
@@ -49,14 +49,28 @@ pub async fn queue_failed(
     webhook: WebhookId,
     since: Timestamp,
 ) -> Result<u64> {
-    let found: Vec<DeliveryId> = oldest_failed(community, webhook, since)
-        .limit(RECOVERED)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_tuple()
-        .all(transaction)
-        .await
-        .map_err(failed)?;
     let now = Timestamp::now().as_millis();
+    let mut found: Vec<DeliveryId> = Vec::new();
+    for status in [Status::Failed, Status::Pending] {
+        let more = oldest(community, webhook, since, status)
+            .filter(Column::Attempts.gt(0))
+            // What is due, or attempted just now, is on its way.
+            .filter(
+                Column::NextAttemptAt
+                    .is_null()
+                    .or(Column::NextAttemptAt.gt(now)),
+            )
+            .filter(
+                Column::ClaimedUntil
+                    .is_null()
+                    .or(Column::ClaimedUntil.lte(now)),
+            )
+            .limit(RECOVERED - found.len() as u64)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_tuple::<DeliveryId>()
+            .all(transaction);
+        found.extend(more.await.map_err(failed)?);
+    }
     for some in found.chunks(super::ROWS) {
         Entity::changing(community)
             .col_expr(Column::Status, Expr::val(Status::Pending))
@@ -72,13 +86,18 @@ pub async fn queue_failed(
 }
 
 /// Ids begin with the moment, so what is older is not read.
-fn oldest_failed(community: CommunityId, webhook: WebhookId, since: Timestamp) -> Select<Entity> {
+fn oldest(
+    community: CommunityId,
+    webhook: WebhookId,
+    since: Timestamp,
+    status: Status,
+) -> Select<Entity> {
     let first = format!("{:012x}{:012x}", since.as_millis(), 0);
     Entity::within(community)
         .select_only()
         .column(Column::Id)
         .filter(Column::WebhookId.eq(webhook))
-        .filter(Column::Status.eq(Status::Failed))
+        .filter(Column::Status.eq(status))
         .filter(Column::Id.gte(first))
         .filter(Column::CreatedAt.gte(since.as_millis()))
         .order_by_asc(Column::Id)
@@ -92,7 +111,9 @@ mod tests {
     #[tokio::test]
     async fn what_failed_is_found_along_its_index() {
         let (community, webhook) = (CommunityId::generate(), WebhookId::generate());
-        let query = oldest_failed(community, webhook, Timestamp::now());
-        plan::assert_runs_along("deliveries_by_status", query.limit(RECOVERED)).await;
+        for status in [Status::Failed, Status::Pending] {
+            let query = oldest(community, webhook, Timestamp::now(), status);
+            plan::assert_runs_along("deliveries_by_status", query.limit(RECOVERED)).await;
+        }
     }
 }
