@@ -82,9 +82,8 @@ impl Identity {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
-        // The first hash takes as long as the database.
         let database = Database::open::<migration::Migrator>(storage, IDENTITY.name);
-        let (database, passwords) = tokio::try_join!(database, Passwords::start())?;
+        let (database, passwords) = (database.await?, Passwords::start()?);
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let attempts_key = hmac::sign(&root, b"guildhall login attempts");
         let identity = Self(Arc::new(Inner {

@@ -12,8 +12,6 @@ use guildhall_runtime::{Error, Reason, Result};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::domain::password;
-
 /// OWASP's parameters: memory in KiB, passes, lanes.
 const MEMORY: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -40,10 +38,15 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// # Errors
     /// INTERNAL without randomness.
-    pub(crate) async fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut passwords = Self::with_capacity(cores, cores * WAITING_PER_CORE);
-        passwords.dummy = passwords.hash(password::generate()?).await?.into();
+        let (mut salt, mut hash) = ([0; SALT_LEN], [0; HASH_LEN]);
+        rand::fill(&mut salt).map_err(Error::internal)?;
+        rand::fill(&mut hash).map_err(Error::internal)?;
+        // The hash of no password. To make one would take 19 MiB, which a process that is idle from then
+        // on may keep.
+        passwords.dummy = written(&salt, &hash).into();
         Ok(passwords)
     }
 
@@ -64,10 +67,7 @@ impl Passwords {
             let mut salt = [0; SALT_LEN];
             rand::fill(&mut salt).map_err(Error::internal)?;
             let hash = derive(&argon2()?, &password, &salt)?;
-            let [salt, hash] = [&salt[..], &hash].map(|bytes| STANDARD_NO_PAD.encode(bytes));
-            Ok(format!(
-                "$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}${salt}${hash}"
-            ))
+            Ok(written(&salt, &hash))
         })
         .await
     }
@@ -107,6 +107,12 @@ impl Passwords {
         });
         done.await.map_err(Error::internal)?
     }
+}
+
+/// The PHC string of a hash.
+fn written(salt: &[u8], hash: &[u8]) -> String {
+    let [salt, hash] = [salt, hash].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+    format!("$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}${salt}${hash}")
 }
 
 fn argon2() -> Result<Argon2<'static>> {
@@ -150,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_matches_only_its_password() {
-        let passwords = Passwords::start().await.unwrap();
+        let passwords = Passwords::start().unwrap();
         let hash = passwords.hash(text("correct horse")).await.unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
