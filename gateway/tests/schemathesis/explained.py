@@ -73,6 +73,8 @@ REFUSED = [
     # Each field of a removal may be in the query or in the body.
     Explained(REMOVING, "emoji is required", lambda r: not r.names("emoji")),
     Explained(REMOVING, "messageId is required", lambda r: not r.names("messageId")),
+    # What narrows a list must not be empty: everything would be listed.
+    Explained(".*", "is empty: leave it out, or say which"),
     # How many pages a list has depends on their length.
     Explained(".*", "page must be at most [0-9]+ with", lambda r: r.asks("page")),
     # Either of two fields is needed.
@@ -106,6 +108,7 @@ REFUSED = [
     Explained(REMOVING, "is given twice, with different values", lambda r: bool(r.body)),
     # What a message of Sendbird needs depends on its type.
     Explained("sb-messages-send", "(files|url) is for message_type FILE", lambda r: r.body["message_type"] != "FILE"),
+    Explained("sb-messages-send", "describes the file at url", lambda r: not r.has("url")),
     Explained("sb-messages-send", "url and files exclude each other", lambda r: r.has("url", "files")),
     Explained("sb-messages-send", "is_reply_to_channel is for replies", lambda r: not r.has("parent_message_id")),
     Explained("sb-messages-send", "must be an address like https:", lambda r: r.body["message_type"] == "FILE"),
