@@ -108,6 +108,7 @@ REFUSED = [
     Explained(REMOVING, "is given twice, with different values", lambda r: bool(r.body)),
     # What a message of Sendbird needs depends on its type.
     Explained("sb-messages-send", "(files|url) is for message_type FILE", lambda r: r.body["message_type"] != "FILE"),
+    Explained("sb-messages-list", "sender_ids is given twice", lambda r: r.asks("sender_id", "sender_ids")),
     Explained("sb-messages-send", "describes the file at url", lambda r: not r.has("url")),
     Explained("sb-messages-send", "url and files exclude each other", lambda r: r.has("url", "files")),
     Explained("sb-messages-send", "is_reply_to_channel is for replies", lambda r: not r.has("parent_message_id")),
