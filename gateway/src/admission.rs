@@ -180,7 +180,7 @@ fn check_size(headers: &HeaderMap) -> Result<()> {
 }
 
 /// Headers that are there once: who reads the first and who reads the last must not read different
-/// requests. Credentials are checked where they are read.
+/// requests. Rows that are open to all read keys from them, too.
 const ONCE: &[&str] = &[
     "Host",
     "Content-Type",

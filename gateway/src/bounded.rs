@@ -11,6 +11,8 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
 };
 
+use crate::failure::{Failure, JsonType};
+
 /// How the complaint about an integer beyond its bounds begins.
 pub const RANGE: &str = "must be ";
 
@@ -26,6 +28,16 @@ impl<const MIN: i64, const MAX: i64> Bounded<MIN, MAX> {
     #[must_use]
     pub fn new(value: i64) -> Option<Self> {
         (MIN..=MAX).contains(&value).then_some(Self(value))
+    }
+
+    /// The integer that a text of a path or a query holds.
+    ///
+    /// # Errors
+    /// INVALID_VALUE for what is no integer, or beyond the bounds.
+    pub fn parse(field: &str, text: &str) -> Result<Self, Failure> {
+        let value = integer(text).ok_or_else(|| Failure::mistyped(field, JsonType::Integer))?;
+        let beyond = || Failure::out_of_range(field, format!("{field} {}", Self::range()));
+        Self::new(value).ok_or_else(beyond)
     }
 
     /// The integer within the bounds that is next to this one.
@@ -50,6 +62,21 @@ impl<const MIN: i64, const MAX: i64> Bounded<MIN, MAX> {
     fn range() -> String {
         format!("{RANGE}{MIN} to {MAX}")
     }
+}
+
+/// The integer that a text holds; of one that no type holds, the next that one does.
+#[must_use]
+pub fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let beyond = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    Some(text.parse().unwrap_or(beyond))
 }
 
 impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Bounded<MIN, MAX> {

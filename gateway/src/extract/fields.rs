@@ -1,8 +1,7 @@
-//! The fields of an object, however callers spell their names.
-//!
-//! The contract writes `channelId` on some pages and `channel_id` on others, and clients follow either
-//! (contract: settlements, part 1). A struct names a field once, and every spelling of it is read.
+//! The fields of an object, however callers spell their names: a struct names a field once, and every
+//! spelling of it is read.
 
+use guildhall_types::json::fold;
 use serde::de::Error;
 
 /// `given` under the names that a struct has for them; `known` are these names. What it does not know
@@ -32,12 +31,6 @@ pub fn spelled<V: PartialEq, E: Error>(
 
 /// How the complaint about a field that is given twice begins.
 pub const TWICE: &str = "different values of ";
-
-/// What all spellings of a name have in common: `channelId`, `channel_id` and `channelID`.
-pub fn fold(name: &str) -> String {
-    let letters = name.chars().filter(|letter| *letter != '_');
-    letters.map(|letter| letter.to_ascii_lowercase()).collect()
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,12 @@ use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, Request},
 };
-use guildhall_runtime::{Error, Reason};
+use guildhall_runtime::Error;
+use guildhall_types::json;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, error::Category};
+use serde_json::{Map, Value};
 
-use super::{json::JsonReader, once::Once, refused};
+use super::{json::JsonReader, refused};
 use crate::{
     body::LIMIT,
     failure::{Failure, Result},
@@ -32,18 +33,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    // Some clients begin a text with the mark of its byte order.
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut value = if body.trim_ascii().is_empty() {
-        Value::Object(Map::new())
+    let mut value = Value::Object(if body.trim_ascii().is_empty() {
+        Map::new()
     } else {
-        let Once(value) = serde_json::from_slice(body).map_err(malformed)?;
-        value
-    };
-    if !value.is_object() {
-        let message = "The body must be a JSON object";
-        return Err(Error::new(Reason::MalformedBody, message).into());
-    }
+        json::object(body)?
+    });
     whole(&mut value);
     serde_path_to_error::deserialize(JsonReader(value)).map_err(|error| {
         let path = error.path().to_string();
@@ -69,20 +63,9 @@ fn whole(value: &mut Value) {
     }
 }
 
-fn malformed(error: serde_json::Error) -> Failure {
-    let (line, column, complaint) = (error.line(), error.column(), error.to_string());
-    match error.classify() {
-        // A name that is there twice.
-        Category::Data => refused(".", &complaint),
-        Category::Io | Category::Syntax | Category::Eof => {
-            let message = format!("The body is not valid JSON (line {line}, column {column})");
-            Error::new(Reason::MalformedBody, message).into()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use guildhall_runtime::Reason;
     use proptest::prelude::*;
     use serde::Deserialize;
 

@@ -4,7 +4,6 @@ mod base_url;
 mod fields;
 mod input;
 mod json;
-mod once;
 mod query;
 mod raw;
 mod segments;
@@ -18,6 +17,8 @@ pub use input::Input;
 pub use query::{Query, narrows};
 pub use raw::Raw;
 pub use segments::Segments;
+
+use guildhall_types::json::given_twice;
 
 use self::{fields::TWICE, query::EMPTY};
 use crate::{
@@ -61,10 +62,7 @@ pub fn one_value<T: PartialEq>(
     second: Option<T>,
 ) -> Result<Option<T>> {
     match (first, second) {
-        (Some(first), Some(second)) if first != second => {
-            let description = format!("{field} is given twice, with different values");
-            Err(Error::invalid(field, description).into())
-        }
+        (Some(first), Some(second)) if first != second => Err(given_twice(field).into()),
         (first, second) => Ok(first.or(second)),
     }
 }
@@ -78,9 +76,7 @@ fn refused(path: &str, complaint: &str) -> Failure {
         return Error::missing(joined(path, field)).into();
     }
     if let Some(field) = quoted_after(complaint, TWICE) {
-        let field = joined(path, field);
-        let description = format!("{field} is given twice, with different values");
-        return Error::invalid(&field, description).into();
+        return given_twice(&joined(path, field)).into();
     }
     if let Some(field) = quoted_after(complaint, EMPTY) {
         let message = format!("{field} is empty: leave it out, or say which");

@@ -1,6 +1,7 @@
 //! Query strings.
 
 use axum::extract::FromRequestParts;
+use guildhall_types::json::fold;
 use http::request::Parts;
 use serde::{
     Deserializer,
@@ -11,11 +12,11 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{
-    fields::{fold, spelled},
-    refused,
+use super::{fields::spelled, refused};
+use crate::{
+    bounded::integer,
+    failure::{Failure, Result},
 };
-use crate::failure::{Failure, Result};
 
 /// The query. Empty values and the literal `undefined` count as absent, but what narrows a list must not
 /// be empty: it would list everything. Unknown names are ignored. Names have every spelling and one
@@ -112,16 +113,10 @@ impl<'de> Deserializer<'de> for Text {
 
     /// An integer of any length; its type says which it takes.
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let digits = self.0.strip_prefix('-').unwrap_or(&self.0);
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return self.is_not("i64");
+        match integer(&self.0) {
+            Some(value) => visitor.visit_i64(value),
+            None => self.is_not("i64"),
         }
-        let beyond = if self.0.starts_with('-') {
-            i64::MIN
-        } else {
-            i64::MAX
-        };
-        visitor.visit_i64(self.0.parse().unwrap_or(beyond))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

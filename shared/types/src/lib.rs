@@ -3,6 +3,7 @@
 //! * [`id`]: the typed ids
 //! * [`idempotency`]: who repeats which request
 //! * [`text`], [`list`]: what the texts and lists of a request may be
+//! * [`json`](mod@json): JSON bodies as callers write them
 //! * [`fold`]: when two texts are one name
 //! * [`proto_enum`](mod@proto_enum): stored enums, and what stands for them in the protos
 //! * [`mask`]: which fields a request means
@@ -14,6 +15,7 @@ mod database;
 pub mod fold;
 pub mod id;
 pub mod idempotency;
+pub mod json;
 pub mod list;
 pub mod mask;
 pub mod proto_enum;

@@ -18,9 +18,10 @@ use utoipa::{
 };
 
 use crate::{
+    bounded::AtLeast,
     call::Call,
     envelope::FieldNames,
-    failure::{Failure, JsonType, Result, sent},
+    failure::{Failure, Result, sent},
     schema::{in_path, one_of, positive_integer, text},
     upstream::{Channels, Services},
 };
@@ -191,25 +192,11 @@ impl FoundChannel {
 impl MessagePath {
     /// The channel and the message's integer id.
     fn parse(self) -> Result<(ChannelRef, i64)> {
-        let number = self
-            .message_id
-            .parse()
-            .map_err(|_| Failure::mistyped("message_id", JsonType::Integer))?;
+        let number = AtLeast::<1>::parse("message_id", &self.message_id)?;
         let path = ChannelPath {
             channel_type: self.channel_type,
             channel_url: self.channel_url,
         };
-        Ok((path.try_into()?, positive("message_id", number)?))
+        Ok((path.try_into()?, number.get()))
     }
-}
-
-/// An integer id.
-fn positive(field: &str, number: i64) -> Result<i64> {
-    if number > 0 {
-        return Ok(number);
-    }
-    Err(Failure::out_of_range(
-        field,
-        format!("{field} must be at least 1"),
-    ))
 }

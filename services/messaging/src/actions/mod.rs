@@ -2,8 +2,8 @@
 //! transaction.
 //!
 //! [`append`] is the transaction that stores messages; `lookup` and `message_range` find what
-//! requests refer to, and `present_messages` what is shown beside messages, and `mentions`
-//! whom they mention.
+//! requests refer to, `mentions` whom messages mention, and `present_messages` what is shown beside
+//! them.
 
 pub mod append;
 mod create_channel;

@@ -1,6 +1,7 @@
 //! The fields of a JSON body, which callers may spell as `channelId` or as `channel_id`.
 
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{Error, Result};
+use guildhall_types::json;
 use serde_json::{Map, Value};
 
 /// The fields of a body that were not read yet. `null` is as good as absent.
@@ -17,34 +18,30 @@ impl Body {
     /// Reads a JSON object.
     ///
     /// # Errors
-    /// MALFORMED_BODY.
+    /// As [`json::object`] says.
     pub fn parse(body: &[u8]) -> Result<Self> {
-        let object = serde_json::from_slice(body);
-        let message = "The body must be a JSON object";
-        object
-            .map(Self)
-            .map_err(|_| Error::new(Reason::MalformedBody, message))
+        json::object(body).map(Self)
     }
 
-    /// A field by its name in camel case, in whichever spelling it is given.
+    /// A field by its name, in whichever spelling it is given.
     ///
     /// # Errors
-    /// INVALID_VALUE when the spellings have different values.
+    /// INVALID_VALUE when it is given with different values.
     pub fn take(&mut self, field: &'static str) -> Result<Option<Value>> {
-        let camel = self.remove(field);
-        let snake = self.remove(&snake_case(field));
-        match (camel, snake) {
-            (Some(camel), Some(snake)) if camel != snake => {
-                let description =
-                    format!("{field} is given in two spellings with different values");
-                Err(Error::invalid(field, description))
+        let wanted = json::fold(field);
+        let mut values = Vec::new();
+        self.0.retain(|name, value| {
+            let is_wanted = json::fold(name) == wanted;
+            if is_wanted && !value.is_null() {
+                values.push(value.take());
             }
-            (camel, snake) => Ok(camel.or(snake)),
+            !is_wanted
+        });
+        values.dedup();
+        match values.len() {
+            0 | 1 => Ok(values.pop()),
+            _ => Err(json::given_twice(field)),
         }
-    }
-
-    fn remove(&mut self, name: &str) -> Option<Value> {
-        self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text.
@@ -87,20 +84,9 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok())?
 }
 
-/// `channel_id` for `channelId`.
-fn snake_case(field: &str) -> String {
-    let mut name = String::with_capacity(field.len() + 4);
-    for character in field.chars() {
-        if character.is_ascii_uppercase() {
-            name.push('_');
-        }
-        name.push(character.to_ascii_lowercase());
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
+    use guildhall_runtime::Reason;
     use serde_json::json;
 
     use super::*;
@@ -123,7 +109,7 @@ mod tests {
         let refused = read(json!({ "forumTopicId": "1", "forum_topic_id": "2" })).unwrap_err();
         let violation = &refused.violations()[0];
         assert_eq!(violation.field, "forumTopicId");
-        let expected = "forumTopicId is given in two spellings with different values";
+        let expected = "forumTopicId is given twice, with different values";
         assert_eq!(violation.description, expected);
     }
 

@@ -72,7 +72,7 @@ impl WorkflowEvent {
     ///
     /// # Errors
     /// BODY_TOO_LARGE, MALFORMED_BODY, MISSING_FIELD or INVALID_VALUE for its `eventType`, INVALID_VALUE
-    /// for a field in two spellings with different values.
+    /// for a field that is given twice with different values.
     pub fn read(body: Vec<u8>) -> Result<Self> {
         if body.len() > MAX_EVENT {
             let message = "The body is larger than 64 KiB";
@@ -93,6 +93,7 @@ impl WorkflowEvent {
         })?;
         // It was read as JSON, so it is UTF-8.
         let body = String::from_utf8(body).map_err(Error::internal)?;
+        let body = body.trim_start_matches('\u{feff}').to_owned();
         Ok(Self { kind, body })
     }
 }

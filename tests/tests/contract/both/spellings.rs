@@ -81,7 +81,6 @@ async fn a_field_of_a_body_has_every_spelling_and_one_value() {
                 status,
             );
             let differs = twice(json!("another"));
-            // The same name twice is as bad; no JSON library writes that.
             let call = operation.bare(&community.rest, &community.parameters());
             let answer = by.sign(call).json(&differs).send().await;
             let case = format!("{} with {differs}", operation.id);

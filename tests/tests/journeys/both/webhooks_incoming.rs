@@ -46,7 +46,7 @@ async fn a_call_sends_a_message_as_the_settings_say() {
     let twice = news.call(&community, &twice).await.expect(400);
     let expected = json!([{
         "field": "channelId",
-        "message": "channelId is given in two spellings with different values"
+        "message": "channelId is given twice, with different values"
     }]);
     assert_eq!(twice["errors"], expected);
     assert_eq!(

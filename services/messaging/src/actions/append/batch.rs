@@ -81,7 +81,7 @@ impl Rows {
                 seq: *seq,
                 created_at: reserved.moment,
             });
-            let message = item.present(&row)?;
+            let message = item.present(&row);
             rows.events
                 .push(events::message_posted(&item.message, &row));
             rows.answers.extend(item.records(&message)?);

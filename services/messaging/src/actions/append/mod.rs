@@ -76,18 +76,18 @@ impl Item {
         }
     }
 
-    fn present(&self, row: &messages::Model) -> Result<Message> {
+    fn present(&self, row: &messages::Model) -> Message {
         let author = self.message.author.as_ref();
         let author = author.map(|author| present::author(author));
         let mentions = self.message.mentions.iter();
-        Ok(present::message(
+        present::message(
             row,
             &self.message.channel.topic,
             author,
             Vec::new(),
-            present::details(row)?,
+            self.message.content.details.clone(),
             mentions.map(|user| present::author(user)).collect(),
-        ))
+        )
     }
 
     /// The idempotency rows of the response, which all RPCs that store messages encode alike.
@@ -170,9 +170,9 @@ impl Batch for Append {
         let rows = in_time(self.stored(items)).await?;
         let present = |item: &Item| {
             let row = rows.get(&item.message.id);
-            row.map(|row| item.present(row)).transpose()
+            row.map(|row| item.present(row))
         };
-        let messages = items.iter().map(present).collect::<Result<Vec<_>>>()?;
+        let messages: Vec<_> = items.iter().map(present).collect();
         let stored = items.iter().zip(&messages);
         self.announce(stored.filter_map(|(item, message)| message.as_ref().map(|_| item)));
         Ok(messages)
