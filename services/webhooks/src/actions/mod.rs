@@ -8,7 +8,7 @@ pub mod operator;
 mod outgoing;
 mod prepare;
 mod receive;
-mod trial;
+mod test_webhook;
 mod workflows;
 
 use guildhall_data::page::Limits;

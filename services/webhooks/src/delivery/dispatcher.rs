@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, sender::Sender,
-    slots::Slots, trial::Trials,
+    slots::Slots, test_event::TestEvents,
 };
 use crate::{
     metrics::Metrics,
@@ -45,7 +45,7 @@ pub(super) struct Dispatch {
     pub claims: GroupCommit<Claims>,
     pub outcomes: GroupCommit<Outcomes>,
     pub slots: Slots,
-    pub trials: Trials,
+    pub test_events: TestEvents,
     pub health: moka::sync::Cache<WebhookId, Health>,
     pub timing: Timing,
     pub metrics: Metrics,
@@ -79,7 +79,7 @@ impl Dispatcher {
             sealer: Arc::clone(sealer),
             emails,
             slots: Slots::default(),
-            trials: Trials::default(),
+            test_events: TestEvents::default(),
             health,
             timing,
             metrics: Metrics::default(),

@@ -22,7 +22,7 @@ use super::{
     dispatcher::{Dispatch, Key, Running},
     health::{Health, Pace},
     receiver::Receiver,
-    request::Told,
+    request::OutgoingEvent,
     sender::Attempt,
 };
 use crate::{
@@ -220,9 +220,9 @@ impl Work {
             return Ok(());
         };
         let dispatch = Arc::clone(&self.running.dispatch);
-        self.health = self.health.after(attempt.verdict, attempt.duration);
+        self.health = self.health.after(attempt.answer.verdict, attempt.duration);
         dispatch.health.insert(delivery.webhook_id, self.health);
-        let verdict = attempt.verdict;
+        let verdict = attempt.answer.verdict;
         let outcome = outcome(&dispatch, &delivery, attempt);
         let stores = Arc::clone(&dispatch);
         self.storing
@@ -287,10 +287,11 @@ impl Dispatch {
                 return None;
             }
             let _in_flight = self.metrics.begin();
-            Some(self.sender.attempt(receiver, Told::from(&delivery)).await)
+            let event = OutgoingEvent::from(&delivery);
+            Some(self.sender.attempt(receiver, event).await)
         });
         let attempt = attempt.await?;
-        self.metrics.ended(attempt.verdict, attempt.duration);
+        self.metrics.ended(attempt.answer.verdict, attempt.duration);
         Some((delivery, attempt))
     }
 
@@ -316,11 +317,11 @@ impl Dispatch {
 /// What is stored of an attempt.
 fn outcome(dispatch: &Dispatch, delivery: &Model, attempt: Attempt) -> Outcome {
     let attempts = delivery.attempts + 1;
-    let delay = match attempt.verdict {
+    let delay = match attempt.answer.verdict {
         Verdict::Delivered | Verdict::Gone => None,
         Verdict::Failed(retry_after) => dispatch.timing.retries.delay(attempts, retry_after),
     };
-    let status = match (attempt.verdict, delay) {
+    let status = match (attempt.answer.verdict, delay) {
         (Verdict::Delivered, _) => Status::Success,
         (Verdict::Gone | Verdict::Failed(_), None) => Status::Failed,
         (Verdict::Gone | Verdict::Failed(_), Some(_)) => Status::Pending,
@@ -332,9 +333,9 @@ fn outcome(dispatch: &Dispatch, delivery: &Model, attempt: Attempt) -> Outcome {
         claimed_until: delivery.claimed_until,
         attempts,
         status,
-        response_status: attempt.status.map(i32::from),
-        response_body: attempt.body.map(String::into_bytes),
-        error: attempt.error,
+        response_status: attempt.answer.status.map(i32::from),
+        response_body: attempt.answer.body.map(String::into_bytes),
+        error: attempt.answer.error,
         duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
         next_attempt_at: delay.map(|delay| Timestamp::now().plus(delay).as_millis()),
         attempted_at: attempt.began_at.as_millis(),

@@ -4,7 +4,7 @@
 //! * `endpoint`: claims what is due for one webhook and attempts it, a few at a time
 //! * `health`: how many that are; `slots`: how many there are in all
 //! * `receiver`: where deliveries of a webhook go, and with which secrets
-//! * `request`: headers and body of an attempt; `trial`: an attempt outside of order and retries
+//! * `request`: headers and body of an attempt; `test_event`: an attempt outside of order and retries
 //! * `sender`: one attempt; `connector`: the connection for it; `address`: where none may go
 //! * `disable`: what happens to webhooks whose receivers are gone; `email`: what admins are written
 
@@ -19,7 +19,7 @@ mod receiver;
 pub mod request;
 mod sender;
 mod slots;
-mod trial;
+mod test_event;
 
 use std::time::Duration;
 

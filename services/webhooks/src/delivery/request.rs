@@ -18,7 +18,7 @@ const MASK: &str = "***";
 
 /// An event as it goes to a receiver.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct OutgoingEvent<'a> {
     /// What it tells of.
     pub kind: EventKind,
     /// `event_id` of the payload, a UUID.
@@ -29,7 +29,7 @@ pub struct Told<'a> {
     pub body: &'a str,
 }
 
-impl<'a> From<&'a deliveries::Model> for Told<'a> {
+impl<'a> From<&'a deliveries::Model> for OutgoingEvent<'a> {
     fn from(delivery: &'a deliveries::Model) -> Self {
         Self {
             kind: delivery.event,
@@ -40,8 +40,8 @@ impl<'a> From<&'a deliveries::Model> for Told<'a> {
     }
 }
 
-/// What a request has of its own beside the event.
-struct Dress {
+/// What the headers of one attempt say beside the event.
+struct OfAttempt {
     at: Timestamp,
     signature: String,
     is_encrypted: bool,
@@ -54,21 +54,21 @@ struct Dress {
 /// INTERNAL when the body cannot be encrypted or a header not be written.
 pub(super) fn signed(
     receiver: &Receiver,
-    told: Told<'_>,
+    event: OutgoingEvent<'_>,
     at: Timestamp,
 ) -> Result<(HeaderMap, Bytes)> {
-    let plain = told.body.as_bytes();
+    let plain = event.body.as_bytes();
     let body = match &receiver.encryption {
         Some((mode, key)) => Bytes::from(key.encrypt(*mode, plain)?),
         None => Bytes::copy_from_slice(plain),
     };
-    let dress = Dress {
+    let own = OfAttempt {
         at,
-        signature: signature::header(&receiver.secrets, told.event_id, at, &body),
+        signature: signature::header(&receiver.secrets, event.event_id, at, &body),
         is_encrypted: receiver.encryption.is_some(),
         api_key: receiver.api_key.clone(),
     };
-    Ok((headers(told, dress)?, body))
+    Ok((headers(event, own)?, body))
 }
 
 /// The headers of an attempt by name, its secrets masked.
@@ -77,18 +77,18 @@ pub(super) fn signed(
 /// INTERNAL when the row was damaged.
 pub fn masked(
     webhook: &outgoing::Model,
-    told: Told<'_>,
+    event: OutgoingEvent<'_>,
     at: Timestamp,
 ) -> Result<Vec<(String, String)>> {
     let signatures = 1 + webhook.old_secrets.signing(at).count();
     let masked = HeaderValue::from_static(MASK);
-    let dress = Dress {
+    let own = OfAttempt {
         at,
         signature: vec![format!("v1,{MASK}"); signatures].join(" "),
         is_encrypted: webhook.encrypted,
         api_key: webhook.api_key.is_some().then_some(masked),
     };
-    let headers = headers(told, dress)?;
+    let headers = headers(event, own)?;
     let shown = headers.iter().map(|(name, value)| {
         let value = value.to_str().map_err(Error::internal)?;
         Ok((name.to_string(), value.to_owned()))
@@ -96,27 +96,27 @@ pub fn masked(
     shown.collect()
 }
 
-fn headers(told: Told<'_>, dress: Dress) -> Result<HeaderMap> {
-    let id = value(told.event_id)?;
+fn headers(event: OutgoingEvent<'_>, own: OfAttempt) -> Result<HeaderMap> {
+    let id = value(event.event_id)?;
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::USER_AGENT, USER_AGENT);
     let ours = [
-        ("x-event", HeaderValue::from_static(told.kind.name())),
+        ("x-event", HeaderValue::from_static(event.kind.name())),
         ("x-event-id", id.clone()),
-        ("x-event-timestamp", value(&told.time.to_iso())?),
+        ("x-event-timestamp", value(&event.time.to_iso())?),
         ("webhook-id", id),
-        ("webhook-timestamp", HeaderValue::from(dress.at.as_secs())),
-        ("webhook-signature", value(&dress.signature)?),
+        ("webhook-timestamp", HeaderValue::from(own.at.as_secs())),
+        ("webhook-signature", value(&own.signature)?),
     ];
     for (name, value) in ours {
         headers.insert(HeaderName::from_static(name), value);
     }
-    if dress.is_encrypted {
+    if own.is_encrypted {
         let yes = HeaderValue::from_static("true");
         headers.insert(HeaderName::from_static("x-encrypted"), yes);
     }
-    if let Some(key) = dress.api_key {
+    if let Some(key) = own.api_key {
         headers.insert(HeaderName::from_static("x-api-key"), key);
     }
     Ok(headers)

@@ -20,7 +20,7 @@ use super::{
     address::{NotPublic, Reach},
     connector::{self, Connector},
     receiver::Receiver,
-    request::{Told, signed},
+    request::{OutgoingEvent, signed},
 };
 use crate::{
     domain::retry::Verdict,
@@ -38,9 +38,9 @@ const BUFFER: usize = 64 * 1024;
 /// The longest description of a failure, in characters.
 const MAX_ERROR: usize = 255;
 
-/// What an attempt came to.
+/// What a receiver said.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct Answer {
     /// What it means.
     pub verdict: Verdict,
     /// The status of the answer; none when there was none.
@@ -49,6 +49,13 @@ pub struct Attempt {
     pub body: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What the receiver said.
+    pub answer: Answer,
     /// When it began.
     pub began_at: Timestamp,
     /// How long it took.
@@ -82,24 +89,24 @@ impl Sender {
     }
 
     /// Tells a receiver of an event.
-    pub async fn attempt(&self, receiver: &Receiver, told: Told<'_>) -> Attempt {
+    pub async fn attempt(&self, receiver: &Receiver, event: OutgoingEvent<'_>) -> Attempt {
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let deadline = began + self.patience;
-        let signed = signed(receiver, told, began_at);
-        let mut attempt = match self.send(receiver, signed, deadline).await {
+        let signed = signed(receiver, event, began_at);
+        let answer = match self.send(receiver, signed, deadline).await {
             Ok(response) => judged(response, deadline).await,
-            Err(error) => Attempt {
+            Err(error) => Answer {
                 verdict: Verdict::Failed(None),
                 status: None,
                 body: None,
                 error: Some(error),
-                began_at,
-                duration: Duration::ZERO,
             },
         };
-        attempt.began_at = began_at;
-        attempt.duration = began.elapsed();
-        attempt
+        Attempt {
+            answer,
+            began_at,
+            duration: began.elapsed(),
+        }
     }
 
     /// The head of the answer, or why there is none.
@@ -129,7 +136,7 @@ impl Sender {
 }
 
 /// What an answer means, with the beginning of its body.
-async fn judged(response: Response<Incoming>, deadline: Instant) -> Attempt {
+async fn judged(response: Response<Incoming>, deadline: Instant) -> Answer {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|value| value.to_str().ok());
@@ -140,13 +147,11 @@ async fn judged(response: Response<Incoming>, deadline: Instant) -> Attempt {
         (_, _) => Some(format!("status {status}")),
     };
     let deadline = deadline.min(Instant::now() + BODY);
-    Attempt {
+    Answer {
         verdict,
         status: Some(status),
         body: Some(answer_text(&beginning(response, deadline).await)),
         error,
-        began_at: Timestamp::now(),
-        duration: Duration::ZERO,
     }
 }
 

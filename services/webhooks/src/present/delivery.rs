@@ -62,13 +62,17 @@ fn attempt(attempt: attempts::Attempt) -> DeliveryAttempt {
 
 /// What a receiver said to a sample.
 #[must_use]
-pub fn trial(kind: EventKind, event_id: &str, attempt: Attempt) -> TestOutgoingWebhookResponse {
+pub fn test_event(
+    kind: EventKind,
+    event_id: &str,
+    attempt: Attempt,
+) -> TestOutgoingWebhookResponse {
     TestOutgoingWebhookResponse {
         event_id: event_id.to_owned(),
         event: kind.to_proto().into(),
-        response_status: attempt.status.map(i32::from).unwrap_or_default(),
-        response_body: attempt.body.unwrap_or_default(),
-        error: attempt.error.unwrap_or_default(),
+        response_status: attempt.answer.status.map(i32::from).unwrap_or_default(),
+        response_body: attempt.answer.body.unwrap_or_default(),
+        error: attempt.answer.error.unwrap_or_default(),
         duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
     }
 }

@@ -4,6 +4,6 @@ mod delivery;
 mod incoming;
 mod outgoing;
 
-pub use delivery::{delivery, delivery_in_full, trial};
+pub use delivery::{delivery, delivery_in_full, test_event};
 pub use incoming::{incoming, workflow};
 pub use outgoing::outgoing_webhook;

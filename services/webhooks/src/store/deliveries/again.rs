@@ -53,8 +53,7 @@ pub async fn queue_failed(
     let mut found: Vec<DeliveryId> = Vec::new();
     for status in [Status::Failed, Status::Pending] {
         let more = oldest(community, webhook, since, status)
-            .filter(Column::Attempts.gt(0))
-            // What is due, or attempted just now, is on its way.
+            // What is due, or attempted just now, is on its way; only what has failed waits.
             .filter(
                 Column::NextAttemptAt
                     .is_null()

@@ -158,6 +158,28 @@ async fn what_failed_since_a_moment_is_delivered_again() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_next_attempt_is_recovered_too() {
+    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
+    let replica = fixture.replica(timing(&[600_000, 600_000])).await;
+    let (id, _) = replica.webhook(receiver.url("hook")).await;
+    receiver.answer([Answer::Status(500), Answer::Status(200)]);
+    replica.hear(&[fixture.message("Hi")]).await;
+    let waits = |it: &Delivery| it.attempts == 1 && is(DeliveryStatus::Pending)(it);
+    replica.newest(&id, waits).await;
+    receiver.call().await;
+    let before = Timestamp::from_millis(0);
+    assert_eq!(recover(&replica, &id, before).await.unwrap(), 1);
+    receiver.call().await;
+    let delivered = replica.newest(&id, is(DeliveryStatus::Success)).await;
+    assert_eq!(delivered.attempts, 2);
+    assert_eq!(
+        recover(&replica, &id, before).await.unwrap(),
+        0,
+        "it was delivered"
+    );
+}
+
+#[tokio::test]
 async fn a_test_reaches_a_webhook_that_is_off_and_changes_nothing() {
     let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
     let replica = fixture.replica(timing(&[])).await;

@@ -1,4 +1,4 @@
-//! Trying out an outgoing webhook with a sample.
+//! Testing an outgoing webhook with a sample event.
 
 use guildhall_data::{Resource, id, idempotency::Answer};
 use guildhall_proto::webhooks::v1::{TestOutgoingWebhookRequest, TestOutgoingWebhookResponse};
@@ -8,7 +8,7 @@ use tonic::{Request, Response};
 
 use crate::{
     Webhooks,
-    delivery::request::Told,
+    delivery::request::OutgoingEvent,
     domain::{EventKind, sample},
     present,
     store::outgoing,
@@ -32,14 +32,14 @@ impl Webhooks {
             let webhook = outgoing::Entity::get(reader, community, id).await?;
             let name = self.0.directory.community_name(community).await?;
             let (event_id, time) = (sample::event_id(kind), Timestamp::now());
-            let told = Told {
+            let event = OutgoingEvent {
                 kind,
                 event_id: &event_id,
                 time,
                 body: &sample::body(kind, &event_id, time, (community, &name))?,
             };
-            let attempt = self.0.dispatcher.try_out(&webhook, told).await?;
-            let answer = present::trial(kind, &event_id, attempt);
+            let attempt = self.0.dispatcher.send_test_event(&webhook, event).await?;
+            let answer = present::test_event(kind, &event_id, attempt);
             // Only now: no transaction waits for a receiver.
             let transaction = write.begin().await?;
             write.finish(transaction, answer).await

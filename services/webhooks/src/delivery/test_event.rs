@@ -1,4 +1,4 @@
-//! Attempts outside of order and retries, which leave nothing behind.
+//! Test events: attempts outside of order and retries, which leave nothing behind.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,24 +6,24 @@ use guildhall_data::CommunityId;
 use guildhall_runtime::{Error, Reason, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Dispatcher, receiver::Receiver, request::Told, sender::Attempt};
+use super::{Dispatcher, receiver::Receiver, request::OutgoingEvent, sender::Attempt};
 use crate::store::outgoing;
 
-/// Trials under way in a process at most, and those of one community.
+/// Test events under way in a process at most, and those of one community.
 const IN_ALL: usize = 32;
 const OF_COMMUNITY: usize = 4;
-/// Communities whose trials are counted at most, and for how long after their last.
+/// Communities whose test events are counted at most, and for how long after their last.
 const COUNTED: u64 = 10_000;
 const COUNTED_FOR: Duration = Duration::from_secs(60);
 
-/// How many trials are under way.
+/// How many test events are under way.
 #[derive(Debug)]
-pub(super) struct Trials {
+pub(super) struct TestEvents {
     all: Arc<Semaphore>,
     by_community: moka::sync::Cache<CommunityId, Arc<Semaphore>>,
 }
 
-impl Default for Trials {
+impl Default for TestEvents {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(IN_ALL)),
@@ -35,11 +35,11 @@ impl Default for Trials {
     }
 }
 
-/// A trial that is under way, until dropped.
+/// A test event that is under way, until dropped.
 type Begun = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
-impl Trials {
-    /// Begins a trial, if there is room for it at once.
+impl TestEvents {
+    /// Begins one, if there is room for it at once.
     ///
     /// # Errors
     /// RATE_LIMITED.
@@ -61,14 +61,14 @@ impl Dispatcher {
     ///
     /// # Errors
     /// RATE_LIMITED when too many are under way; INTERNAL when the row was damaged.
-    pub(crate) async fn try_out(
+    pub(crate) async fn send_test_event(
         &self,
         webhook: &outgoing::Model,
-        told: Told<'_>,
+        event: OutgoingEvent<'_>,
     ) -> Result<Attempt> {
-        let _begun = self.0.trials.begin(webhook.community_id)?;
+        let _begun = self.0.test_events.begin(webhook.community_id)?;
         let receiver = Receiver::open(webhook, &self.0.sealer)?;
-        Ok(self.0.sender.attempt(&receiver, told).await)
+        Ok(self.0.sender.attempt(&receiver, event).await)
     }
 }
 
@@ -78,15 +78,15 @@ mod tests {
 
     #[test]
     fn a_community_takes_no_more_than_its_share() {
-        let trials = Trials::default();
+        let test_events = TestEvents::default();
         let (busy, other) = (CommunityId::generate(), CommunityId::generate());
         let begun: Vec<_> = (0..OF_COMMUNITY)
-            .map(|_| trials.begin(busy).unwrap())
+            .map(|_| test_events.begin(busy).unwrap())
             .collect();
-        let refused = trials.begin(busy).unwrap_err();
+        let refused = test_events.begin(busy).unwrap_err();
         assert_eq!(refused.reason(), Reason::RateLimited);
-        assert!(trials.begin(other).is_ok());
+        assert!(test_events.begin(other).is_ok());
         drop(begun);
-        assert!(trials.begin(busy).is_ok());
+        assert!(test_events.begin(busy).is_ok());
     }
 }
