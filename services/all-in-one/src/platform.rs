@@ -4,10 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use guildhall_catalog::SERVICES;
 use guildhall_identity::Identity;
-use guildhall_runtime::{
-    Error, Peer, Result, Shutdown,
-    serve::{self, Serving},
-};
+use guildhall_runtime::{Error, Peer, Result, Shutdown, serve};
 use guildhall_server::{
     Peers, Rpcs,
     metrics::port,
@@ -87,6 +84,9 @@ fn gateway(
     guildhall_gateway::service(upstream, guard, gateway, shutdown)
 }
 
+/// REST and gRPC share the connections that the process may have.
+const LISTENERS: usize = 2;
+
 /// Where the process is reached.
 struct Listeners {
     http: TcpListener,
@@ -128,23 +128,15 @@ impl Listeners {
         R: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
             + Clone
             + Send
+            + Sync
             + 'static,
         R::Future: Send + 'static,
     {
         let rpcs = rpcs.map_request(|request: Request<Incoming>| request.map(Body::new));
-        let drain_delay = settings.serve.drain_delay();
-        let http = Serving {
-            name: "http",
-            tls: None,
-            drain_delay,
-        };
-        let grpc = Serving {
-            name: "grpc",
-            tls: self.grpc_tls,
-            drain_delay,
-        };
+        let http = settings.serve.serving("http", None, LISTENERS);
+        let grpc = settings.serve.serving("grpc", self.grpc_tls, LISTENERS);
         let shutdown = &environment.shutdown;
-        let serving: [JoinHandle<()>; 2] = [
+        let serving: [JoinHandle<()>; LISTENERS] = [
             tokio::spawn(serve::http(self.http, gateway, http, shutdown.clone())),
             tokio::spawn(serve::http(self.grpc, rpcs, grpc, shutdown.clone())),
         ];

@@ -1,7 +1,6 @@
 //! What a process is made of, from its start to its last answer.
 
 use std::{
-    convert::Infallible,
     io::{self, ErrorKind, Write},
     net::SocketAddr,
     process::ExitCode,
@@ -13,16 +12,16 @@ use guildhall_catalog::Service as Entry;
 use guildhall_runtime::{
     Error, Peer, Result, Shutdown,
     peer::{Address, Remote},
-    serve::{self, Serving},
+    serve::{self, Servable},
     telemetry, tls,
 };
 use guildhall_signals::{BusSettings, Signals};
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tonic::body::Body;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 use zeroize::Zeroizing;
 
 use crate::{PeerUrls, Peers, ProcessSettings, Rpcs, ServeSettings, metrics::port, secret, stack};
@@ -158,23 +157,10 @@ impl<'a> Process<'a> {
     ///
     /// # Errors
     /// Never in practice: only when the listener has no address.
-    pub async fn serve<S, B>(self, service: S) -> Result<()>
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    pub async fn serve(self, service: impl Servable) -> Result<()> {
         let url = url_of(&self.listener, self.tls.is_some())?;
         announce(&[(self.protocol, &url)], self.metrics.as_deref());
-        let serving = Serving {
-            name: self.protocol,
-            tls: self.tls,
-            drain_delay: self.settings.serve.drain_delay(),
-        };
+        let serving = self.settings.serve.serving(self.protocol, self.tls, 1);
         serve::http(self.listener, service, serving, self.shutdown).await;
         leave(&self.signals).await;
         Ok(())

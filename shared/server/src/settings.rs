@@ -5,7 +5,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use guildhall_auth::RateLimit;
 use guildhall_catalog::Service;
-use guildhall_runtime::{Error, Result, tls::TlsFiles};
+use guildhall_runtime::{
+    Error, Result,
+    serve::{ConnectionLimits, Serving},
+    tls::TlsFiles,
+};
 use guildhall_signals::{BusSettings, Retention};
 use rustls::ServerConfig;
 
@@ -63,6 +67,21 @@ pub struct ServeSettings {
         value_name = "SECONDS"
     )]
     pub drain_delay: u64,
+
+    /// Connections from clients at a time, of all listeners together; fewer where the process may
+    /// not open that many files. Beyond them only probes are answered.
+    #[arg(
+        long,
+        env = "GUILDHALL_MAX_CONNECTIONS",
+        default_value_t = 10_000,
+        value_name = "N"
+    )]
+    pub max_connections: usize,
+
+    /// Connections at a time from one address (IPv6: one network of 64 bits); half of
+    /// --max-connections without it. Behind a single proxy, give it the same number.
+    #[arg(long, env = "GUILDHALL_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub max_connections_per_address: Option<usize>,
 
     /// Where Prometheus reads metrics (GET /metrics), an address that only operators reach; port 0
     /// takes a free one. Without it they are not served.
@@ -123,10 +142,22 @@ impl ServeSettings {
         }
     }
 
-    /// See `drain_delay`.
+    /// How the listener `name` of the process serves, one of `listeners`.
     #[must_use]
-    pub fn drain_delay(&self) -> Duration {
-        Duration::from_secs(self.drain_delay)
+    pub fn serving(
+        &self,
+        name: &'static str,
+        tls: Option<Arc<ServerConfig>>,
+        listeners: usize,
+    ) -> Serving {
+        let limits = ConnectionLimits::of(self.max_connections, self.max_connections_per_address);
+        Serving {
+            name,
+            tls,
+            drain_delay: Duration::from_secs(self.drain_delay),
+            limits: limits.shared_by(listeners),
+            ..Serving::default()
+        }
     }
 
     /// How gRPC is served: over TLS when there is a certificate.

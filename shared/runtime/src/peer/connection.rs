@@ -43,8 +43,8 @@ const GOOD: Duration = Duration::from_secs(1);
 /// The log says at most this often that a replica cannot be reached.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
-/// Calls at a time on one connection. Our servers allow 1,024 streams; h2 would queue further ones.
-const MAX_CALLS: usize = 1000;
+/// Calls at a time on one connection. Our servers allow 256 streams; h2 would queue further ones.
+const MAX_CALLS: usize = 250;
 
 /// An answer to this proves that a server is there: gRPC's standard health check of the process.
 const PROBE: &str = "/grpc.health.v1.Health/Check";

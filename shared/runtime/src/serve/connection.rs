@@ -4,118 +4,105 @@ use std::{
     convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
+use http_body_util::{Either, Full};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
 };
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt};
+use tower::{BoxError, ServiceExt};
 
-use super::{ClientSocket, Shutdown, linger::Lingering};
+use super::{
+    ClientSocket, Patience, Servable, Shutdown,
+    frames::ControlFrames,
+    linger::Lingering,
+    metrics::{Reason, cut_off},
+    places::Place,
+    probe,
+    progress::Progress,
+    protocol::{self, Protocol, Rewound},
+    stream::{Pieces, Streams},
+};
 use crate::coalesce::Coalescing;
-
-/// How long a client may take for the first byte, for the TLS handshake, and to send the headers of
-/// a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long to wait for the first byte of a connection during shutdown: a client that has just
 /// connected is about to send.
 const LATE: Duration = Duration::from_millis(250);
 
-/// The first bytes of HTTP/2 with prior knowledge.
-const HTTP2_BEGINS: [u8; 3] = *b"PRI";
+/// The most that the headers of a request may hold, in bytes.
+const MAX_HEADERS: u32 = 64 * 1024;
+/// What is buffered of headers that are being read, and of an answer that is being written.
+const BUFFER: usize = 64 * 1024;
+/// Requests at a time on one connection of HTTP/2.
+const MAX_STREAMS: u32 = 256;
+/// What a client of HTTP/2 may send of a body before somebody reads it, and of all its bodies.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
 
 /// What all connections of a listener share.
 pub(super) struct Connections<S> {
-    builder: auto::Builder<TokioExecutor>,
     service: S,
     tls: Option<TlsAcceptor>,
+    patience: Patience,
     shutdown: Arc<Shutdown>,
     closing: CancellationToken,
 }
 
-impl<S, B> Connections<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<S: Servable> Connections<S> {
     /// From `shutdown` on, connections ask their clients to connect elsewhere; from `closing` on,
     /// they end as soon as they are idle.
     pub fn new(
         service: S,
         tls: Option<Arc<ServerConfig>>,
+        patience: Patience,
         shutdown: Shutdown,
         closing: CancellationToken,
     ) -> Self {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(1024)
-            .max_header_list_size(128 * 1024)
-            .keep_alive_interval(Duration::from_secs(30));
         Self {
-            builder,
             service,
             tls: tls.map(TlsAcceptor::from),
+            patience,
             shutdown: Arc::new(shutdown),
             closing,
         }
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection to its end; without a `place`, it is there for probes alone.
     pub fn serve(
         &self,
         stream: TcpStream,
         address: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + use<S, B> {
+        place: Option<Place>,
+    ) -> impl Future<Output = ()> + Send + use<S> {
         let service = self.service.clone();
         let connection = Connection {
-            builder: self.builder.clone(),
             shutdown: Arc::clone(&self.shutdown),
             closing: self.closing.clone(),
+            patience: self.patience,
+            for_probes: place.is_none(),
             address,
         };
         let tls = self.tls.clone();
         async move {
+            let _place = place;
             // Small answers must not wait for the next packet. Failing that only costs latency.
             let _ = stream.set_nodelay(true);
-            // hyper sets no limit for these bytes.
-            let Some(first) = connection.first_bytes(&stream).await else {
-                return;
-            };
-            let Some(tls) = tls else {
-                let shared = first == HTTP2_BEGINS;
-                return connection.run(stream, shared, service).await;
-            };
-            match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    let shared = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    connection.run(stream, shared, service).await;
-                }
-                Ok(Err(error)) => {
-                    tracing::info!(client = %address, %error, "TLS handshake failed");
-                }
-                Err(_elapsed) => {
-                    tracing::info!(client = %address, "TLS handshake took too long");
-                }
+            let served = connection.serve(stream, tls, service);
+            if connection.for_probes {
+                let _ = tokio::time::timeout(probe::LIFE, served).await;
+            } else {
+                served.await;
             }
         }
     }
@@ -123,74 +110,169 @@ where
 
 /// One connection.
 struct Connection {
-    builder: auto::Builder<TokioExecutor>,
     shutdown: Arc<Shutdown>,
     closing: CancellationToken,
+    patience: Patience,
+    for_probes: bool,
     address: SocketAddr,
 }
 
 impl Connection {
-    /// The first bytes of the client; `None` if it closes without any, or sends none in time.
-    async fn first_bytes(&self, stream: &TcpStream) -> Option<[u8; HTTP2_BEGINS.len()]> {
+    async fn serve<S: Servable>(&self, stream: TcpStream, tls: Option<TlsAcceptor>, service: S) {
+        let in_time = Instant::now() + self.patience.head;
+        if !self.is_used(&stream, in_time).await {
+            return;
+        }
+        let Some(tls) = tls else {
+            return self.detect(stream, in_time, service).await;
+        };
+        match timeout_at(in_time, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.detect(stream, in_time, service).await,
+            Ok(Err(error)) => {
+                tracing::info!(client = %self.address, %error, "TLS handshake failed");
+            }
+            Err(_elapsed) => {
+                tracing::info!(client = %self.address, "TLS handshake took too long");
+            }
+        }
+    }
+
+    /// Whether the client sends anything in time.
+    async fn is_used(&self, stream: &TcpStream, in_time: Instant) -> bool {
         let too_late = async {
             self.closing.cancelled().await;
             tokio::time::sleep(LATE).await;
         };
-        let mut bytes = [0; HTTP2_BEGINS.len()];
+        let mut byte = [0];
         tokio::select! {
-            first = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut bytes)) => {
-                matches!(first, Ok(Ok(1..))).then_some(bytes)
-            }
-            () = too_late => None,
+            first = timeout_at(in_time, stream.peek(&mut byte)) => matches!(first, Ok(Ok(1..))),
+            () = too_late => false,
         }
     }
 
-    /// Serves a connection. It is `shared` by several requests at a time if it is HTTP/2.
-    async fn run<I, S, B>(self, stream: I, shared: bool, service: S)
+    /// Serves what the client speaks, once it has shown that.
+    async fn detect<I, S>(&self, stream: I, in_time: Instant, service: S)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S: Servable,
     {
-        let Self {
-            builder,
-            shutdown,
-            closing,
-            address,
-        } = self;
-        let answer = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ClientSocket(address));
-            let reusable = request.version() >= Version::HTTP_2;
-            let (service, shutdown) = (service.clone(), Arc::clone(&shutdown));
-            async move {
-                let mut response = service.oneshot(request).await?;
-                // HTTP/2 has no such header: a closing connection sends GOAWAY.
-                if !reusable && shutdown.is_started() {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(CONNECTION, close);
-                }
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let io = TokioIo::new(Coalescing::new(Lingering::new(stream), shared));
-        let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
-        let mut closing = pin!(closing.cancelled());
-        let ended = tokio::select! {
-            // In this order, so that a request that has arrived is read before the close.
-            biased;
-            ended = connection.as_mut() => ended,
-            () = closing.as_mut() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let ended = match timeout_at(in_time, protocol::detect(stream)).await {
+            Ok(Ok(Some((Protocol::Http1, stream)))) => self.http1(stream, service).await,
+            Ok(Ok(Some((Protocol::Http2, stream)))) => self.http2(stream, service).await,
+            Ok(Ok(None)) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_elapsed) => {
+                cut_off(Reason::Silent);
+                Ok(())
             }
         };
         if let Err(error) = ended {
             tracing::debug!(error, "connection ended");
         }
+    }
+
+    async fn http1<I, S>(&self, stream: Rewound<I>, service: S) -> Result<(), BoxError>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Servable,
+    {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience.head)
+            .max_buf_size(BUFFER);
+        let io = self.io(stream, Protocol::Http1);
+        let requests = self.requests(service);
+        let answer = service_fn(move |request| Arc::clone(&requests).answer(request));
+        let mut connection = pin!(builder.serve_connection(io, answer));
+        tokio::select! {
+            // In this order, so that a request that has arrived is read before the close.
+            biased;
+            ended = connection.as_mut() => return ended.map_err(Into::into),
+            () = self.closing.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await.map_err(Into::into)
+    }
+
+    async fn http2<I, S>(&self, stream: Rewound<I>, service: S) -> Result<(), BoxError>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Servable,
+    {
+        let streams = Streams::new(self.patience.stalled);
+        let mut builder = http2::Builder::new(streams.clone());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(BUFFER)
+            .max_header_list_size(MAX_HEADERS)
+            .keep_alive_interval(Duration::from_secs(30));
+        let io = self.io(stream, Protocol::Http2);
+        let requests = self.requests(service);
+        let answer = service_fn(move |request| Arc::clone(&requests).answer(request));
+        let mut connection = pin!(builder.serve_connection(io, answer));
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended.map_err(Into::into),
+            () = self.closing.cancelled() => {}
+            () = streams.idle(self.patience.idle) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await.map_err(Into::into)
+    }
+
+    fn requests<S>(&self, service: S) -> Arc<Requests<S>> {
+        Arc::new(Requests {
+            service,
+            shutdown: Arc::clone(&self.shutdown),
+            address: self.address,
+            for_probes: self.for_probes,
+        })
+    }
+
+    /// What stands between hyper and the client.
+    fn io<I>(&self, stream: I, protocol: Protocol) -> TokioIo<Io<I>>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        let is_http2 = protocol == Protocol::Http2;
+        let stream = Lingering::new(Progress::new(stream, self.patience.stalled));
+        let stream = ControlFrames::new(stream, is_http2);
+        TokioIo::new(Coalescing::new(stream, is_http2))
+    }
+}
+
+type Io<I> = Coalescing<ControlFrames<Lingering<Progress<I>>>>;
+type AnswerBody<B> = Either<Pieces<B>, Full<Bytes>>;
+
+/// What a connection adds to each answer.
+struct Requests<S> {
+    service: S,
+    shutdown: Arc<Shutdown>,
+    address: SocketAddr,
+    for_probes: bool,
+}
+
+impl<S: Servable> Requests<S> {
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<AnswerBody<S::Body>>, Infallible> {
+        request.extensions_mut().insert(ClientSocket(self.address));
+        let reusable = request.version() >= Version::HTTP_2;
+        let mut response = if self.for_probes && !probe::is_probe(&request) {
+            probe::refused().map(Either::Right)
+        } else {
+            let answer = self.service.clone().oneshot(request).await?;
+            answer.map(|body| Either::Left(Pieces::new(body)))
+        };
+        // HTTP/2 has no such header: a closing connection sends GOAWAY.
+        if !reusable && (self.for_probes || self.shutdown.is_started()) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        Ok(response)
     }
 }
