@@ -17,7 +17,7 @@ use http::{
 };
 
 use crate::{
-    body::{self, BodyMemory},
+    body::{self, BodyMemory, Sender},
     call::{Admitted, BUDGET, Call},
     challenge,
     client_address::{self, Cidr},
@@ -151,15 +151,21 @@ impl Admission {
         let (mut parts, body) = request.into_parts();
         refuse_repeated(&parts.headers)?;
         refuse_empty(&mut parts).await?;
+        let address = client_address::of(&parts, &self.checks.trusted_proxies);
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {
             Body::empty()
         } else {
-            Body::from(body::read(&parts.method, &parts.headers, body, &self.checks.memory).await?)
+            let sender = match &caller {
+                Some(caller) => Sender::Known(caller.community),
+                None => Sender::Public(address),
+            };
+            let memory = &self.checks.memory;
+            Body::from(body::read(&parts.method, &parts.headers, body, sender, memory).await?)
         };
         let admitted = Admitted {
             credential,
             caller,
-            address: client_address::of(&parts, &self.checks.trusted_proxies),
+            address,
             family,
         };
         let call = Call::new(&parts, admitted)?;

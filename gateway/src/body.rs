@@ -1,6 +1,7 @@
 //! Size and media type of a request's body, checked before its content.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -9,60 +10,63 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use guildhall_runtime::{Error, Reason, Result};
+use guildhall_runtime::{
+    Error, Reason, Result,
+    body::{BodyBudget, network, too_large},
+};
+use guildhall_types::CommunityId;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::{BoxError, ServiceExt, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
 
 /// The largest JSON body, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
-/// Bodies up to this size are not counted among those being read, in bytes.
-const SMALL: usize = 16 * 1024;
-/// The memory that all larger bodies may hold while they are read, in KiB.
-const MAX_BUFFERED_KIB: usize = 64 * 1024;
+/// The largest JSON body of a route that needs no credential, in bytes.
+const PUBLIC_LIMIT: usize = 128 * 1024;
+/// The memory for bodies of callers that were let in, and the share of one community, in bytes.
+const KNOWN: (usize, usize) = (64 * 1024 * 1024, 16 * 1024 * 1024);
+/// The memory for bodies of all others, and the share of one address, in bytes.
+const PUBLIC: (usize, usize) = (16 * 1024 * 1024, 2 * 1024 * 1024);
 
-/// The memory for the bodies that are being read: half-sent ones of many clients must not add up.
+/// The memory for the bodies that are being read.
 #[derive(Debug, Clone)]
-pub struct BodyMemory(Arc<Semaphore>);
+pub struct BodyMemory {
+    known: Arc<BodyBudget>,
+    public: Arc<BodyBudget>,
+}
 
 impl Default for BodyMemory {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_BUFFERED_KIB)))
-    }
-}
-
-impl BodyMemory {
-    /// Memory for a body of this size; for the largest where a body does not say its size.
-    async fn take(&self, size: Option<u64>) -> Result<Option<SemaphorePermit<'_>>> {
-        let size = size
-            .and_then(|size| usize::try_from(size).ok())
-            .unwrap_or(LIMIT);
-        if size <= SMALL {
-            return Ok(None);
+        let budget = |(total, share)| Arc::new(BodyBudget::new(total, share));
+        Self {
+            known: budget(KNOWN),
+            public: budget(PUBLIC),
         }
-        let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = tokio::time::timeout(READ_TIMEOUT, self.0.acquire_many(kib)).await;
-        permit
-            .ok()
-            .and_then(|permit| permit.ok())
-            .map(Some)
-            .ok_or_else(|| {
-                Error::unavailable(
-                    Reason::Overloaded,
-                    "Too many large bodies at once, try again",
-                )
-            })
     }
 }
 
-/// How long a client may take to send its body.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Whose body is read.
+#[derive(Debug, Clone, Copy)]
+pub enum Sender {
+    /// A caller of this community.
+    Known(CommunityId),
+    /// Somebody without a credential, at this address.
+    Public(Option<IpAddr>),
+}
+
+impl Sender {
+    const fn limit(self) -> usize {
+        match self {
+            Self::Known(_) => LIMIT,
+            Self::Public(_) => PUBLIC_LIMIT,
+        }
+    }
+}
 
 /// How much of a refused body is read all the same, in bytes.
 const MAX_DRAINED: usize = 8 * 1024 * 1024;
@@ -125,41 +129,42 @@ async fn discard(mut body: Limited<Body>) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// Reads a JSON body.
+/// Reads the JSON body of `sender`.
 ///
 /// # Errors
-/// BODY_TOO_LARGE above 1 MiB, compressed or not, UNSUPPORTED_MEDIA_TYPE for what is not announced as JSON
-/// (a plain text counts as JSON, and so does a body without type) and for unknown compression,
-/// MALFORMED_BODY when it never ends or does not unpack, OVERLOADED while too many large ones are being read.
+/// BODY_TOO_LARGE above 1 MiB (128 KiB without a credential), compressed or not, UNSUPPORTED_MEDIA_TYPE
+/// for what is not announced as JSON (a plain text counts as JSON, and so does a body without type) and
+/// for unknown compression, MALFORMED_BODY when it never ends or does not unpack, OVERLOADED while too
+/// many others are being read.
 pub async fn read(
     method: &Method,
     headers: &HeaderMap,
     body: Body,
+    sender: Sender,
     memory: &BodyMemory,
 ) -> Result<Bytes> {
-    if body.size_hint().lower() > LIMIT as u64 {
-        return Err(too_large());
+    let limit = sender.limit();
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
     }
     let optional = *method == Method::DELETE && body.is_end_stream();
     if !optional && !is_json(headers) {
         let message = "Send the body as application/json";
         return Err(Error::new(Reason::UnsupportedMediaType, message));
     }
-    let _memory = memory.take(body.size_hint().exact()).await?;
-    let reading = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, LIMIT).collect());
-    match reading.await {
-        Ok(Ok(body)) => unpacked(headers, body.to_bytes()).await,
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) | Err(_) => Err(Error::new(
-            Reason::MalformedBody,
-            "The body did not arrive completely",
-        )),
-    }
+    let body = match sender {
+        Sender::Known(community) => memory.known.read(body, limit, community).await?,
+        Sender::Public(address) => {
+            let holder = address.map(network);
+            memory.public.read(body, limit, holder).await?
+        }
+    };
+    unpacked(headers, body, limit).await
 }
 
 /// A body as it was before it was compressed. It has arrived whole, so no half-sent one holds the
 /// memory of a decoder.
-async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
+async fn unpacked(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes> {
     let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
     let encoding = encoding.unwrap_or_default().trim_ascii();
     let encoding = match encoding.to_ascii_lowercase().as_slice() {
@@ -172,9 +177,9 @@ async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
     }
     let mut packed = Request::new(Full::new(body));
     packed.headers_mut().insert(CONTENT_ENCODING, encoding);
-    let unpack = RequestDecompression::new(service_fn(|packed: Request<_>| async {
+    let unpack = RequestDecompression::new(service_fn(|packed: Request<_>| async move {
         let body: DecompressionBody<Full<Bytes>> = packed.into_body();
-        let body = Limited::new(body, LIMIT).collect().await?;
+        let body = Limited::new(body, limit).collect().await?;
         Ok::<_, BoxError>(Response::new(Full::new(body.to_bytes())))
     }));
     let unpacked = match unpack.oneshot(packed).await {
@@ -187,16 +192,12 @@ async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
     };
     match unpacked {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(_) => {
             let message = "The body is not compressed as Content-Encoding says";
             Err(Error::new(Reason::MalformedBody, message))
         }
     }
-}
-
-fn too_large() -> Error {
-    Error::new(Reason::BodyTooLarge, "The body is larger than 1 MiB")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -217,6 +218,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    const PUBLIC: Sender = Sender::Public(None);
+
+    fn known() -> Sender {
+        Sender::Known(CommunityId::generate())
+    }
+
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
@@ -224,6 +231,7 @@ mod tests {
             &Method::POST,
             &headers,
             Body::from(body),
+            known(),
             &BodyMemory::default(),
         )
         .await;
@@ -269,6 +277,7 @@ mod tests {
             &Method::POST,
             &HeaderMap::new(),
             body,
+            PUBLIC,
             &BodyMemory::default(),
         )
         .await
@@ -281,7 +290,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
         let memory = BodyMemory::default();
-        let read = read(&Method::DELETE, &headers, Body::empty(), &memory);
+        let read = read(&Method::DELETE, &headers, Body::empty(), PUBLIC, &memory);
         assert!(read.await.is_ok());
     }
 

@@ -3,13 +3,16 @@
 
 use guildhall_proto::messaging::v1::{ListMessagesRequest, Message};
 use guildhall_runtime::{Error, Reason};
+use prost::Message as _;
 
 use crate::{call::Call, failure::Result, upstream::Messages};
 
 /// Messages per call of the service, at most.
 const PAGE: usize = 200;
+/// What a list holds that need not be complete, in bytes; one page of a service may be added.
+const ENOUGH: usize = 1024 * 1024;
 /// Calls for one list. A page looks at some thousand messages: what is rarer has to be narrowed.
-const MAX_CALLS: usize = 20;
+const MAX_CALLS: usize = 50;
 
 /// A part of a list.
 #[derive(Debug, Default)]
@@ -20,7 +23,35 @@ pub struct Listed {
     pub has_more: bool,
 }
 
-/// The first `count` messages of what `request` describes; fewer when there are no more, or when
+/// Which messages of a list are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    skip: usize,
+    count: usize,
+    max_bytes: usize,
+}
+
+impl Part {
+    /// The first `count`, or fewer when they are large: for answers that say whether there are more.
+    pub const fn up_to(count: usize) -> Self {
+        Self {
+            skip: 0,
+            count,
+            max_bytes: ENOUGH,
+        }
+    }
+
+    /// The first `count` after `skip`, however large: for answers in which a short list is the end.
+    pub const fn exactly(skip: usize, count: usize) -> Self {
+        Self {
+            skip,
+            count,
+            max_bytes: usize::MAX,
+        }
+    }
+}
+
+/// The messages that are wanted of what `request` describes; fewer when there are no more, or when
 /// they are too rare.
 ///
 /// # Errors
@@ -29,21 +60,31 @@ pub async fn messages(
     messages: &Messages,
     call: &Call,
     request: ListMessagesRequest,
-    count: usize,
+    part: Part,
 ) -> Result<Listed> {
     let mut listed = Listed::default();
     let mut page_token = String::new();
+    let (mut skip, mut bytes) = (part.skip, 0);
     for _ in 0..MAX_CALLS {
-        let missing = count.saturating_sub(listed.messages.len()).min(PAGE);
-        if missing == 0 {
+        let missing = part.count.saturating_sub(listed.messages.len());
+        if missing == 0 || bytes >= part.max_bytes {
             return Ok(listed);
         }
+        let missing = (skip + missing).min(PAGE);
         let page = call.request(ListMessagesRequest {
             page_size: i32::try_from(missing).unwrap_or_default(),
             page_token,
             ..request.clone()
         });
-        let page = messages.clone().list_messages(page).await?.into_inner();
+        let mut page = messages.clone().list_messages(page).await?.into_inner();
+        let skipped = skip.min(page.messages.len());
+        page.messages.drain(..skipped);
+        skip -= skipped;
+        bytes += page
+            .messages
+            .iter()
+            .map(Message::encoded_len)
+            .sum::<usize>();
         listed.add(page.messages, request.after.is_some());
         listed.has_more = !page.next_page_token.is_empty();
         page_token = page.next_page_token;

@@ -20,7 +20,7 @@ use crate::{
     envelope::{FieldNames, integration::Integration},
     extract::{Input, Query, Segments},
     failure::{Result, sent},
-    listing::{self, Listed},
+    listing::{self, Listed, Part},
     sample,
     schema::{MessageText, ObjectId, UserReference},
     upstream::Messages,
@@ -90,7 +90,8 @@ async fn list(
     call: Call,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Integration<MessagePage>>> {
-    let listed = listing::messages(&messages, &call, query.filters()?, query.count()).await?;
+    let part = Part::up_to(query.count());
+    let listed = listing::messages(&messages, &call, query.filters()?, part).await?;
     Ok(Json(page(listed, query.towards_newer())))
 }
 

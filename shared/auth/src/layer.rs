@@ -12,9 +12,15 @@ use http_body::Body as _;
 use tonic::{Status, body::Body};
 
 use crate::{
-    AccessRule, Credential, Guard, PeerTokens, RpcTable, peer::CLIENT_ADDRESS, rule::RpcRule,
+    AccessRule, Credential, Guard, PeerTokens, RpcTable,
+    peer::CLIENT_ADDRESS,
+    rule::RpcRule,
     stream::guarded,
+    streams::{OpenStream, StreamLimit},
 };
+
+/// Streams that one credential may have open in a process (contract: events, part 3).
+const MAX_STREAMS: usize = 20;
 
 /// The address of the client as the first process that it reached saw it, for counting attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +33,7 @@ pub struct AccessLayer {
     guard: Guard,
     rules: RpcTable,
     tokens: PeerTokens,
+    streams: StreamLimit<[u8; 32]>,
 }
 
 impl AccessLayer {
@@ -37,7 +44,20 @@ impl AccessLayer {
             guard,
             rules,
             tokens,
+            streams: StreamLimit::new(MAX_STREAMS),
         }
+    }
+
+    /// Counts a stream of `credential`; a service opens one for many callers.
+    fn open_stream(
+        &self,
+        credential: &Credential,
+        request: &Request<Body>,
+    ) -> Result<Option<OpenStream<[u8; 32]>>> {
+        if self.tokens.is_service(request.headers()) {
+            return Ok(None);
+        }
+        self.streams.open(credential.digest()).map(Some)
     }
 
     /// Lets the call in, and says with which credential and by which rule.
@@ -89,17 +109,25 @@ impl Around for AccessLayer {
         let mut service = std::mem::replace(service, next);
         let access = self.clone();
         Box::pin(async move {
-            let credential = match access.admit(&mut request, &rule).await {
-                Ok(credential) => credential,
+            let admitted = access.admit(&mut request, &rule).await;
+            let opened = admitted.and_then(|credential| match credential {
+                Some(credential) if rule.streaming => {
+                    let open = access.open_stream(&credential, &request)?;
+                    Ok(Some((credential, open)))
+                }
+                Some(_) | None => Ok(None),
+            });
+            let opened = match opened {
+                Ok(opened) => opened,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
             request.extensions_mut().insert(Arc::clone(&rule));
             let response = service.call(request).await?;
-            Ok(match credential {
+            Ok(match opened {
                 // An answer that is over already, such as an error, must stay one without a body.
-                Some(credential) if rule.streaming && !response.body().is_end_stream() => {
+                Some((credential, open)) if !response.body().is_end_stream() => {
                     let rule = Arc::clone(&rule.access);
-                    response.map(|body| guarded(body, access.guard, credential, rule))
+                    response.map(|body| guarded(body, access.guard, credential, rule, open))
                 }
                 Some(_) | None => response,
             })

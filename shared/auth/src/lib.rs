@@ -11,7 +11,7 @@
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order
 //! * [`layer`]: the guard in front of a gRPC service
-//! * `stream`: streams that end with their credential
+//! * `stream`: streams that end with their credential; `streams`: how many there may be
 //! * [`peer`]: the tokens by which services know each other
 //! * `metrics`: who was not let in
 
@@ -28,6 +28,7 @@ pub mod request;
 pub mod rule;
 pub mod source;
 mod stream;
+mod streams;
 
 pub use caller::{Authority, Caller, ChannelLimit};
 pub use credential::Credential;

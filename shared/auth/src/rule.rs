@@ -10,6 +10,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
 use crate::{Caller, Credential, caller::IDEMPOTENCY_KEY};
 
+/// The largest request of an RPC that declares nothing else, in bytes.
+pub const MAX_REQUEST: usize = 1024 * 1024;
+
 /// The standard health check.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
@@ -86,6 +89,8 @@ pub struct RpcRule {
     pub idempotency: Idempotency,
     /// Whether it answers with a stream.
     pub streaming: bool,
+    /// The largest request, in bytes.
+    pub max_request: usize,
 }
 
 /// The rules of all our RPCs, by path.
@@ -154,10 +159,22 @@ fn rule_of(
         path,
         access: Arc::new(declared(own, default)?),
         streaming: method.is_server_streaming(),
+        max_request: max_request(pool, &options)?,
         idempotency: idempotency
             .filter(|idempotency| *idempotency != Idempotency::Unspecified)
             .ok_or("it has no option `idempotency`")?,
     })
+}
+
+/// What the option `max_request_bytes` says.
+fn max_request(pool: &DescriptorPool, options: &DynamicMessage) -> Result<usize, String> {
+    match extension(pool, options, "guildhall.access.v1.max_request_bytes")? {
+        None => Ok(MAX_REQUEST),
+        Some(Value::U32(bytes)) if bytes > 0 => {
+            usize::try_from(bytes).map_err(|error| error.to_string())
+        }
+        Some(_) => Err("`max_request_bytes` must be above 0".into()),
+    }
 }
 
 /// A method's own access replaces the default of its service as a whole.
@@ -224,6 +241,18 @@ mod tests {
             panic!("{send:?}")
         };
         assert_eq!(*permission, Some(Permission::SendMessage));
+    }
+
+    #[test]
+    fn what_needs_no_credential_takes_little() {
+        let table = RpcTable::load().unwrap();
+        for (path, rule) in table.iter() {
+            let most = match &*rule.access {
+                AccessRule::Public => 128 * 1024,
+                AccessRule::Internal | AccessRule::Credential { .. } => MAX_REQUEST,
+            };
+            assert!(rule.max_request <= most, "{path}");
+        }
     }
 
     #[test]

@@ -14,18 +14,19 @@ use http_body::{Body as HttpBody, Frame};
 use tonic::{Status, body::Body};
 use tracing::{Instrument, Span};
 
-use crate::{AccessRule, Credential, Guard};
+use crate::{AccessRule, Credential, Guard, streams::OpenStream};
 
 /// How often the credential is looked at again; its look-up is cached.
 const RECHECK: Duration = Duration::from_secs(1);
 
 /// Ends `stream` with UNAUTHENTICATED or PERMISSION_DENIED within a second after its credential was
-/// revoked, expired or lost its right.
+/// revoked, expired or lost its right. It counts as `open` until then.
 pub(crate) fn guarded(
     stream: Body,
     guard: Guard,
     credential: Credential,
     rule: Arc<AccessRule>,
+    open: Option<OpenStream<[u8; 32]>>,
 ) -> Body {
     // The body is polled outside the span of its call.
     let refused = refused(guard, credential, rule).instrument(Span::current());
@@ -33,6 +34,7 @@ pub(crate) fn guarded(
     Body::new(Guarded {
         stream,
         refused: Some(refused),
+        _open: open,
     })
 }
 
@@ -58,6 +60,7 @@ struct Guarded {
     stream: Body,
     /// Gone once the stream has ended.
     refused: Option<Pin<Box<dyn Future<Output = Status> + Send>>>,
+    _open: Option<OpenStream<[u8; 32]>>,
 }
 
 impl HttpBody for Guarded {

@@ -5,6 +5,9 @@ use tonic_health::ServingStatus;
 
 use crate::Shutdown;
 
+/// The largest request of these, in bytes: they take names.
+const MAX_REQUEST: usize = 4 * 1024;
+
 /// Adds the standard health service, which says SERVING for the process and for each of `services`
 /// until `shutdown`, NOT_SERVING after, and reflection (v1 and v1alpha) of exactly these.
 ///
@@ -16,6 +19,7 @@ pub async fn with_standard_services(
     shutdown: &Shutdown,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
+    let health = health.max_decoding_message_size(MAX_REQUEST);
     for service in services {
         reporter
             .set_service_status(*service, ServingStatus::Serving)
@@ -43,7 +47,15 @@ pub async fn with_standard_services(
     };
     routes
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(
+            reflection()
+                .build_v1()?
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()?
+                .max_decoding_message_size(MAX_REQUEST),
+        );
     Ok(routes.routes())
 }

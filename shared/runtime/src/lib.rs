@@ -6,6 +6,7 @@
 //! * [`telemetry`]: logs, and [`trace`]: the spans of a request
 //! * [`metrics`]: what a process counts of itself
 //! * [`around`](mod@around): a layer around every RPC that is only its `call`
+//! * [`mod@body`]: bodies of requests, with limits for each and for all of them together
 //! * [`deadline`]: the deadline of an RPC, also where no transport enforces it
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
@@ -14,6 +15,7 @@
 //! * [`tls`]: certificates from files
 
 pub mod around;
+pub mod body;
 pub mod clock;
 mod coalesce;
 pub mod deadline;

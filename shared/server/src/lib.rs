@@ -6,13 +6,14 @@
 //! * [`peers`]: the services that a process calls, and the flags that say where they are
 //! * [`process`]: what a process is made of, from its start to its last answer
 //! * [`rpcs`]: the gRPC services that it serves; [`stack`]: what stands in front of them
-//! * [`malformed`]: requests that cannot be read
+//! * [`request_body`]: how much calls may send; [`malformed`]: requests that cannot be read
 //! * [`metrics`]: what it shows to its operator
 
 pub mod malformed;
 pub mod metrics;
 pub mod peers;
 pub mod process;
+pub mod request_body;
 pub mod rpcs;
 pub mod secret;
 pub mod settings;

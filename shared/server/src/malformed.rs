@@ -3,12 +3,15 @@
 use guildhall_runtime::{
     Error, Reason,
     around::{Answer, Around, RpcService},
+    body::too_large,
 };
 use http::{HeaderMap, Request};
 use tonic::{Code, Status, body::Body};
 
+use crate::rpcs::MAX_MESSAGE;
+
 /// Answers INVALID_ARGUMENT to what tonic calls INTERNAL: bytes that are no message, no message at all,
-/// and compressed bytes that do not unpack.
+/// and compressed bytes that do not unpack, or to too much.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MalformedLayer;
 
@@ -17,18 +20,27 @@ impl Around for MalformedLayer {
         let answered = service.call(request);
         Box::pin(async move {
             let response = answered.await?;
-            if !is_of_tonic(response.headers()) {
-                return Ok(response);
-            }
-            let message = "The request is not a message of this method";
-            let error = Error::new(Reason::MalformedBody, message);
-            Ok(Status::from(error).into_http())
+            Ok(match failure_of_tonic(response.headers()) {
+                Some(error) => Status::from(error).into_http(),
+                None => response,
+            })
         })
     }
 }
 
-/// Whether tonic has failed, and not the method: every error of ours has details.
-fn is_of_tonic(headers: &HeaderMap) -> bool {
-    let status = Status::from_header_map(headers);
-    status.is_some_and(|status| status.code() == Code::Internal && status.details().is_empty())
+/// What is wrong with a request that tonic has refused, and not the method: every error of ours has
+/// details.
+fn failure_of_tonic(headers: &HeaderMap) -> Option<Error> {
+    let status = Status::from_header_map(headers)?;
+    if !status.details().is_empty() {
+        return None;
+    }
+    let code = status.code();
+    if code == Code::Internal {
+        let message = "The request is not a message of this method";
+        return Some(Error::new(Reason::MalformedBody, message));
+    }
+    // It is small, and unpacks to more than that.
+    let is_large = matches!(code, Code::OutOfRange | Code::ResourceExhausted);
+    is_large.then(|| too_large(MAX_MESSAGE))
 }

@@ -23,12 +23,16 @@ macro_rules! serve {
         $(
             $rpcs.add(
                 $server::new($by.clone())
+                    .max_decoding_message_size($crate::rpcs::MAX_MESSAGE)
                     .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
                     .accept_compressed(tonic::codec::CompressionEncoding::Deflate),
             );
         )*
     };
 }
+
+/// The largest message that a handler gets, in bytes, also unpacked.
+pub const MAX_MESSAGE: usize = guildhall_auth::rule::MAX_REQUEST;
 
 /// The gRPC services that a process serves. Health and reflection know of each that is added.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceBuilder};
 
-use crate::{malformed::MalformedLayer, metrics::rpc::MeterLayer};
+use crate::{malformed::MalformedLayer, metrics::rpc::MeterLayer, request_body::RequestBodyLayer};
 
 /// `routes` behind everything that a call passes, from outside in.
 pub fn stack(
@@ -24,6 +24,7 @@ pub fn stack(
         .layer(around(MeterLayer))
         .layer(around(DeadlineLayer))
         .layer(around(access))
+        .layer(around(RequestBodyLayer::default()))
         .layer(around(MalformedLayer))
         .service(routes.prepare())
 }

@@ -8,6 +8,7 @@
 
 mod broker;
 mod event_faults;
+mod floods;
 mod flushes;
 mod kills;
 mod misfits;

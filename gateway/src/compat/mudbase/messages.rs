@@ -22,7 +22,8 @@ use crate::{
     envelope::mudbase::Mudbase,
     extract::{Input, Query, Segments},
     failure::{Failure, Result, sent},
-    listing, sample,
+    listing::{self, Part},
+    sample,
     schema::Moment,
     upstream::{Messages, Services},
 };
@@ -153,10 +154,12 @@ async fn fetch(
     slice: Slice,
 ) -> Result<Vec<Message>> {
     let messages = services.client::<Messages>();
-    let listed = listing::messages(&messages, call, wanted, slice.skip + slice.take).await?;
+    let part = Part::exactly(slice.skip, slice.take);
+    let listed = listing::messages(&messages, call, wanted, part).await?;
     let messages = listed.messages.into_iter();
-    let messages = messages.filter(|message| is_after(message, after));
-    Ok(messages.skip(slice.skip).collect())
+    Ok(messages
+        .filter(|message| is_after(message, after))
+        .collect())
 }
 
 fn is_after(message: &Message, time: Option<Timestamp>) -> bool {

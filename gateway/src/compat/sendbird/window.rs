@@ -14,7 +14,7 @@ use crate::{
     call::Call,
     extract::one_value,
     failure::Result,
-    listing,
+    listing::{self, Part},
     upstream::{Messages, Services},
 };
 
@@ -274,9 +274,9 @@ impl Window {
         let at_point = if self.include { AT_POINT } else { 0 };
         let messages = services.client::<Messages>();
         let (before, exactly, after) = futures::try_join!(
-            listing::messages(&messages, call, before, self.prev),
-            listing::messages(&messages, call, exactly, at_point),
-            listing::messages(&messages, call, after, self.next),
+            listing::messages(&messages, call, before, Part::exactly(0, self.prev)),
+            listing::messages(&messages, call, exactly, Part::exactly(0, at_point)),
+            listing::messages(&messages, call, after, Part::exactly(0, self.next)),
         )?;
         let mut messages = [after.messages, exactly.messages, before.messages].concat();
         if !self.reverse {

@@ -20,10 +20,12 @@ use crate::{
     store::{channels, messages},
 };
 
-/// Messages that are buffered for a slow client before its stream waits.
-const BUFFER: usize = 16;
+/// Messages that wait for the client, beside the page that was read for it.
+const BUFFER: usize = 1;
 /// Messages that are read at a time.
-const PAGE: u64 = 100;
+const PAGE: usize = 100;
+/// What they hold at most, in bytes.
+const PAGE_BYTES: usize = 64 * 1024;
 
 static STREAMS: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge("guildhall_streams_open", "Live streams of messages"));
@@ -38,6 +40,8 @@ struct Watch {
     channel: ChannelId,
     seq: i64,
     notifications: Notifications,
+    /// Messages that are read next.
+    page: usize,
     client: mpsc::Sender<Result<WatchMessagesResponse, Status>>,
     _open: Open,
 }
@@ -77,6 +81,7 @@ impl Messaging {
             channel: channel.id,
             seq,
             notifications,
+            page: PAGE,
             client,
             _open: Open::count(&STREAMS),
         };
@@ -142,10 +147,22 @@ impl Watch {
 
     /// Sends the next messages; returns whether there may be more already.
     async fn send_page(&mut self) -> Result<bool> {
-        let connection = self.messaging.0.database.reader();
-        let rows =
-            messages::list_after(connection, self.community, self.channel, self.seq, PAGE).await?;
-        let more = rows.len() as u64 == PAGE;
+        // Nothing is read for a client that takes nothing.
+        if self.client.reserve().await.is_err() {
+            return Ok(false);
+        }
+        let (connection, size) = (self.messaging.0.database.reader(), self.page as u64);
+        let (community, channel) = (self.community, self.channel);
+        let mut rows = messages::list_after(connection, community, channel, self.seq, size).await?;
+        let fitting = messages::that_fit(&rows, PAGE_BYTES);
+        let more = rows.len() == self.page || fitting < rows.len();
+        // Where messages are large, no more are read than fit.
+        self.page = if fitting < rows.len() {
+            fitting
+        } else {
+            PAGE.min(self.page * 2)
+        };
+        rows.truncate(fitting);
         for message in self
             .messaging
             .present_messages(self.community, rows)

@@ -13,6 +13,8 @@ use super::messages::{self, Column, Entity, Model};
 const MAX_READ: usize = 5_000;
 /// Rows that are read at a time when the first read did not fill the page.
 const STEP: u64 = 500;
+/// What the messages of a page hold at most, in bytes: a message more than fits begins the next page.
+const MAX_BYTES: usize = 1024 * 1024;
 /// Messages by which a page is longer than asked for at most, to end with a whole moment.
 const MAX_MORE: usize = 1_000;
 
@@ -173,6 +175,7 @@ pub struct Listing {
 impl Listing {
     /// Where a page of `size` messages ends; none as long as more must be read to know it.
     fn end(&self, messages: &[Model], size: usize) -> Option<usize> {
+        let size = size.min(messages::that_fit(messages, MAX_BYTES));
         if !self.whole_moments {
             return (messages.len() > size).then_some(size);
         }
@@ -193,7 +196,7 @@ pub struct Page {
     pub next: Option<i64>,
 }
 
-/// The first `size` messages of a list.
+/// The first `size` messages of a list; fewer when they are large.
 ///
 /// # Errors
 /// When a query fails.

@@ -151,6 +151,17 @@ pub async fn find_by_number(
         .map_err(failed)
 }
 
+/// How many of the first messages hold no more than `bytes`; one at least, if there is any.
+#[must_use]
+pub fn that_fit(messages: &[Model], bytes: usize) -> usize {
+    let mut held = 0;
+    let fitting = messages.iter().take_while(|message| {
+        held += message.text.len() + message.details.as_ref().map_or(0, Vec::len);
+        held <= bytes
+    });
+    fitting.count().max(1)
+}
+
 /// The messages of a channel after `seq`, in order.
 ///
 /// # Errors

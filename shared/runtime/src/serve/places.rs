@@ -2,12 +2,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
+
+use crate::body::network;
 
 /// Connections beyond the limits, which are there for probes alone. One more ends the oldest.
 const FOR_PROBES: usize = 32;
@@ -136,17 +138,6 @@ impl Drop for Place {
             if *of_address == 0 {
                 open.by_address.remove(&self.address);
             }
-        }
-    }
-}
-
-/// What counts as one address: whoever has one of IPv6 has at least its network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
     }
 }

@@ -146,3 +146,34 @@ async fn a_stream_is_for_those_who_may_read_the_channel() {
     community.send(&pair, "johndoe", "Only you").await;
     assert_eq!(next_seq(&mut stream).await, 1);
 }
+
+#[tokio::test]
+async fn a_credential_has_twenty_streams_at_a_time() {
+    let community = Community::start().await;
+    let (key, channel) = (key_of(&community), community.demo.channel("general"));
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(watch(&community, channel, &key, None).await);
+    }
+    let mut messages = MessageServiceClient::new(community.services.clone());
+    let request = || WatchMessagesRequest {
+        channel: channel.to_owned(),
+        after_seq: None,
+    };
+    let refused = messages.watch_messages(signed(request(), &key)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted);
+
+    // Others have streams of their own, and one that ends makes room.
+    let jwt = format!("Bearer {}", community.demo.users[0].jwt);
+    drop(messages.watch_messages(signed(request(), &jwt)).await.unwrap());
+    drop(streams.pop());
+    let again = async {
+        while messages
+            .watch_messages(signed(request(), &key))
+            .await
+            .is_err()
+        {}
+    };
+    let again = tokio::time::timeout(Duration::from_secs(20), again);
+    again.await.expect("a stream that ended still counts");
+}

@@ -1,0 +1,90 @@
+//! How many streams a holder may have open.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+    sync::Arc,
+};
+
+use guildhall_runtime::{Error, Reason, Result};
+use parking_lot::Mutex;
+
+/// Open streams, counted by whom they belong to. Cheap to clone.
+#[derive(Debug)]
+pub(crate) struct StreamLimit<H> {
+    most: usize,
+    open: Arc<Mutex<HashMap<H, usize>>>,
+}
+
+impl<H> Clone for StreamLimit<H> {
+    fn clone(&self) -> Self {
+        Self {
+            most: self.most,
+            open: Arc::clone(&self.open),
+        }
+    }
+}
+
+impl<H: Hash + Eq + Clone> StreamLimit<H> {
+    /// At most `most` streams of each holder.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            open: Arc::default(),
+        }
+    }
+
+    /// Counts one more stream until what it returns is dropped.
+    ///
+    /// # Errors
+    /// RATE_LIMITED when there are too many.
+    pub fn open(&self, holder: H) -> Result<OpenStream<H>> {
+        let mut open = self.open.lock();
+        let count = open.entry(holder.clone()).or_default();
+        if *count >= self.most {
+            let message = format!(
+                "There may be {} streams at a time: end one first",
+                self.most
+            );
+            return Err(Error::new(Reason::RateLimited, message));
+        }
+        *count += 1;
+        Ok(OpenStream {
+            holder,
+            open: Arc::clone(&self.open),
+        })
+    }
+}
+
+/// A stream that is counted.
+#[derive(Debug)]
+pub(crate) struct OpenStream<H: Hash + Eq + Clone> {
+    holder: H,
+    open: Arc<Mutex<HashMap<H, usize>>>,
+}
+
+impl<H: Hash + Eq + Clone> Drop for OpenStream<H> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = self.open.lock().entry(self.holder.clone()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_has_so_many_streams_and_keeps_no_memory_of_them() {
+        let limit = StreamLimit::new(2);
+        let streams = [limit.open("a"), limit.open("a"), limit.open("b")];
+        assert_eq!(limit.open("a").unwrap_err().reason(), Reason::RateLimited);
+        drop(streams);
+        assert!(limit.open.lock().is_empty());
+        assert!(limit.open("a").is_ok());
+    }
+}
