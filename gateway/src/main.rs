@@ -55,8 +55,11 @@ async fn run(settings: &Settings) -> Result<()> {
     let services = process.connect(&settings.services)?;
     let source = RemoteSource::new(services.get(IDENTITY)?);
     process.open(source.introduce()).await?;
+    // Before others see the process.
+    settings.gateway.public_url(settings.http)?;
     let guard = process.guard(Arc::new(source));
     let (gateway, shutdown) = (settings.gateway.clone(), process.shutdown.clone());
-    let gateway = guildhall_gateway::service(&services, guard, gateway, shutdown)?;
+    let http = process.address()?;
+    let gateway = guildhall_gateway::service(&services, guard, gateway, http, shutdown)?;
     process.serve(gateway).await
 }

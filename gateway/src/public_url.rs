@@ -1,13 +1,9 @@
 //! Where clients reach the gateway, for answers that name an address.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::SocketAddr, str::FromStr};
 
-use http::{
-    Uri,
-    header::HOST,
-    request::Parts,
-    uri::{Authority, Scheme},
-};
+use guildhall_runtime::{Error, Result};
+use http::{Uri, uri::Scheme};
 
 /// An address that begins with `http://` or `https://`, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,23 +30,29 @@ impl fmt::Display for PublicUrl {
 }
 
 impl PublicUrl {
-    /// Where a request was sent: HTTP/1.1 names the host in a header, HTTP/2 in the address.
-    pub fn asked_for(request: &Parts) -> Self {
-        let header = request
-            .headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok());
-        let header = header.and_then(|host| host.parse::<Authority>().ok());
-        let host = header.or_else(|| request.uri.authority().cloned());
-        let host = host.unwrap_or_else(|| Authority::from_static("localhost"));
-        Self(format!("http://{host}"))
+    /// Where clients reach a gateway that listens at `listener`: where `given` says, else there,
+    /// which is right for clients on this machine alone. What a request says of its host decides
+    /// nothing: whoever sends it can write anything there.
+    ///
+    /// # Errors
+    /// When others than this machine reach the listener, and nobody has said under which address.
+    pub fn of(given: Option<&Self>, listener: SocketAddr) -> Result<Self> {
+        match given {
+            Some(given) => Ok(given.clone()),
+            None if listener.ip().to_canonical().is_loopback() => {
+                Ok(Self(format!("http://{listener}")))
+            }
+            None => Err(Error::bug(format!(
+                "--http {listener} is reached from other machines, so --public-url must say under \
+                 which address, e.g. --public-url https://api.example.com: the urls of incoming \
+                 webhooks begin with it"
+            ))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     #[test]
@@ -67,16 +69,26 @@ mod tests {
     }
 
     #[test]
-    fn else_it_is_the_host_that_was_asked() {
-        let of = |request: http::request::Builder| {
-            PublicUrl::asked_for(&request.body(()).unwrap().into_parts().0).to_string()
-        };
-        let one = Request::get("/v1").header("Host", "a.example:81");
-        assert_eq!(of(one), "http://a.example:81");
-        assert_eq!(of(Request::get("http://b.example/v1")), "http://b.example");
-        assert_eq!(
-            of(Request::get("/v1").header("Host", "a b")),
-            "http://localhost"
-        );
+    fn only_this_machine_finds_the_gateway_without_being_told() {
+        let of = |listener: &str| PublicUrl::of(None, listener.parse().unwrap());
+        for here in ["127.0.0.1:8080", "127.0.0.2:80", "[::1]:8080"] {
+            assert_eq!(of(here).unwrap().to_string(), format!("http://{here}"));
+        }
+        for beyond in [
+            "0.0.0.0:80",
+            "[::]:80",
+            "192.0.2.1:80",
+            "[::ffff:10.0.0.1]:80",
+        ] {
+            let refused = of(beyond).unwrap_err().with_causes();
+            let example = "--public-url https://api.example.com";
+            assert!(
+                refused.contains(example) && refused.contains(beyond),
+                "{refused}"
+            );
+            let given: PublicUrl = "https://a.example".parse().unwrap();
+            let told = PublicUrl::of(Some(&given), beyond.parse().unwrap());
+            assert_eq!(told.unwrap(), given);
+        }
     }
 }

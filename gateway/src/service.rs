@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
@@ -56,7 +57,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Cidr>,
 
     /// Where clients reach the gateway, e.g. https://api.example.com; the addresses of incoming
-    /// webhooks begin with it. Without it they begin with http:// and the host that was asked.
+    /// webhooks begin with it. Required when --http is reached from other machines; without it they
+    /// begin with http:// and the address of --http.
     #[arg(long, env = "GUILDHALL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
@@ -74,15 +76,25 @@ pub struct Settings {
 /// The gateway: answers every request, in the caller's envelope.
 #[derive(Debug, Clone)]
 pub struct Gateway {
+impl Settings {
+    /// Where clients reach a gateway that listens at `http`.
+    ///
+    /// # Errors
+    /// When others than this machine reach it, and nobody has said under which address.
+    pub fn public_url(&self, http: SocketAddr) -> guildhall_runtime::Result<PublicUrl> {
+        PublicUrl::of(self.public_url.as_ref(), http)
+    }
+}
+
     router: Router,
 }
 
-/// The gateway in front of `services`, letting in whom `guard` knows. From the start of
-/// `shutdown` it no longer says that it is ready.
+/// The gateway in front of `services`, letting in whom `guard` knows, which clients on this machine
+/// reach at `http`. From the start of `shutdown` it no longer says that it is ready.
 ///
 /// # Errors
-/// A broken build: `services` lacks one of the catalogue, or an endpoint does not keep to its row of
-/// the contract.
+/// Without the public address that it needs. A broken build: `services` lacks one of the catalogue,
+/// or an endpoint does not keep to its row of the contract.
 pub fn service(
     services: &Peers,
     guard: Guard,
@@ -90,12 +102,14 @@ pub fn service(
     shutdown: Shutdown,
 ) -> guildhall_runtime::Result<Gateway> {
     let checks = Checks {
+    http: SocketAddr,
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
+    let public_url = settings.public_url(http)?;
         memory: BodyMemory::default(),
     };
     let router = router(surface::endpoints()?, &checks)
-        .with_state(Services::new(services, settings.public_url, shutdown)?)
+        .with_state(Services::new(services, public_url, shutdown)?)
         .merge(docs::page())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method);

@@ -17,7 +17,7 @@ use utoipa::{
 use crate::{
     call::Call,
     envelope::application::{Application, ApplicationPage},
-    extract::{BaseUrl, Input, Query, Raw, Segments, narrows},
+    extract::{Input, Query, Raw, Segments, narrows},
     failure::Failure,
 };
 
@@ -59,7 +59,6 @@ not_of_the_body! {
     [S] State<S>,
     [T] Segments<T>,
     [] Call,
-    [] BaseUrl,
     [] HeaderMap,
 }
 

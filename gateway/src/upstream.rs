@@ -60,13 +60,13 @@ struct Inner {
     messaging: Peer,
     webhooks: Peer,
     health: Vec<(&'static Service, HealthClient<Peer>)>,
-    public_url: Option<PublicUrl>,
+    public_url: PublicUrl,
     shutdown: Shutdown,
 }
 
 impl Services {
     /// Every service of the catalogue is checked; those that routes call are named here.
-    pub fn new(peers: &Peers, public_url: Option<PublicUrl>, shutdown: Shutdown) -> Result<Self> {
+    pub fn new(peers: &Peers, public_url: PublicUrl, shutdown: Shutdown) -> Result<Self> {
         let health = SERVICES.iter().map(|service| {
             let peer = peers.get(service)?;
             Ok((*service, HealthClient::new(peer)))
@@ -79,11 +79,6 @@ impl Services {
             public_url,
             shutdown,
         })))
-    }
-
-    /// Where clients reach us, when the operator has said so.
-    pub fn public_url(&self) -> Option<&PublicUrl> {
-        self.0.public_url.as_ref()
     }
 
     /// One of the clients that are listed below, for handlers that need several.
@@ -99,6 +94,13 @@ impl Services {
     /// Whether the process is stopping.
     pub fn is_stopping(&self) -> bool {
         self.0.shutdown.is_started()
+    }
+}
+
+/// Where clients reach us, as the `State` of handlers whose answers say so.
+impl FromRef<Services> for PublicUrl {
+    fn from_ref(services: &Services) -> Self {
+        services.0.public_url.clone()
     }
 }
 

@@ -78,7 +78,8 @@ fn gateway(per_second: u32, shutdown: Shutdown) -> Gateway {
     }));
     let services = SERVICES.iter().map(|service| (*service, nobody.clone()));
     let services: Peers = services.collect();
-    service(&services, guard, Settings::default(), shutdown).unwrap()
+    let here = ([127, 0, 0, 1], 8080).into();
+    service(&services, guard, Settings::default(), here, shutdown).unwrap()
 }
 
 struct Answer {

@@ -1,6 +1,5 @@
 //! What handlers take from a request, parsed at the edge.
 
-mod base_url;
 mod fields;
 mod input;
 mod json;
@@ -12,7 +11,6 @@ use guildhall_auth::Credential;
 use guildhall_runtime::{Error, Reason};
 use http::HeaderMap;
 
-pub use base_url::BaseUrl;
 pub use input::Input;
 pub use query::{Query, narrows};
 pub use raw::Raw;

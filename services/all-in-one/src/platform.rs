@@ -1,6 +1,6 @@
 //! All services and the gateway in one process: the same layers as between processes, no socket.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use guildhall_catalog::SERVICES;
 use guildhall_identity::Identity;
@@ -29,6 +29,8 @@ use crate::{
 
 /// Starts everything and serves until the signal to stop.
 pub async fn run(settings: &Settings) -> Result<()> {
+    // Before anything is made.
+    settings.gateway.public_url(settings.http)?;
     let shutdown = Shutdown::on_signal().map_err(Error::internal)?;
     let (storage, secret) = data::storage_and_secret(settings)?;
     let listeners = Listeners::bind(settings).await?;
@@ -54,7 +56,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
         let (directory, addresses) = (&settings.data_dir, &listeners.addresses);
         demo::prepare(&identity, &upstream, directory, addresses).await?;
     }
-    let gateway = gateway(&upstream, &opened, settings, &environment)?;
+    let http = listeners.http.local_addr().map_err(Error::internal)?;
+    let gateway = gateway(&upstream, &opened, settings, http, &environment)?;
     listeners
         .serve(gateway, rpcs, settings, &environment)
         .await?;
@@ -77,11 +80,12 @@ fn gateway(
     upstream: &Peers,
     opened: &Opened<'_>,
     settings: &Settings,
+    http: SocketAddr,
     environment: &Environment,
 ) -> Result<guildhall_gateway::Gateway> {
     let (guard, shutdown) = (opened.guard.clone(), environment.shutdown.clone());
     let gateway = settings.gateway.clone();
-    guildhall_gateway::service(upstream, guard, gateway, shutdown)
+    guildhall_gateway::service(upstream, guard, gateway, http, shutdown)
 }
 
 /// REST and gRPC share the connections that the process may have.

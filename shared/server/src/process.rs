@@ -133,6 +133,14 @@ impl<'a> Process<'a> {
     #[must_use]
     pub fn bus(&self) -> &BusSettings {
         &self.bus
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Never in practice: only when the listener has no address.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.listener.local_addr().map_err(Error::internal)
+    }
+
     }
 
     /// Lets in the callers that `source` knows.

@@ -90,6 +90,31 @@ async fn a_setting_that_makes_no_sense_is_named() {
     }
 }
 
+#[tokio::test]
+async fn who_listens_for_other_machines_says_under_which_address() {
+    let platform = Platform::start().await;
+    for http in ["0.0.0.0:0", "[::]:0"] {
+        let args = ["--http", http, "--grpc", "127.0.0.1:0"];
+        let data_dir = platform.data_dir().join("beyond");
+        let output = platform.command_in(&data_dir, &args).await;
+        refused(http, &output, "--public-url https://api.example.com");
+        assert!(
+            !data_dir.exists(),
+            "it was refused before anything was made"
+        );
+        let mut args = vec!["--http", http, "--secret-key-file", "/no/such/secret"];
+        args.extend(["--nats-url", "nats://127.0.0.1:1"]);
+        for service in ["--identity-url", "--messaging-url", "--webhooks-url"] {
+            args.extend([service, "http://127.0.0.1:1"]);
+        }
+        let gateway = process_of("guildhall-gateway", &args)
+            .output()
+            .await
+            .unwrap();
+        refused(http, &gateway, "--public-url https://api.example.com");
+    }
+}
+
 const SERVE: [&str; 5] = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--demo"];
 
 #[tokio::test]

@@ -21,8 +21,9 @@ use crate::{
         mask,
         page::{Page, PageQuery},
     },
-    extract::{BaseUrl, Input, Query, Segments},
+    extract::{Input, Query, Segments},
     failure::{Result, sent},
+    public_url::PublicUrl,
     sample,
     upstream::IncomingWebhooks,
 };
@@ -78,7 +79,7 @@ fn example() -> IncomingRecord {
 async fn list(
     State(mut webhooks): State<IncomingWebhooks>,
     call: Call,
-    BaseUrl(url): BaseUrl,
+    State(url): State<PublicUrl>,
     Query(query): Query<PageQuery>,
 ) -> Result<ApplicationPage<IncomingRecord>> {
     let page = query.page()?;
@@ -100,7 +101,7 @@ async fn list(
 async fn create(
     State(mut webhooks): State<IncomingWebhooks>,
     call: Call,
-    BaseUrl(url): BaseUrl,
+    State(url): State<PublicUrl>,
     Input(new): Input<NewIncoming>,
 ) -> Result<(Replayed, Application<IncomingRecord>)> {
     let spec = Some(new.into());
@@ -116,7 +117,7 @@ async fn create(
 async fn get(
     State(mut webhooks): State<IncomingWebhooks>,
     call: Call,
-    BaseUrl(url): BaseUrl,
+    State(url): State<PublicUrl>,
     Segments(webhook): Segments<String>,
 ) -> Result<Application<IncomingRecord>> {
     let id = id::parse::<WebhookId>("webhookId", &webhook)?.to_string();
@@ -129,7 +130,7 @@ async fn get(
 async fn update(
     State(mut webhooks): State<IncomingWebhooks>,
     call: Call,
-    BaseUrl(url): BaseUrl,
+    State(url): State<PublicUrl>,
     Segments(webhook): Segments<String>,
     Input(mut change): Input<IncomingChange>,
 ) -> Result<Application<IncomingRecord>> {

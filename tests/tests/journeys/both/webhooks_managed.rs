@@ -72,6 +72,24 @@ async fn a_webhook_is_shown_as_the_contract_says() {
 }
 
 #[tokio::test]
+async fn the_host_that_a_request_names_decides_no_url() {
+    let community = Community::start().await;
+    let news = Webhook::make(&community, json!({})).await;
+    for path in [
+        format!("/v1/webhooks/incoming/{}", news.id),
+        "/v1/webhooks/incoming".into(),
+    ] {
+        let asked = community.rest.get(&path).bearer(&community.demo.api_key);
+        let asked = asked.header("host", "elsewhere.example");
+        let asked = asked.header("x-forwarded-host", "elsewhere.example");
+        let answer = asked.send().await.expect(200).to_string();
+        assert!(!answer.contains("elsewhere"), "{answer}");
+        let url = format!("{}{}", community.platform.http(), news.path);
+        assert!(answer.contains(&url), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_webhook_cannot_be_is_refused_by_name() {
     let community = Community::start().await;
     let news = Webhook::make(&community, json!({})).await;
