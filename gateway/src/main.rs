@@ -46,17 +46,22 @@ impl Calls for Gateway {
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    finish(&settings.process.log, run(&settings)).await
+    finish(
+        &settings.process.log,
+        &settings.process.serve,
+        run(&settings),
+    )
+    .await
 }
 
 async fn run(settings: &Settings) -> Result<()> {
+    // Before others see the process.
+    settings.gateway.public_url(settings.http)?;
     let endpoint = Endpoint::Http(settings.http);
     let process = Process::start(GATEWAY, endpoint, &settings.process).await?;
     let services = process.connect(&settings.services)?;
     let source = RemoteSource::new(services.get(IDENTITY)?);
     process.open(source.introduce()).await?;
-    // Before others see the process.
-    settings.gateway.public_url(settings.http)?;
     let guard = process.guard(Arc::new(source));
     let (gateway, shutdown) = (settings.gateway.clone(), process.shutdown.clone());
     let http = process.address()?;

@@ -12,7 +12,10 @@ use axum::{Extension, Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use guildhall_auth::Guard;
-use guildhall_runtime::{Error, Reason, RequestId, Shutdown, request_id, trace::Hop};
+use guildhall_runtime::{
+    Error, Reason, RequestId, Shutdown, request_id,
+    trace::{Caller, Hop},
+};
 use guildhall_server::Peers;
 use http::{
     HeaderName, HeaderValue, Request,
@@ -73,9 +76,6 @@ pub struct Settings {
     pub cors_origins: Vec<Origin>,
 }
 
-/// The gateway: answers every request, in the caller's envelope.
-#[derive(Debug, Clone)]
-pub struct Gateway {
 impl Settings {
     /// Where clients reach a gateway that listens at `http`.
     ///
@@ -86,6 +86,9 @@ impl Settings {
     }
 }
 
+/// The gateway: answers every request, in the caller's envelope.
+#[derive(Debug, Clone)]
+pub struct Gateway {
     router: Router,
 }
 
@@ -99,13 +102,13 @@ pub fn service(
     services: &Peers,
     guard: Guard,
     settings: Settings,
+    http: SocketAddr,
     shutdown: Shutdown,
 ) -> guildhall_runtime::Result<Gateway> {
+    let public_url = settings.public_url(http)?;
     let checks = Checks {
-    http: SocketAddr,
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
-    let public_url = settings.public_url(http)?;
         memory: BodyMemory::default(),
     };
     let router = router(surface::endpoints()?, &checks)
@@ -169,7 +172,7 @@ async fn answer(router: Router, mut request: Request<Body>) -> Response {
     let id = RequestId::of(request.headers());
     let path = request.uri().path();
     let family = Family::of_path(path);
-    let hop = Hop::begin(trace::UNROUTED, request.headers());
+    let hop = Hop::begin(trace::UNROUTED, request.headers(), || Caller::Outside);
     let method = request.method().clone();
     // Not at info: where warnings alone are logged, they name their request, too.
     let span = tracing::error_span!(

@@ -23,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    finish(&settings.log, run(&settings)).await
+    finish(&settings.log, &settings.serve, run(&settings)).await
 }
 
 async fn run(settings: &Settings) -> Result<()> {

@@ -71,6 +71,12 @@ impl AccessLayer {
             AccessRule::Internal if is_service => return Ok(None),
             AccessRule::Internal => {
                 return Err(Error::new(
+    /// The tokens by which it knows services of this platform.
+    #[must_use]
+    pub fn tokens(&self) -> &PeerTokens {
+        &self.tokens
+    }
+
                     Reason::InternalOnly,
                     "This method is for services of Guildhall alone",
                 ));

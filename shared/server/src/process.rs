@@ -27,9 +27,13 @@ use zeroize::Zeroizing;
 use crate::{PeerUrls, Peers, ProcessSettings, Rpcs, ServeSettings, metrics::port, secret, stack};
 
 /// Starts logs and traces, runs a process to its end, and says on standard error why it failed.
-pub async fn finish(log: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
+pub async fn finish(
+    log: &str,
+    settings: &ServeSettings,
+    run: impl Future<Output = Result<()>>,
+) -> ExitCode {
     tls::install();
-    let telemetry = match telemetry::start(log) {
+    let telemetry = match telemetry::start(log, settings.trust_traceparent) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("guildhall: {error}");
@@ -129,10 +133,6 @@ impl<'a> Process<'a> {
         connect(urls, &self.settings.serve, &self.rules, &self.tokens)
     }
 
-    /// How it is on the bus.
-    #[must_use]
-    pub fn bus(&self) -> &BusSettings {
-        &self.bus
     /// Where it listens.
     ///
     /// # Errors
@@ -141,6 +141,10 @@ impl<'a> Process<'a> {
         self.listener.local_addr().map_err(Error::internal)
     }
 
+    /// How it is on the bus.
+    #[must_use]
+    pub fn bus(&self) -> &BusSettings {
+        &self.bus
     }
 
     /// Lets in the callers that `source` knows.

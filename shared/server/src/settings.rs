@@ -88,6 +88,16 @@ pub struct ServeSettings {
     #[arg(long, env = "GUILDHALL_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
 
+    /// Let callers from outside decide, with the header `traceparent`, whether their requests are
+    /// traced, as parts of their own traces: for callers that are all trusted. Without it
+    /// OTEL_TRACES_SAMPLER decides, and a trace is linked to the caller's.
+    #[arg(
+        long,
+        env = "GUILDHALL_TRUST_TRACEPARENT",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    pub trust_traceparent: bool,
+
     /// On how many servers of NATS each stream of events is kept: 1, 3 or 5.
     #[arg(
         long,

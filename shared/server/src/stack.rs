@@ -19,8 +19,11 @@ pub fn stack(
 + Send
 + Sync
 + 'static {
+    let tokens = access.tokens().clone();
     ServiceBuilder::new()
-        .layer(around(TraceLayer))
+        .layer(around(TraceLayer::new(move |headers| {
+            tokens.is_service(headers)
+        })))
         .layer(around(MeterLayer))
         .layer(around(DeadlineLayer))
         .layer(around(access))

@@ -16,7 +16,7 @@ const DATA_DIR: &str = ".guildhall";
 /// Runs a service to its end: all that its `main` does.
 pub async fn run<S: Service>() -> ExitCode {
     let flags = Flags::<S>::parse();
-    finish(&flags.process.log, serve::<S>(&flags)).await
+    finish(&flags.process.log, &flags.process.serve, serve::<S>(&flags)).await
 }
 
 async fn serve<S: Service>(flags: &Flags<S>) -> Result<()> {

@@ -19,16 +19,26 @@ const RPC: &str = "guildhall.messaging.v1.MessageService/SendMessage";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
+/// What makes a process export to the collector, and trust what callers say of their traces.
+fn trusting(collector: &Collector, sampler: &str) -> Vec<(&'static str, String)> {
+    let trust = ("GUILDHALL_TRUST_TRACEPARENT", "true".to_owned());
+    [collector.variables(sampler), vec![trust]].concat()
+}
+
 async fn cluster(collector: &Collector, sampler: &str) -> Community {
+    cluster_with(trusting(collector, sampler)).await
+}
+
+async fn cluster_with(variables: Vec<(&'static str, String)>) -> Community {
     let plan = Plan {
-        variables: collector.variables(sampler),
+        variables,
         ..Plan::default()
     };
     Community::around(Cluster::start_with(plan).await).await
 }
 
 async fn one_process(collector: &Collector, sampler: &str) -> Community {
-    one_process_with(collector.variables(sampler)).await
+    one_process_with(trusting(collector, sampler)).await
 }
 
 async fn one_process_with(variables: Vec<(&'static str, String)>) -> Community {
@@ -215,10 +225,7 @@ fn count(spans: &[Span], name: &str) -> usize {
     spans.iter().filter(|span| span.name == name).count()
 }
 
-#[tokio::test]
-async fn a_callers_trace_over_grpc_is_continued() {
-    let collector = Collector::start().await;
-    let community = cluster(&collector, "parentbased_always_off").await;
+async fn send_over_grpc(community: &Community, traceparent: &str) {
     let mut messages = MessageServiceClient::new(grpc::connect(&community.demo.grpc_url).await);
     let request = SendMessageRequest {
         channel: community.demo.channel("general").to_owned(),
@@ -227,9 +234,51 @@ async fn a_callers_trace_over_grpc_is_continued() {
         ..Default::default()
     };
     let mut request = grpc::signed(request, &format!("Bearer {}", community.demo.api_key));
-    let context = traceparent(TRACE, true).parse().unwrap();
+    let context = traceparent.parse().unwrap();
     request.metadata_mut().insert("traceparent", context);
     messages.send_message(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_from_outside_has_nothing_exported() {
+    let collector = Collector::start().await;
+    let community = one_process_with(collector.variables("parentbased_always_off")).await;
+    send(&community, &traceparent(TRACE, true)).await;
+    send_over_grpc(&community, &traceparent(TRACE, true)).await;
+    // Its end exports the last spans.
+    let (status, _) = community.platform.embedded().stop().await;
+    assert!(status.success(), "{status}");
+    let spans = collector.spans();
+    assert!(spans.is_empty(), "{spans:#?}");
+}
+
+#[tokio::test]
+async fn a_trace_of_ours_is_linked_to_that_of_a_caller_from_outside() {
+    let collector = Collector::start().await;
+    let community = cluster_with(collector.variables("parentbased_always_on")).await;
+    send(&community, &traceparent(TRACE, false)).await;
+    send_over_grpc(&community, &traceparent(TRACE, false)).await;
+    let begins =
+        |span: &Span, name| span.name == name && span.parent.is_empty() && span.links == [CALLER];
+    // Between our processes the first one's decision holds: the request is one trace in both.
+    let is_whole = |spans: &[Span]| {
+        let over_rest = spans.iter().find(|span| begins(span, SEND));
+        let over_grpc = spans.iter().any(|span| begins(span, RPC));
+        let within = |rest: &Span| {
+            let mut spans = spans.iter();
+            spans.any(|rpc| rpc.name == RPC && rpc.trace == rest.trace && rpc.parent == rest.id)
+        };
+        over_grpc && over_rest.is_some_and(within)
+    };
+    let spans = collector.spans_when(is_whole).await;
+    assert!(spans.iter().all(|span| span.trace != TRACE), "{spans:#?}");
+}
+
+#[tokio::test]
+async fn a_callers_trace_over_grpc_is_continued() {
+    let collector = Collector::start().await;
+    let community = cluster(&collector, "parentbased_always_off").await;
+    send_over_grpc(&community, &traceparent(TRACE, true)).await;
     let is_it = |span: &Span| span.name == RPC && span.trace == TRACE && span.parent == CALLER;
     collector.spans_when(|spans| spans.iter().any(is_it)).await;
 }
@@ -294,7 +343,7 @@ async fn a_collector_is_spoken_to_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let certificates = Certificates::issue(folder.path());
     let collector = Collector::start_over_tls(&certificates).await;
-    let mut variables = collector.variables("always_on");
+    let mut variables = trusting(&collector, "always_on");
     let authority = certificates.ca.display().to_string();
     variables.push(("OTEL_EXPORTER_OTLP_CERTIFICATE", authority));
     let community = one_process_with(variables).await;

@@ -29,11 +29,12 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 /// Starts logging to standard error, since standard output is for answers; and traces, when the
 /// `OTEL_*` variables ask for them. To be called inside the runtime.
 ///
-/// `filter` is of the form `info,guildhall_messaging=debug`.
+/// `filter` is of the form `info,guildhall_messaging=debug`. `trusts_outside` says whether callers
+/// from outside decide whether their requests are sampled.
 ///
 /// # Errors
 /// When the filter or an `OTEL_*` variable cannot be read, or logging was started before.
-pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
+pub fn start(filter: &str, trusts_outside: bool) -> Result<Telemetry, BoxError> {
     let named = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter:?}: {error}"))?;
     let mut parts = filter.split(',').map(str::trim);
     let mut filter = if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
@@ -58,7 +59,7 @@ pub fn start(filter: &str) -> Result<Telemetry, BoxError> {
         .with(filter)
         .try_init()?;
     if let Some(tracer) = tracer {
-        trace::install(tracer, otlp::parent_decides());
+        trace::install(tracer, otlp::parent_decides(), trusts_outside);
     }
     // Not before there is a log to take them.
     log_panics();

@@ -7,14 +7,14 @@ use opentelemetry::{
     Context, KeyValue,
     propagation::{Injector, TextMapPropagator},
     trace::{
-        FutureExt, Span as _, SpanContext, SpanKind, SpanRef, Status, TraceContextExt, TraceId,
-        Tracer,
+        FutureExt, Link, Span as _, SpanContext, SpanKind, SpanRef, Status, TraceContextExt,
+        TraceId, Tracer,
     },
 };
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::{is_sampled, parent_decides, tracer};
+use super::{is_sampled, parent_decides, tracer, trusts_outside};
 use crate::RequestId;
 
 /// The W3C header that names a request's trace.
@@ -27,26 +27,49 @@ const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00
 /// The context of requests that nobody samples.
 static NOT_SAMPLED: LazyLock<Context> = LazyLock::new(|| context_of(UNSAMPLED));
 
-/// The span of a request in one process, a child of the caller's if the request names one. It
-/// decides whether the request is sampled. Empty while no traces are exported.
+/// Who names the trace of a request in its headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A process of this platform.
+    Peer,
+    /// Anybody else, who may write there what they like.
+    Outside,
+}
+
+/// The span of a request in one process, which decides whether the request is sampled. Empty while
+/// no traces are exported.
 #[derive(Debug, Clone, Default)]
 pub struct Hop(Option<Context>);
 
 impl Hop {
-    /// Begins it. Whether the request is sampled is the caller's decision if it names a trace, and
-    /// the sampler's otherwise.
+    /// Begins it. For a trusted caller that names a trace, it is a child of the span there, and the
+    /// caller decides whether it is sampled. For all others it begins a trace of its own that is
+    /// linked to the caller's, and the sampler decides, whatever the caller wants: else anybody
+    /// could have every request exported, or could add spans to the traces of others.
+    ///
+    /// `caller` is asked only while traces are exported.
     #[must_use]
-    pub fn begin(name: &'static str, headers: &HeaderMap) -> Self {
+    pub fn begin(name: &'static str, headers: &HeaderMap, caller: impl FnOnce() -> Caller) -> Self {
         let Some(tracer) = tracer() else {
             return Self(None);
         };
         let named = headers.get(HEADER);
-        if parent_decides() && named.is_some_and(|trace| trace == UNSAMPLED) {
+        let is_trusted = trusts_outside() || caller() == Caller::Peer;
+        if is_trusted && parent_decides() && named.is_some_and(|trace| trace == UNSAMPLED) {
             return Self(Some(NOT_SAMPLED.clone()));
         }
-        let parent = TraceContextPropagator::new()
+        let theirs = TraceContextPropagator::new()
             .extract_with_context(&Context::new(), &HeaderExtractor(headers));
-        let span = tracer.span_builder(name).with_kind(SpanKind::Server);
+        let mut span = tracer.span_builder(name).with_kind(SpanKind::Server);
+        let parent = if is_trusted {
+            theirs
+        } else {
+            let theirs = theirs.span().span_context().clone();
+            if theirs.is_valid() {
+                span = span.with_links(vec![Link::with_context(theirs)]);
+            }
+            Context::new()
+        };
         let span = span.start_with_context(tracer, &parent);
         if parent_decides() && !span.is_recording() {
             return Self(Some(NOT_SAMPLED.clone()));

@@ -1,11 +1,13 @@
 //! A span around every RPC, with the request id in it.
 
-use http::{Request, Response};
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, Request, Response};
 use opentelemetry::KeyValue;
 use tonic::{Code, Status, body::Body};
 use tracing::{Instrument, field::Empty};
 
-use super::Hop;
+use super::{Caller, Hop};
 use crate::{
     RequestId,
     around::{Answer, Around, RpcService},
@@ -17,13 +19,35 @@ const OTHER: &str = "rpc";
 
 /// Runs a call in a span of its own, and adds the request id to its answer. A call from inside the
 /// process is in its caller's span as well.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TraceLayer;
+#[derive(Clone)]
+pub struct TraceLayer(IsPeer);
+
+/// Whether a process of this platform has made the call with these headers.
+type IsPeer = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
+
+impl fmt::Debug for TraceLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TraceLayer")
+    }
+}
+
+impl TraceLayer {
+    /// A layer that tells the calls of this platform's processes, which decide whether a call is
+    /// sampled, by their headers.
+    pub fn new(is_peer: impl Fn(&HeaderMap) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_peer))
+    }
+}
 
 impl Around for TraceLayer {
     fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
         let id = RequestId::of(request.headers());
-        let hop = Hop::begin(OTHER, request.headers());
+        let hop = Hop::begin(OTHER, request.headers(), || {
+            match (self.0)(request.headers()) {
+                true => Caller::Peer,
+                false => Caller::Outside,
+            }
+        });
         // At the level of errors, so that it is there for every line that is logged at all.
         let span = tracing::error_span!(
             "rpc",

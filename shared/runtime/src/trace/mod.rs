@@ -20,7 +20,7 @@ use opentelemetry::{Context, KeyValue, trace::TraceContextExt};
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Span, field::display};
 
-pub use hop::{Hop, inject, traceparent};
+pub use hop::{Caller, Hop, inject, traceparent};
 pub use layer::TraceLayer;
 pub use origin::Origin;
 
@@ -47,6 +47,7 @@ static TRACES: OnceLock<Traces> = OnceLock::new();
 struct Traces {
     tracer: SdkTracer,
     parent_decides: bool,
+    trusts_outside: bool,
 }
 
 /// The tracer, when traces are exported.
@@ -60,13 +61,20 @@ fn parent_decides() -> bool {
     TRACES.get().is_some_and(|traces| traces.parent_decides)
 }
 
+/// Whether callers from outside decide whether their requests are sampled.
+fn trusts_outside() -> bool {
+    TRACES.get().is_some_and(|traces| traces.trusts_outside)
+}
+
 /// From here on traces are exported. `parent_decides` is what the sampler does with a request that
-/// its caller does not sample: nothing.
-pub(crate) fn install(tracer: SdkTracer, parent_decides: bool) {
+/// its caller does not sample: nothing. `trusts_outside` says whether the decision of callers counts
+/// that are no process of this platform.
+pub(crate) fn install(tracer: SdkTracer, parent_decides: bool, trusts_outside: bool) {
     // Only the first start of a process counts; a second one is refused by the log.
     let _ = TRACES.set(Traces {
         tracer,
         parent_decides,
+        trusts_outside,
     });
 }
 

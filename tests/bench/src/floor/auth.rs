@@ -51,7 +51,7 @@ pub async fn serve() -> Result<()> {
     let with = guildhall_server::stack(routes(), access);
     // As `stack`, but for the access layer.
     let without = ServiceBuilder::new()
-        .layer(around(TraceLayer))
+        .layer(around(TraceLayer::new(|_| false)))
         .layer(around(DeadlineLayer))
         .service(routes().prepare());
     let with = listen(with).await?;
