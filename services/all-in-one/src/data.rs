@@ -1,15 +1,11 @@
 //! Where the platform keeps its data and its secret, and which bus it is on.
 
-use std::{
-    fs::{self, DirBuilder},
-    os::unix::fs::DirBuilderExt,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use guildhall_catalog::IDENTITY;
 use guildhall_data::{PostgresServer, Storage};
 use guildhall_events::{BusSettings, jetstream::JetStream};
-use guildhall_runtime::{Error, Result, Shutdown};
+use guildhall_runtime::{Error, Result, Shutdown, private::make_directory};
 use guildhall_server::secret;
 use guildhall_signals::Signals;
 use zeroize::Zeroizing;
@@ -30,7 +26,7 @@ pub fn storage_and_secret(settings: &Settings) -> Result<(Storage, Zeroizing<Vec
     let file = settings.secret_key_file.as_ref().ok_or_else(|| {
         Error::bug(
             "--database-url needs --secret-key-file: the file with the platform's secret, the \
-             same for all its processes (openssl rand -hex 32 > FILE)",
+             same for all its processes (umask 077; openssl rand -hex 32 > FILE)",
         )
     })?;
     let storage = Storage::Postgres(PostgresServer::parse(url)?);
@@ -39,9 +35,7 @@ pub fn storage_and_secret(settings: &Settings) -> Result<(Storage, Zeroizing<Vec
 
 /// Makes a directory for its owner alone, unless it is there.
 pub fn make_private(directory: &Path) -> Result<()> {
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(directory);
-    made.map_err(|error| {
+    make_directory(directory).map_err(|error| {
         Error::bug(format!(
             "cannot make the data directory {}: {error}",
             directory.display()

@@ -11,6 +11,7 @@
 //! * [`grpc`]: health and reflection
 //! * [`peer`]: the services that others call, in this process or over the network
 //! * `coalesce`: writes of several tasks to one connection are sent together
+//! * [`private`]: files that only the platform may read
 //! * [`serve`]: listeners, and a graceful shutdown
 //! * [`tls`]: certificates from files
 
@@ -23,6 +24,7 @@ pub mod error;
 pub mod grpc;
 pub mod metrics;
 pub mod peer;
+pub mod private;
 pub mod request_id;
 pub mod serve;
 pub mod telemetry;

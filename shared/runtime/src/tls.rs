@@ -14,7 +14,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, private::require_private};
 
 /// The ALPN name of HTTP/2.
 pub(crate) const H2: &[u8] = b"h2";
@@ -43,7 +43,8 @@ impl TlsFiles {
     /// authority, callers must present a certificate signed by it (mTLS).
     ///
     /// # Errors
-    /// A file that is missing, cannot be read, or does not hold what it should, with its name.
+    /// A file that is missing, cannot be read, or does not hold what it should, with its name; a key
+    /// that others may read.
     pub fn server(&self) -> Result<Option<Arc<ServerConfig>>> {
         let Some(identity) = self.identity()? else {
             return Ok(None);
@@ -102,6 +103,7 @@ impl TlsFiles {
                 ));
             }
         };
+        require_private(key)?;
         let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
         let chain = certificates(cert)?;
         Ok(Some(Identity {

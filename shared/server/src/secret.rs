@@ -3,7 +3,10 @@
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use aws_lc_rs::rand;
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{
+    Error, Result,
+    private::{make_directory, require_private},
+};
 use zeroize::Zeroizing;
 
 /// In bytes.
@@ -12,8 +15,9 @@ const SECRET_LEN: usize = 32;
 /// The platform's secret, which an operator has put into `path`.
 ///
 /// # Errors
-/// When the file cannot be read, or does not hold 64 hex.
+/// When the file cannot be read, others may read it, or it does not hold 64 hex.
 pub fn load(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    require_private(path)?;
     let text = fs::read_to_string(path).map_err(|error| unusable(path, &error))?;
     parse(path, &Zeroizing::new(text))
 }
@@ -21,8 +25,9 @@ pub fn load(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 /// The platform's secret: read from `path`, or generated into it once (mode 0600).
 ///
 /// # Errors
-/// When the file cannot be written, or does not hold 64 hex.
+/// When the file cannot be written, others may read it, or it does not hold 64 hex.
 pub fn load_or_create(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    require_private(path)?;
     match fs::read_to_string(path) {
         Ok(text) => parse(path, &Zeroizing::new(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(path),
@@ -50,7 +55,7 @@ fn create(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let mut secret = Zeroizing::new(vec![0; SECRET_LEN]);
     rand::fill(&mut secret).map_err(Error::internal)?;
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(Error::internal)?;
+        make_directory(directory).map_err(Error::internal)?;
     }
     // Written beside and linked into place: two processes that start at once agree on one secret.
     let beside = path.with_extension(format!("key.{}", std::process::id()));
@@ -91,5 +96,17 @@ mod tests {
             0o600
         );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret.key");
+        load_or_create(&path).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        for refused in [load(&path), load_or_create(&path)] {
+            let refused = refused.unwrap_err().with_causes();
+            assert!(refused.contains("chmod 600"), "{refused}");
+        }
     }
 }

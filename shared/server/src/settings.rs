@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 #[derive(Debug, Args)]
 pub struct ProcessSettings {
     /// File with the platform's secret, the same for all its processes: 64 hexadecimal characters
-    /// (`openssl rand -hex 32`).
+    /// (`umask 077; openssl rand -hex 32 > FILE`), which no other user of the machine may read.
     #[arg(long, env = "GUILDHALL_SECRET_KEY_FILE", value_name = "FILE")]
     pub secret_key_file: PathBuf,
 

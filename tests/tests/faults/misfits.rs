@@ -1,9 +1,9 @@
 //! Processes of a cluster that do not fit: they say so and end, and the others go on.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use guildhall_catalog::{GATEWAY, IDENTITY, processes};
-use guildhall_testkit::{Cluster, Plan, output, process_of};
+use guildhall_testkit::{Cluster, Plan, output, process_of, secret};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, time::timeout};
 
@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn secret(folder: &TempDir) -> String {
     let file = folder.path().join("secret.key");
-    fs::write(&file, "5e".repeat(32)).unwrap();
+    secret::write(&file, &"5e".repeat(32));
     file.display().to_string()
 }
 

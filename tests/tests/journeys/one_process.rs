@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use guildhall_proto::messaging::v1::{
     WatchMessagesRequest, message_service_client::MessageServiceClient,
 };
-use guildhall_testkit::{Nats, Options, Platform, Postgres, grpc::signed};
+use guildhall_testkit::{Nats, Options, Platform, Postgres, grpc::signed, secret};
 use guildhall_tests::{Community, key};
 use tempfile::TempDir;
 use tonic::Code;
@@ -19,7 +19,7 @@ struct Server {
 impl Server {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("secret.key"), "5e".repeat(32)).unwrap();
+        secret::write(&folder.path().join("secret.key"), &"5e".repeat(32));
         Self {
             postgres: Postgres::start().await,
             folder,

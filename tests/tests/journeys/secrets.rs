@@ -1,8 +1,6 @@
 //! No secret in a log, however talkative it is: every process's log is searched when it ends, here
 //! as in all tests, for whatever the test has made, presented or sent.
 
-use std::fs;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use guildhall_proto::{
     identity::v1::{
@@ -234,7 +232,7 @@ async fn a_url_that_does_not_work_is_told_without_its_password() {
     let postgres = Postgres::start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.key");
-    fs::write(&file, "5e".repeat(32)).unwrap();
+    secret::write(&file, &"5e".repeat(32));
     let password = "p4ss/that nobody may read";
     secret::learn(Kind::Password, password);
     let escaped = "p4ss%2Fthat%20nobody%20may%20read";
@@ -324,7 +322,7 @@ async fn a_broker_that_is_away_is_told_without_its_password() {
     let nats = format!("nats://guildhall:{password}@127.0.0.1:1,nats://{password}@127.0.0.1:2");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.key");
-    fs::write(&file, "5e".repeat(32)).unwrap();
+    secret::write(&file, &"5e".repeat(32));
     let secret_key = ["--secret-key-file", file.to_str().unwrap()].map(str::to_owned);
     let platform = Platform::start_with(Options {
         args: [all_there_is(), secret_key.into()].concat(),

@@ -32,7 +32,7 @@ use guildhall_proto::{
         incoming_webhook_service_client::IncomingWebhookServiceClient,
     },
 };
-use guildhall_runtime::{Error, Peer, Reason, Result};
+use guildhall_runtime::{Error, Peer, Reason, Result, private::require_private};
 use guildhall_server::Peers;
 use tonic::Request;
 
@@ -60,6 +60,7 @@ pub async fn prepare(
 ) -> Result<()> {
     data::make_private(data_dir)?;
     let file = data_dir.join("demo.json");
+    require_private(&file)?;
     let mut demo = match fs::read(&file) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| {
             Error::bug(format!(

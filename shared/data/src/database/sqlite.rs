@@ -1,14 +1,17 @@
 //! A service's database in a SQLite file.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{
+    Error, Result,
+    private::{make_directory, require_private},
+};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 use sqlx::Connection as _;
@@ -35,8 +38,12 @@ pub(super) const PRAGMAS: [(&str, &str); 5] = [
 /// Opens `<directory>/<service>.db`, makes it when it is not there, and brings its tables up to
 /// date under a lock.
 pub(super) async fn open<M: MigratorTrait>(directory: &Path, service: &str) -> Result<Database> {
-    fs::create_dir_all(directory).map_err(|error| cannot_open(directory, error))?;
+    make_directory(directory).map_err(|error| cannot_open(directory, error))?;
     let path = directory.join(format!("{service}.db"));
+    // SQLite has made its log and shared memory with the mode that the database had then.
+    for ending in ["db", "db-wal", "db-shm"] {
+        require_private(&path.with_extension(ending))?;
+    }
     // Held until the end of the migrations: a second process waits here.
     let lock = lock_file(directory, service).await?;
     // SQLite gives its log the mode of the file: for its owner alone.

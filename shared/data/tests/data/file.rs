@@ -1,6 +1,6 @@
 //! Group commits on a SQLite file, beside all others who write to it.
 
-use std::time::Duration;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use futures::poll;
 use guildhall_data::{
@@ -54,6 +54,36 @@ async fn a_batch_that_fails_leaves_nothing_and_the_next_is_stored() {
     assert_eq!(count(&database, community).await, 0);
     write(&database, community, &["a", "b"]).await.unwrap();
     assert_eq!(count(&database, community).await, 2);
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_what_is_made_and_what_they_may_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let storage = Storage::files(&folder.path().join("data"));
+    drop(Database::open::<Migrator>(&storage, "test").await.unwrap());
+    let file = folder.path().join("data/test.db");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    for ending in ["db", "db-wal", "db-shm"] {
+        let open = file.with_extension(ending);
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&open)
+            .unwrap();
+        fs::set_permissions(&open, PermissionsExt::from_mode(0o644)).unwrap();
+        let refused = Database::open::<Migrator>(&storage, "test")
+            .await
+            .unwrap_err();
+        let command = format!("chmod 600 {}", open.display());
+        assert!(
+            refused.with_causes().contains(&command),
+            "{}",
+            refused.with_causes()
+        );
+        fs::set_permissions(&open, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    Database::open::<Migrator>(&storage, "test").await.unwrap();
 }
 
 #[tokio::test]

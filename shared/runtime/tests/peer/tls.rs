@@ -1,6 +1,6 @@
 //! TLS between processes, by certificates of an authority that the test makes.
 
-use std::path::PathBuf;
+use std::{os::unix::fs::PermissionsExt, path::PathBuf};
 
 use guildhall_runtime::{peer::Address, serve::Serving, tls::TlsFiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -37,6 +37,7 @@ impl Authority {
         let [cert_file, key_file] = files.map(|name| self.file(&name));
         std::fs::write(&cert_file, cert.pem()).unwrap();
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key_file, PermissionsExt::from_mode(0o600)).unwrap();
         TlsFiles {
             cert: Some(cert_file),
             key: Some(key_file),

@@ -44,11 +44,8 @@ impl Certificates {
             cert: folder.join("cert.pem"),
             key: folder.join("key.pem"),
         };
-        for (file, pem) in [
-            (&files.ca, issuer.pem()),
-            (&files.cert, cert.pem()),
-            (&files.key, pem),
-        ] {
+        secret::write(&files.key, &pem);
+        for (file, pem) in [(&files.ca, issuer.pem()), (&files.cert, cert.pem())] {
             fs::write(file, pem).expect("a file");
         }
         files

@@ -68,8 +68,11 @@ pub(crate) fn hex<const BYTES: usize>() -> String {
     hex::encode(bytes)
 }
 
-/// Writes a file that only we may read.
-pub(crate) fn write(path: &Path, content: &str) {
+/// Writes a new file that only we may read.
+///
+/// # Panics
+/// When it is there, or cannot be written.
+pub fn write(path: &Path, content: &str) {
     use std::io::Write;
     let mut options = File::options();
     let file = options.write(true).create_new(true).mode(0o600).open(path);
