@@ -2,23 +2,34 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    env, fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use guildhall_runtime::{Error, Result};
-use sqlx::postgres::PgConnectOptions;
+use guildhall_runtime::{Error, Result, private::require_private};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 /// The prefix of the databases' names when the URL names none.
 const PREFIX: &str = "guildhall";
 
 /// What the URL may say besides.
-const PARAMETERS: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey", "options"];
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "options",
+    SCHEMA,
+];
 
-/// PostgreSQL cuts longer names off; the longest service takes 13 of them.
-const MAX_PREFIX: usize = 48;
+/// The parameter with the schema of the tables; it is ours, the driver does not know it.
+const SCHEMA: &str = "schema";
+
+/// PostgreSQL cuts longer names than 63 off; the longest service takes 13 of them.
+const MAX_NAME: usize = 48;
 
 /// Where the databases are.
 #[derive(Debug, Clone)]
@@ -55,14 +66,17 @@ impl Storage {
 pub struct PostgresServer {
     options: Arc<PgConnectOptions>,
     prefix: String,
+    schema: String,
     on_demand: bool,
 }
 
 impl PostgresServer {
-    /// Reads `postgres://user:password@host:port/prefix?sslmode=…`.
+    /// Reads `postgres://user:password@host:port/prefix?sslmode=…`. Without `sslmode` (or the
+    /// variable `PGSSLMODE`) a server that is not on this machine must prove over TLS who it is.
     ///
     /// # Errors
-    /// With what is wrong, never with the URL: it may hold a password.
+    /// With what is wrong, never with the URL: it may hold a password. A private key that others
+    /// may read.
     pub fn parse(url: &str) -> Result<Self> {
         let wrong = |what: &str| {
             Error::bug(format!(
@@ -77,12 +91,15 @@ impl PostgresServer {
             "" => PREFIX,
             prefix => prefix,
         };
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if prefix.len() > MAX_PREFIX || !prefix.chars().all(is_name) {
-            let what = format!(
-                "must name a prefix of at most {MAX_PREFIX} lower-case letters, digits and _"
-            );
-            return Err(wrong(&what));
+        let schema = parameter(&parsed, SCHEMA);
+        let schema = schema.as_deref().unwrap_or("public");
+        for (name, what) in [(prefix, "prefix"), (schema, SCHEMA)] {
+            if !is_name(name) {
+                let what = format!(
+                    "must name a {what} of at most {MAX_NAME} lower-case letters, digits and _"
+                );
+                return Err(wrong(&what));
+            }
         }
         // The driver would log the others with their values.
         let known = |(key, _): (Cow<'_, str>, Cow<'_, str>)| PARAMETERS.contains(&&*key);
@@ -90,12 +107,31 @@ impl PostgresServer {
             let what = format!("may have the parameters {} alone", PARAMETERS.join(", "));
             return Err(wrong(&what));
         }
-        let options = url.parse().map_err(|_| wrong("cannot be read"))?;
+        if parameter(&parsed, "options").is_some_and(|options| options.contains("search_path")) {
+            return Err(wrong("must name the schema as schema=NAME, not in options"));
+        }
+        if let Some(key) = parameter(&parsed, "sslkey") {
+            require_private(Path::new(&key))?;
+        }
+        let options = without(&parsed, SCHEMA).as_str().parse();
+        let options: PgConnectOptions = options.map_err(|_| wrong("cannot be read"))?;
+        let is_told = parameter(&parsed, "sslmode").is_some() || env::var_os("PGSSLMODE").is_some();
+        let options = match is_told || is_local(&options) {
+            true => options,
+            false => options.ssl_mode(PgSslMode::VerifyFull),
+        };
         Ok(Self {
-            options: Arc::new(options),
+            // `pg_temp` last: else temporary tables would come before ours.
+            options: Arc::new(options.options([("search_path", format!("{schema},pg_temp"))])),
             prefix: prefix.to_owned(),
+            schema: schema.to_owned(),
             on_demand: false,
         })
+    }
+
+    /// The schema of the tables.
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
     }
 
     /// The name of a service's database.
@@ -115,6 +151,37 @@ impl PostgresServer {
     pub(crate) fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::clone(&self.options).database(database)
     }
+}
+
+/// Whether a text is the name of a schema, or of a database with the name of a service behind it.
+fn is_name(text: &str) -> bool {
+    let is_fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_fine)
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut pairs = url.query_pairs();
+    let (_, value) = pairs.find(|(key, _)| key == name)?;
+    Some(value.into_owned())
+}
+
+/// The URL without one of its parameters.
+fn without(url: &Url, name: &str) -> Url {
+    let mut rest = url.clone();
+    let others = url.query_pairs().filter(|(key, _)| key != name);
+    rest.query_pairs_mut().clear().extend_pairs(others);
+    rest
+}
+
+/// Whether the way to the server stays on this machine.
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host().trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>();
+    options.get_socket().is_some()
+        // The driver's default host may be the folder of a socket.
+        || host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 impl fmt::Debug for PostgresServer {
@@ -152,6 +219,54 @@ mod tests {
             Some("x"),
             "the URL's own path is the prefix alone"
         );
+    }
+
+    #[test]
+    fn a_server_elsewhere_must_prove_who_it_is_unless_the_url_says_otherwise() {
+        let mode = |url: &str| {
+            let server = PostgresServer::parse(url).unwrap();
+            format!("{:?}", server.options("x").get_ssl_mode())
+        };
+        for local in [
+            "postgres://u@localhost/g",
+            "postgres://u@127.0.0.1:5432/g",
+            "postgres://u@[::1]/g",
+            "postgres://u@%2Fvar%2Frun%2Fpostgresql/g",
+            "postgres:///g",
+        ] {
+            assert_eq!(mode(local), "Prefer", "{local}");
+        }
+        for elsewhere in ["db", "192.0.2.1", "[2001:db8::1]", "localhost.example.com"] {
+            let url = format!("postgres://u@{elsewhere}/g");
+            assert_eq!(mode(&url), "VerifyFull");
+            assert_eq!(mode(&format!("{url}?sslrootcert=/ca.pem")), "VerifyFull");
+            for (said, expected) in [("disable", "Disable"), ("require", "Require")] {
+                assert_eq!(mode(&format!("{url}?sslmode={said}")), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_is_what_the_url_says_and_temporary_tables_come_last() {
+        let options = |url: &str| {
+            let server = PostgresServer::parse(url).unwrap();
+            server.options("x").get_options().unwrap().to_owned()
+        };
+        let unnamed = options("postgres://u@db/g?options=-c%20geqo%3Doff");
+        assert_eq!(unnamed, "-c geqo=off -c search_path=public,pg_temp");
+        assert_eq!(
+            options("postgres://u@db/g?schema=chess"),
+            "-c search_path=chess,pg_temp"
+        );
+        for refused in [
+            "schema=",
+            "schema=a,b",
+            "schema=A",
+            "options=-csearch_path%3Da",
+        ] {
+            let refused = PostgresServer::parse(&format!("postgres://u@db/g?{refused}"));
+            assert!(refused.unwrap_err().with_causes().contains("schema"));
+        }
     }
 
     #[test]

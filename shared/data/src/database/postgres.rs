@@ -64,6 +64,7 @@ pub(super) async fn open<M: MigratorTrait>(
     let cannot_open = |error: DbErr| cannot_open(server, &name, &error);
     let alone = connect(&options, 1, 1).await.map_err(cannot_open)?;
     let synchronous_commit = require_durability(&alone).await?;
+    require_schema(&alone, server).await?;
     migrate::<M>(&alone).await.map_err(cannot_open)?;
     // From here on a setting that is weakened while we run weakens nothing of ours.
     let fixed = [("synchronous_commit", synchronous_commit.as_str())];
@@ -113,6 +114,7 @@ async fn ensure_database(server: &PostgresServer, name: &str) -> Result<()> {
                 }
                 tokio::time::sleep(REST).await;
             }
+            Trouble::Untrusted => return Err(untrusted(server, name, &error)),
             Trouble::Away | Trouble::Refused => return Err(cannot_open(server, name, &error)),
         }
     }
@@ -124,6 +126,8 @@ enum Trouble {
     Missing,
     /// The server is not there, or not yet.
     Away,
+    /// The server does not speak TLS as the URL demands it.
+    Untrusted,
     /// The server does not want us.
     Refused,
 }
@@ -138,6 +142,9 @@ impl Trouble {
                 Some("57P03" | "57P01" | "57P02" | "53300") => Self::Away,
                 _ => Self::Refused,
             },
+            // The second is how the driver tells of a certificate that it does not trust.
+            sqlx::Error::Tls(_) => Self::Untrusted,
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Self::Untrusted,
             sqlx::Error::Io(_) => Self::Away,
             _ => Self::Refused,
         }
@@ -237,6 +244,34 @@ async fn require_durability(connection: &DatabaseConnection) -> Result<String> {
         }
     }
     Ok(value)
+}
+
+/// Refuses a database whose tables lie in another schema than ours would: a `search_path` of the
+/// role may have led there before, and a second set of empty tables would look like a loss.
+async fn require_schema(connection: &DatabaseConnection, server: &PostgresServer) -> Result<()> {
+    let ours = server.schema();
+    let statement = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT schemaname::text FROM pg_tables WHERE tablename = 'seaql_migrations' ORDER BY 1",
+    );
+    let rows = connection.query_all_raw(statement).await.map_err(failed)?;
+    let schemas: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    let schemas = schemas.map_err(failed)?;
+    match schemas.first() {
+        Some(theirs) if !schemas.iter().any(|schema| schema == ours) => Err(Error::bug(format!(
+            "the tables of this database are in the schema {theirs}, not in {ours}: add \
+             schema={theirs} to the database URL"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn untrusted(server: &PostgresServer, name: &str, source: &dyn std::error::Error) -> Error {
+    Error::bug(format!(
+        "cannot open the database {name} of {server} over TLS: {source}. In the database URL, \
+         sslrootcert=FILE names the authority of the server's certificate, sslmode=require takes \
+         any certificate, and sslmode=disable does without TLS"
+    ))
 }
 
 fn cannot_open(server: &PostgresServer, name: &str, source: &dyn std::error::Error) -> Error {

@@ -12,4 +12,5 @@ mod file;
 mod fixture;
 mod migrations;
 mod notes;
+mod postgres;
 mod wal;
