@@ -1,6 +1,6 @@
 //! The guard in front of a gRPC service.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use guildhall_runtime::{
     Error, Reason, Result,
@@ -14,7 +14,7 @@ use tonic::{Status, body::Body};
 use crate::{
     AccessRule, Credential, Guard, PeerTokens, RpcTable,
     peer::CLIENT_ADDRESS,
-    rule::RpcRule,
+    rule::{HEALTH_CHECK, RpcRule},
     stream::guarded,
     streams::{OpenStream, StreamLimit},
 };
@@ -25,6 +25,15 @@ const MAX_STREAMS: usize = 20;
 /// The address of the client as the first process that it reached saw it, for counting attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAddress(pub String);
+
+/// Methods that are not ours and that everybody may call: health checks and reflection, which tell
+/// what is public.
+pub const OPEN: [&str; 4] = [
+    HEALTH_CHECK,
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
 
 /// Lets a call through when its method's `access` option allows it, with the
 /// [`Caller`](crate::Caller) and the method's [`RpcRule`] in its extensions.
@@ -60,6 +69,12 @@ impl AccessLayer {
         self.streams.open(credential.digest()).map(Some)
     }
 
+    /// The tokens by which it knows services of this platform.
+    #[must_use]
+    pub fn tokens(&self) -> &PeerTokens {
+        &self.tokens
+    }
+
     /// Lets the call in, and says with which credential and by which rule.
     async fn admit(
         &self,
@@ -71,12 +86,6 @@ impl AccessLayer {
             AccessRule::Internal if is_service => return Ok(None),
             AccessRule::Internal => {
                 return Err(Error::new(
-    /// The tokens by which it knows services of this platform.
-    #[must_use]
-    pub fn tokens(&self) -> &PeerTokens {
-        &self.tokens
-    }
-
                     Reason::InternalOnly,
                     "This method is for services of Guildhall alone",
                 ));
@@ -106,9 +115,15 @@ impl AccessLayer {
 
 impl Around for AccessLayer {
     fn call<S: RpcService>(&self, service: &mut S, mut request: Request<Body>) -> Answer<S::Error> {
-        // Unknown methods are answered UNIMPLEMENTED behind us; health and reflection are open.
-        let Some(rule) = self.rules.get(request.uri().path()).cloned() else {
-            return Box::pin(service.call(request));
+        let path = request.uri().path();
+        let Some(rule) = self.rules.get(path).cloned() else {
+            return if OPEN.contains(&path) {
+                Box::pin(service.call(request))
+            } else {
+                // As gRPC answers a method that nobody has, and without reading its body.
+                let unknown = Status::unimplemented("There is no such method");
+                Box::pin(ready(Ok(unknown.into_http())))
+            };
         };
         // The clone that was made ready must be the one that is called.
         let next = service.clone();

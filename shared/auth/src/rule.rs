@@ -14,7 +14,7 @@ use crate::{Caller, Credential, caller::IDEMPOTENCY_KEY};
 pub const MAX_REQUEST: usize = 1024 * 1024;
 
 /// The standard health check.
-const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+pub(crate) const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// Who may call an RPC or a route.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -106,6 +106,34 @@ async fn reflection_lists_every_service_and_describes_it() {
     }
 }
 
+/// A method that nobody has, called with a body that does not end: whoever reads it waits.
+async fn call_unknown(community: &Community, path: &'static str) -> Status {
+    let mut client = tonic::client::Grpc::new(community.services.of("guildhall"));
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
+    let endless = futures::stream::pending();
+    let path = http::uri::PathAndQuery::from_static(path);
+    let call = client.client_streaming(Request::new(endless), path, codec);
+    let answer = tokio::time::timeout(Duration::from_secs(10), call).await;
+    answer.expect("an answer before the body").unwrap_err()
+}
+
+#[tokio::test]
+async fn a_path_that_nobody_knows_is_refused_in_the_access_layer() {
+    let community = Community::start().await;
+    for path in [
+        "/no.such.Service/Method",
+        "/guildhall.messaging.v1.MessageService/NoSuchMethod",
+        "/grpc.health.v1.Health/NoSuchMethod",
+        "/grpc.reflection.v1.ServerReflection/NoSuchMethod",
+        "/",
+    ] {
+        let status = call_unknown(&community, path).await;
+        assert_eq!(status.code(), Code::Unimplemented, "{path}");
+        assert_eq!(status.message(), "There is no such method", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn an_error_says_why_and_where() {
     let community = Community::start().await;
