@@ -14,7 +14,7 @@ SCHEMATHESIS := $(TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
 # workspace, so dependencies have the same features everywhere; .ci/features.sh makes sure of that.
 ARGS ?= --demo
 
-.PHONY: help run cluster dist test faults bench lint openapi schemathesis proto-baseline
+.PHONY: help run cluster dist test faults bench lint advisories openapi schemathesis proto-baseline
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lint: $(BUF) $(DENY) ## Check format, Rust, protos, their compatibility, licence
 	$(BUF) format proto --diff --exit-code
 	$(BUF) breaking proto --against proto/baseline.json
 	$(DENY) --locked check licenses bans sources
+
+advisories: $(DENY) ## Check dependencies against RustSec's advisories, where their database can be fetched
+	.ci/advisories $(DENY)
 
 openapi: ## Write gateway/openapi.json anew from the code
 	cargo run --locked -- openapi > gateway/openapi.json.new || { rm -f gateway/openapi.json.new; exit 1; }
