@@ -1,10 +1,12 @@
 //! The guard in front of a gRPC service.
 
-use std::{future::ready, sync::Arc};
+use std::{future::ready, net::IpAddr, sync::Arc};
 
 use guildhall_runtime::{
     Error, Reason, Result,
     around::{Answer, Around, RpcService},
+    body::network,
+    serve::ClientSocket,
     trace,
 };
 use http::Request;
@@ -16,11 +18,13 @@ use crate::{
     peer::CLIENT_ADDRESS,
     rule::{HEALTH_CHECK, RpcRule},
     stream::guarded,
-    streams::{OpenStream, StreamLimit},
+    streams::StreamLimit,
 };
 
 /// Streams that one credential may have open in a process (contract: events, part 3).
 const MAX_STREAMS: usize = 20;
+/// Streams of [`OPEN`] that one address may have open in a process.
+const MAX_OPEN_STREAMS: usize = 100;
 
 /// The address of the client as the first process that it reached saw it, for counting attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,7 @@ pub struct AccessLayer {
     rules: RpcTable,
     tokens: PeerTokens,
     streams: StreamLimit<[u8; 32]>,
+    open_streams: StreamLimit<Option<IpAddr>>,
 }
 
 impl AccessLayer {
@@ -54,19 +59,8 @@ impl AccessLayer {
             rules,
             tokens,
             streams: StreamLimit::new(MAX_STREAMS),
+            open_streams: StreamLimit::new(MAX_OPEN_STREAMS),
         }
-    }
-
-    /// Counts a stream of `credential`; a service opens one for many callers.
-    fn open_stream(
-        &self,
-        credential: &Credential,
-        request: &Request<Body>,
-    ) -> Result<Option<OpenStream<[u8; 32]>>> {
-        if self.tokens.is_service(request.headers()) {
-            return Ok(None);
-        }
-        self.streams.open(credential.digest()).map(Some)
     }
 
     /// The tokens by which it knows services of this platform.
@@ -118,7 +112,7 @@ impl Around for AccessLayer {
         let path = request.uri().path();
         let Some(rule) = self.rules.get(path).cloned() else {
             return if OPEN.contains(&path) {
-                Box::pin(service.call(request))
+                self.answer_open(service, request)
             } else {
                 // As gRPC answers a method that nobody has, and without reading its body.
                 let unknown = Status::unimplemented("There is no such method");
@@ -130,28 +124,58 @@ impl Around for AccessLayer {
         let mut service = std::mem::replace(service, next);
         let access = self.clone();
         Box::pin(async move {
-            let admitted = access.admit(&mut request, &rule).await;
-            let opened = admitted.and_then(|credential| match credential {
-                Some(credential) if rule.streaming => {
-                    let open = access.open_stream(&credential, &request)?;
-                    Ok(Some((credential, open)))
-                }
-                Some(_) | None => Ok(None),
-            });
-            let opened = match opened {
-                Ok(opened) => opened,
+            let credential = match access.admit(&mut request, &rule).await {
+                Ok(credential) => credential,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
             request.extensions_mut().insert(Arc::clone(&rule));
+            let Some(credential) = credential.filter(|_| rule.streaming) else {
+                return service.call(request).await;
+            };
+            // A service opens one stream for many callers.
+            let counted = !access.tokens.is_service(request.headers());
+            let open = counted.then(|| access.streams.open(credential.digest()));
+            let open = match open.transpose() {
+                Ok(open) => open,
+                Err(error) => return Ok(Status::from(error).into_http()),
+            };
             let response = service.call(request).await?;
-            Ok(match opened {
+            Ok(response.map(|stream| {
                 // An answer that is over already, such as an error, must stay one without a body.
-                Some((credential, open)) if !response.body().is_end_stream() => {
-                    let rule = Arc::clone(&rule.access);
-                    response.map(|body| guarded(body, access.guard, credential, rule, open))
+                if stream.is_end_stream() {
+                    return stream;
                 }
-                Some(_) | None => response,
-            })
+                let rule = Arc::clone(&rule.access);
+                let stream = guarded(stream, access.guard, credential, rule);
+                match open {
+                    Some(open) => open.until_end_of(stream),
+                    None => stream,
+                }
+            }))
+        })
+    }
+}
+
+impl AccessLayer {
+    /// Answers one of [`OPEN`], of which all but health checks are streams.
+    fn answer_open<S: RpcService>(
+        &self,
+        service: &mut S,
+        request: Request<Body>,
+    ) -> Answer<S::Error> {
+        if request.uri().path() == HEALTH_CHECK {
+            return Box::pin(service.call(request));
+        }
+        let socket = request.extensions().get::<ClientSocket>();
+        let address = socket.map(|socket| network(socket.0.ip()));
+        let open = match self.open_streams.open(address) {
+            Ok(open) => open,
+            Err(error) => return Box::pin(ready(Ok(Status::from(error).into_http()))),
+        };
+        let answer = service.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(answer.map(|stream| open.until_end_of(stream)))
         })
     }
 }

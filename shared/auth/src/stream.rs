@@ -14,19 +14,18 @@ use http_body::{Body as HttpBody, Frame};
 use tonic::{Status, body::Body};
 use tracing::{Instrument, Span};
 
-use crate::{AccessRule, Credential, Guard, streams::OpenStream};
+use crate::{AccessRule, Credential, Guard};
 
 /// How often the credential is looked at again; its look-up is cached.
 const RECHECK: Duration = Duration::from_secs(1);
 
 /// Ends `stream` with UNAUTHENTICATED or PERMISSION_DENIED within a second after its credential was
-/// revoked, expired or lost its right. It counts as `open` until then.
+/// revoked, expired or lost its right.
 pub(crate) fn guarded(
     stream: Body,
     guard: Guard,
     credential: Credential,
     rule: Arc<AccessRule>,
-    open: Option<OpenStream<[u8; 32]>>,
 ) -> Body {
     // The body is polled outside the span of its call.
     let refused = refused(guard, credential, rule).instrument(Span::current());
@@ -34,7 +33,6 @@ pub(crate) fn guarded(
     Body::new(Guarded {
         stream,
         refused: Some(refused),
-        _open: open,
     })
 }
 
@@ -60,7 +58,6 @@ struct Guarded {
     stream: Body,
     /// Gone once the stream has ended.
     refused: Option<Pin<Box<dyn Future<Output = Status> + Send>>>,
-    _open: Option<OpenStream<[u8; 32]>>,
 }
 
 impl HttpBody for Guarded {

@@ -3,11 +3,16 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::Hash,
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use guildhall_runtime::{Error, Reason, Result};
+use http_body::{Body as HttpBody, Frame};
 use parking_lot::Mutex;
+use tonic::{Status, body::Body};
 
 /// Open streams, counted by whom they belong to. Cheap to clone.
 #[derive(Debug)]
@@ -71,6 +76,41 @@ impl<H: Hash + Eq + Clone> Drop for OpenStream<H> {
                 count.remove();
             }
         }
+    }
+}
+
+impl<H: Hash + Eq + Clone + Send + Unpin + 'static> OpenStream<H> {
+    /// The same stream, which is counted until it is dropped.
+    pub fn until_end_of(self, stream: Body) -> Body {
+        // An answer that is over already, such as an error, must stay one without a body.
+        if stream.is_end_stream() {
+            return stream;
+        }
+        Body::new(Counted {
+            stream,
+            _open: self,
+        })
+    }
+}
+
+struct Counted<H: Hash + Eq + Clone> {
+    stream: Body,
+    _open: OpenStream<H>,
+}
+
+impl<H: Hash + Eq + Clone + Unpin> HttpBody for Counted<H> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.stream).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
     }
 }
 

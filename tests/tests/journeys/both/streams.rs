@@ -165,7 +165,12 @@ async fn a_credential_has_twenty_streams_at_a_time() {
 
     // Others have streams of their own, and one that ends makes room.
     let jwt = format!("Bearer {}", community.demo.users[0].jwt);
-    drop(messages.watch_messages(signed(request(), &jwt)).await.unwrap());
+    drop(
+        messages
+            .watch_messages(signed(request(), &jwt))
+            .await
+            .unwrap(),
+    );
     drop(streams.pop());
     let again = async {
         while messages
