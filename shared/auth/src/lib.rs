@@ -37,6 +37,6 @@ pub use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
 pub use layer::AccessLayer;
 pub use peer::PeerTokens;
 pub use permission::Permissions;
-pub use rate::{Quota, RateLimit};
+pub use rate::{Quota, Rate, RateLimit, Unit};
 pub use request::CallerExt;
 pub use rule::{AccessRule, RpcTable};

@@ -1,105 +1,177 @@
-//! Requests per second and credential, in this process.
+//! How often each caller may call, in this process.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{
-    DefaultKeyedRateLimiter, Quota as GovernorQuota, RateLimiter,
+    DefaultDirectRateLimiter, Quota as GovernorQuota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
 };
 use guildhall_runtime::{Error, Reason, Result};
+use moka::policy::EvictionPolicy;
 
 use crate::metrics;
 
-/// Credentials after which idle ones are removed: the map must not grow with every guess.
-const MAX_KEYS: usize = 100_000;
+/// Callers that a limit remembers at most. Others who come take the place of those who have not
+/// called for the longest time: what strangers make up, such as wrong keys, must not fill the memory.
+const MAX_CALLERS: u64 = 50_000;
 
-type Limiter = RateLimiter<
-    [u8; 32],
-    governor::state::keyed::DefaultKeyedStateStore<[u8; 32]>,
-    DefaultClock,
-    StateInformationMiddleware,
->;
+type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
-/// How many requests a credential may make: `per_second`, and twice that at once.
-#[derive(Debug, Clone)]
-pub struct RateLimit(Option<Arc<Bucket>>);
+/// A number of calls in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Calls in each unit of time; 0 switches the limit off.
+    pub calls: u32,
+    /// The time.
+    pub unit: Unit,
+    /// Calls at once, after a while without any.
+    pub at_once: u32,
+}
 
-#[derive(Debug)]
-struct Bucket {
-    limiter: Limiter,
-    per_second: u32,
+/// A unit of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A second.
+    Second,
+    /// A minute.
+    Minute,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+        }
+    }
+
+    fn duration(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(1),
+            Self::Minute => Duration::from_secs(60),
+        }
+    }
+}
+
+/// How often each caller may call; by default callers are told apart by the digest of their
+/// credential. Cheap to clone.
+pub struct RateLimit<K = [u8; 32]>(Option<Arc<Buckets<K>>>);
+
+struct Buckets<K> {
+    /// A bucket for each caller who is not as if they had never called.
+    of: moka::sync::Cache<K, Arc<Bucket>>,
+    quota: GovernorQuota,
+    rate: Rate,
     clock: DefaultClock,
 }
 
 /// What is left of a limit, for the `X-RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests per second.
+    /// Calls in a unit of time.
     pub limit: u32,
-    /// Requests that may be made at once now.
+    /// Calls that may be made at once now.
     pub remaining: u32,
     /// Until all of them may be made again.
     pub reset: Duration,
 }
 
 impl RateLimit {
-    /// A limit; 0 switches it off.
+    /// A limit of requests per second, twice that at once; 0 switches it off.
     #[must_use]
     pub fn per_second(per_second: u32) -> Self {
-        let bucket = NonZeroU32::new(per_second).map(|rate| {
-            let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(1));
-            let quota = GovernorQuota::per_second(rate).allow_burst(burst);
-            let limiter = DefaultKeyedRateLimiter::keyed(quota)
-                .with_middleware::<StateInformationMiddleware>();
-            Arc::new(Bucket {
-                limiter,
-                per_second,
+        Self::new(Rate {
+            calls: per_second,
+            unit: Unit::Second,
+            at_once: per_second.saturating_mul(2),
+        })
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> RateLimit<K> {
+    /// A limit.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
+        let buckets = quota(rate).map(|quota| {
+            let refilled = quota.replenish_interval() * quota.burst_size().get();
+            let of = moka::sync::Cache::builder()
+                .max_capacity(MAX_CALLERS)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(refilled.max(Duration::from_secs(1)))
+                .build();
+            Arc::new(Buckets {
+                of,
+                quota,
+                rate,
                 clock: DefaultClock::default(),
             })
         });
-        Self(bucket)
+        Self(buckets)
     }
 
-    /// Counts one request of `credential` (its digest).
+    /// Counts one call of a caller.
     ///
     /// # Errors
     /// RATE_LIMITED, with the time to wait.
-    pub fn count(&self, credential: &[u8; 32]) -> Result<Option<Quota>> {
-        let Some(bucket) = &self.0 else {
+    pub fn count(&self, caller: &K) -> Result<Option<Quota>> {
+        let Some(buckets) = &self.0 else {
             return Ok(None);
         };
-        if bucket.limiter.len() > MAX_KEYS {
-            bucket.limiter.retain_recent();
-        }
-        match bucket.limiter.check_key(credential) {
+        let new = || Arc::new(DefaultDirectRateLimiter::direct(buckets.quota).with_middleware());
+        let bucket = buckets.of.get_with_by_ref(caller, new);
+        match bucket.check() {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let used = state.quota().burst_size().get().saturating_sub(remaining);
                 let reset = state.quota().replenish_interval() * used;
                 Ok(Some(Quota {
-                    limit: bucket.per_second,
+                    limit: buckets.rate.calls,
                     remaining,
                     reset,
                 }))
             }
             Err(denied) => {
                 metrics::count_limited();
-                let wait = denied.wait_time_from(bucket.clock.now());
+                let wait = denied.wait_time_from(buckets.clock.now());
                 let message = format!(
-                    "Rate limit exceeded: {} requests per second",
-                    bucket.per_second
+                    "Rate limit exceeded: {} requests per {}",
+                    buckets.rate.calls,
+                    buckets.rate.unit.name()
                 );
                 Err(Error::new(Reason::RateLimited, message).retry_after(wait))
             }
         }
     }
 
-    /// Requests per second; none when switched off.
+    /// Calls in a unit of time; none when switched off.
     #[must_use]
     pub fn limit(&self) -> Option<u32> {
-        self.0.as_ref().map(|bucket| bucket.per_second)
+        self.0.as_ref().map(|buckets| buckets.rate.calls)
     }
+}
+
+/// Without the callers.
+impl<K> fmt::Debug for RateLimit<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.0.as_ref().map(|buckets| buckets.rate);
+        f.debug_tuple("RateLimit").field(&rate).finish()
+    }
+}
+
+// Derived, it would ask callers to be `Clone`.
+impl<K> Clone for RateLimit<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+fn quota(rate: Rate) -> Option<GovernorQuota> {
+    let calls = NonZeroU32::new(rate.calls)?;
+    let at_once = NonZeroU32::new(rate.at_once).unwrap_or(NonZeroU32::MIN);
+    let quota = GovernorQuota::with_period(rate.unit.duration() / calls.get())?;
+    Some(quota.allow_burst(at_once))
 }
 
 #[cfg(test)]
@@ -122,7 +194,37 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_may_be_one_of_minutes() {
+        let limit = RateLimit::new(Rate {
+            calls: 2,
+            unit: Unit::Minute,
+            at_once: 1,
+        });
+        assert!(limit.count(&"ann").is_ok());
+        let refused = limit.count(&"ann").unwrap_err();
+        assert!(refused.retry_delay().unwrap() > Duration::from_secs(25));
+        assert!(refused.to_string().contains("2 requests per minute"));
+    }
+
+    #[test]
     fn zero_is_off() {
         assert_eq!(RateLimit::per_second(0).count(&[1; 32]).unwrap(), None);
+    }
+
+    #[test]
+    fn made_up_callers_take_no_more_room_than_there_is() {
+        let limit = RateLimit::new(Rate {
+            calls: 1,
+            unit: Unit::Minute,
+            at_once: 1,
+        });
+        for caller in 0..MAX_CALLERS * 3 {
+            let _ = limit.count(&caller);
+        }
+        let last = MAX_CALLERS * 3 - 1;
+        assert!(limit.count(&last).is_err(), "the latest is remembered");
+        let buckets = &limit.0.as_ref().unwrap().of;
+        buckets.run_pending_tasks();
+        assert!(buckets.entry_count() <= MAX_CALLERS);
     }
 }
