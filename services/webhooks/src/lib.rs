@@ -35,7 +35,7 @@ use guildhall_service::{Context, Environment, EventSource, Running, Service};
 use guildhall_writes::Writes;
 
 use crate::{
-    actions::CallLimits,
+    actions::{CallLimits, CallerLimits},
     delivery::{Dispatcher, Emails, Reach, Timing},
     domain::workflow::Sessions,
     events::Subscriber,
@@ -53,6 +53,7 @@ struct Inner {
     /// Seals the keys and secrets of webhooks.
     sealer: Arc<Sealer>,
     call_limits: CallLimits,
+    callers: CallerLimits,
     sessions: Sessions,
     messaging: Peer,
     settings: Settings,
@@ -86,6 +87,37 @@ pub struct Settings {
         value_parser = clap::builder::FalseyValueParser::new()
     )]
     pub allow_private: bool,
+
+    /// Calls of incoming webhooks and workflows per second from one address (IPv6: from one /64),
+    /// ten times that at once, in each process; 0 switches the limit off, and with it that of 30
+    /// calls a minute with a wrong key.
+    #[arg(
+        long,
+        env = "GUILDHALL_CALLER_RATE_LIMIT",
+        default_value_t = 50,
+        value_name = "N"
+    )]
+    pub caller_rate_limit: u32,
+
+    /// Calls of a workflow per second, ten times that at once, in each process; 0 switches the
+    /// limit off.
+    #[arg(
+        long,
+        env = "GUILDHALL_WORKFLOW_RATE_LIMIT",
+        default_value_t = 10,
+        value_name = "N"
+    )]
+    pub workflow_rate_limit: u32,
+
+    /// MiB that the events of a workflow may have in a day (UTC), in all processes together; 0
+    /// switches the limit off.
+    #[arg(
+        long,
+        env = "GUILDHALL_WORKFLOW_DAILY_MIB",
+        default_value_t = 100,
+        value_name = "N"
+    )]
+    pub workflow_daily_mib: u32,
 
     /// Where e-mails are written without --smtp-url. [default: `mail` in --data-dir, or in
     /// .guildhall where there is no such flag]
@@ -145,6 +177,7 @@ impl Webhooks {
         Ok(Self(Arc::new(Inner {
             writes: Writes::open(&database, shutdown),
             call_limits: CallLimits::default(),
+            callers: CallerLimits::new(settings.caller_rate_limit, settings.workflow_rate_limit),
             sessions: Sessions::derive(secret),
             outbox: Outbox::open(&database, WEBHOOKS.name),
             directory,

@@ -78,7 +78,8 @@ impl Platform {
         let begin = Instant::now();
         let args = arguments(&folder, &options);
         let service = Service::new("the platform", "guildhall", args, folder.join("log"));
-        let mut service = service.with(options.variables.clone());
+        let variables = [limits(options.rate_limit), options.variables.clone()];
+        let mut service = service.with(variables.concat());
         service.start().await;
         secret::learn_data_dir(&data(&folder));
         Self {
@@ -203,6 +204,15 @@ impl Platform {
     #[must_use]
     pub fn log(&self) -> String {
         self.service.log()
+    }
+}
+
+/// Variables of a platform with this limit of requests: all tests call from one address, so without
+/// the one limit there is none for addresses either.
+pub(crate) fn limits(rate_limit: u32) -> Vec<(&'static str, String)> {
+    match rate_limit {
+        0 => vec![("GUILDHALL_CALLER_RATE_LIMIT", "0".to_owned())],
+        _ => Vec::new(),
     }
 }
 

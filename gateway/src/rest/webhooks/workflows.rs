@@ -36,6 +36,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             Reason::CredentialInvalid,
             Reason::CredentialsConflict,
             Reason::WorkflowNotFound,
+            Reason::RateLimited,
         ]),
         Endpoint::taking("workflows-event", event, WorkflowEvent::example, accepted)
             .about(
@@ -52,6 +53,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 Reason::CredentialInvalid,
                 Reason::WorkflowNotFound,
                 Reason::InvalidValue,
+                Reason::RateLimited,
             ]),
     ]
 }

@@ -1,6 +1,7 @@
 //! What can be done, a file per use case or group of them: what it checks, and what it writes in
 //! one transaction.
 
+mod callers;
 mod deliveries;
 mod incoming;
 mod names;
@@ -13,6 +14,7 @@ mod workflows;
 
 use guildhall_data::page::Limits;
 
+pub use callers::CallerLimits;
 pub use receive::CallLimits;
 
 /// What every list allows. What is passed over is read all the same, so there is a bound.

@@ -134,6 +134,12 @@ impl Sessions {
         }
     }
 
+    /// Whether a token was issued for this workflow, even if it has ended.
+    #[must_use]
+    pub fn is_ours(&self, workflow: WorkflowId, token: &str) -> bool {
+        self.expiry_of(workflow, token).is_some()
+    }
+
     /// When a token ends that is ours.
     fn expiry_of(&self, workflow: WorkflowId, token: &str) -> Option<Timestamp> {
         let (expiry, tag) = token.split_once('.')?;
@@ -167,6 +173,7 @@ mod tests {
         let invalid = Reason::CredentialInvalid;
         assert_eq!(reason(&sessions, theirs, &token, now), invalid);
         assert_eq!(reason(&sessions, ours, &token, expires_at), invalid);
+        assert!(sessions.is_ours(ours, &token) && !sessions.is_ours(theirs, &token));
         assert_eq!(
             reason(&Sessions::derive(b"other"), ours, &token, now),
             invalid

@@ -15,6 +15,7 @@ mod m0006_create_incoming_webhooks;
 mod m0007_create_workflows;
 mod m0008_keep_attempts;
 mod m0009_compare_addresses;
+mod m0010_count_workflow_bytes;
 
 /// The column of an id, 24 hex. Not `char`: PostgreSQL would compare it with a text past its index.
 fn id(column: &'static str) -> ColumnDef {
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_create_workflows::Migration),
             Box::new(m0008_keep_attempts::Migration),
             Box::new(m0009_compare_addresses::Migration),
+            Box::new(m0010_count_workflow_bytes::Migration),
         ]
     }
 }

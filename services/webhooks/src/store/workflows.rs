@@ -1,9 +1,9 @@
 //! Workflows. Their API keys are nowhere: only digests are kept.
 
-use guildhall_data::{CommunityId, Limited, Quota, Resource, WorkflowId, failed, resource};
+use guildhall_data::{CommunityId, Limited, Quota, Resource, Tenant, WorkflowId, failed, resource};
 use guildhall_runtime::{Reason, Result, Timestamp};
 use guildhall_types::text;
-use sea_orm::{ConnectionTrait, entity::prelude::*};
+use sea_orm::{Condition, ConnectionTrait, ExprTrait, entity::prelude::*};
 
 use crate::domain::{ApiKey, MAX_NAME};
 
@@ -23,6 +23,10 @@ pub struct Model {
     pub api_key_digest: Vec<u8>,
     /// When it was made, in milliseconds.
     pub created_at: i64,
+    /// The day (UTC, since 1970) on which its last event came.
+    pub bytes_day: i64,
+    /// The bytes of its events on that day.
+    pub bytes: i64,
 }
 
 resource! {
@@ -52,8 +56,48 @@ pub fn new(community: CommunityId, name: &str) -> Result<(Model, ApiKey)> {
         name: text::line("name", name, MAX_NAME)?,
         api_key_digest: api_key.digest(),
         created_at: Timestamp::now().as_millis(),
+        bytes_day: 0,
+        bytes: 0,
     };
     Ok((workflow, api_key))
+}
+
+/// Counts `bytes` more of a workflow's events of `day`, if they are no more than `max` then; whether
+/// they are. One statement counts and decides, so that all replicas share the figure.
+///
+/// # Errors
+/// When the statement fails: roll back.
+pub async fn count_bytes(
+    transaction: &impl ConnectionTrait,
+    workflow: &Model,
+    day: i64,
+    bytes: i64,
+    max: i64,
+) -> Result<bool> {
+    // By the clock of a replica that is behind, it is still the day before.
+    let same_day = || Expr::col(Column::BytesDay).gte(day);
+    let more = || Expr::col(Column::Bytes).add(bytes);
+    let counted = Entity::changing(workflow.community_id)
+        .col_expr(
+            Column::Bytes,
+            Expr::case(same_day(), more()).finally(bytes).into(),
+        )
+        .col_expr(
+            Column::BytesDay,
+            Expr::case(same_day(), Expr::col(Column::BytesDay))
+                .finally(day)
+                .into(),
+        )
+        .filter(Column::Id.eq(workflow.id))
+        .filter(
+            Condition::any()
+                .add(Column::BytesDay.lt(day))
+                .add(more().lte(max)),
+        )
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(counted.rows_affected > 0)
 }
 
 /// The workflow with this id, whose callers say nothing else.

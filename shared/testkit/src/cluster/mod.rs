@@ -22,6 +22,7 @@ pub use self::{
 use crate::{
     Bootstrapped, Demo, Nats, Postgres, Rest, Service,
     folder::Folder,
+    platform::limits,
     port,
     secret::{self, Kind},
     service,
@@ -151,6 +152,7 @@ impl Cluster {
         args.extend(self.peers(kind));
         args.extend(plan.args.clone());
         let mut variables = self.tls_variables();
+        variables.extend(limits(plan.rate_limit));
         variables.extend(plan.variables.clone());
         if kind == WEBHOOKS && plan.private_receivers {
             args.push("--webhooks-allow-private".to_owned());

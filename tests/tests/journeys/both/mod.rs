@@ -10,6 +10,7 @@ mod newcomer;
 mod races;
 mod sendbird;
 mod streams;
+mod webhooks_callers;
 mod webhooks_encrypted;
 mod webhooks_incoming;
 mod webhooks_managed;

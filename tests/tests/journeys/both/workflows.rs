@@ -14,14 +14,14 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 /// A workflow of the demo community.
-struct Workflow {
-    id: String,
-    path: String,
-    key: String,
+pub(super) struct Workflow {
+    pub(super) id: String,
+    pub(super) path: String,
+    pub(super) key: String,
 }
 
 impl Workflow {
-    async fn make(community: &Community) -> Self {
+    pub(super) async fn make(community: &Community) -> Self {
         let request = CreateWorkflowRequest {
             name: "Broker".into(),
         };
@@ -48,7 +48,7 @@ impl Workflow {
         deleted.expect("it is deleted");
     }
 
-    async fn shake(&self, community: &Community, headers: &[(&str, &str)]) -> Answer {
+    pub(super) async fn shake(&self, community: &Community, headers: &[(&str, &str)]) -> Answer {
         let mut call = community.rest.post(&format!("{}/handshake", self.path));
         for (name, value) in headers {
             call = call.header(name, value);
@@ -57,7 +57,7 @@ impl Workflow {
     }
 
     /// The token of a new session.
-    async fn session(&self, community: &Community) -> String {
+    pub(super) async fn session(&self, community: &Community) -> String {
         let answer = self.shake(community, &[("x-api-key", &self.key)]).await;
         let answer = answer.expect(200);
         let token = answer["sessionToken"].as_str().unwrap().to_owned();
@@ -66,7 +66,7 @@ impl Workflow {
         token
     }
 
-    async fn tell(&self, community: &Community, token: &str, body: &str) -> Answer {
+    pub(super) async fn tell(&self, community: &Community, token: &str, body: &str) -> Answer {
         let call = community
             .rest
             .post(&self.path)
@@ -75,7 +75,7 @@ impl Workflow {
     }
 }
 
-fn registered(customer: &str) -> String {
+pub(super) fn registered(customer: &str) -> String {
     json!({ "eventType": "user.registered", "customerId": customer, "email": "a@b.example" })
         .to_string()
 }

@@ -1,5 +1,5 @@
-//! Calls of incoming webhooks (contract: events, "Incoming webhook url"), checked in this order:
-//! address, API key and rate limit, size, encryption, content. Who does not know an address learns
+//! Calls of incoming webhooks (contract: events, "Incoming webhook url"), checked in this order: where
+//! the call comes from, address, API key and rate limit, size, encryption, content. Who does not know an address learns
 //! nothing about it, not even that it is busy.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tonic::{Request, Response};
 
-use super::names::CallNames;
+use super::{callers::Origin, names::CallNames};
 use crate::{
     Webhooks,
     domain::{
@@ -54,16 +54,12 @@ impl Webhooks {
         &self,
         request: Request<ReceiveCallRequest>,
     ) -> Result<Response<ReceiveCallResponse>> {
+        let origin = Origin::of(&request);
+        self.0.callers.count(origin)?;
         let names = CallNames::of(&request, &request.get_ref().dedup_id);
         let call = request.into_inner();
-        let endpoint = self.endpoint_at(&call.address).await?;
-        let admitted = endpoint.admit(&call.api_key);
-        let caller = match admitted {
-            Ok(()) => Caller::Admitted,
-            Err(_) => Caller::Refused,
-        };
-        self.0.call_limits.count(endpoint.id, caller)?;
-        admitted?;
+        let endpoint = self.admit(&call.address, &call.api_key).await;
+        let endpoint = endpoint.map_err(|failure| self.0.callers.failed(origin, failure))?;
         self.note_use(&endpoint);
         let body = read(&endpoint, call.encrypted, &call.body).await?;
         let names = names?;
@@ -72,6 +68,18 @@ impl Webhooks {
             Call::UpdateUserFields(_) => Err(not_built("user fields")),
             Call::UpdateCurrency(_) => Err(not_built("gamification")),
         }
+    }
+
+    /// The webhook at an address, for who presents its key where one is asked for.
+    async fn admit(&self, address: &str, api_key: &str) -> Result<Endpoint> {
+        let endpoint = self.endpoint_at(address).await?;
+        let admitted = endpoint.admit(api_key);
+        let caller = match admitted {
+            Ok(()) => Caller::Admitted,
+            Err(_) => Caller::Refused,
+        };
+        self.0.call_limits.count(endpoint.id, caller)?;
+        admitted.map(|()| endpoint)
     }
 
     /// Not remembered from call to call: what was deleted, or has another key, is so at once and in
