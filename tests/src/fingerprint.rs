@@ -16,6 +16,7 @@ const VOLATILE: &[(&str, &str)] = &[
     ("inbox", "earlier events arrive meanwhile"),
     ("seaql_migrations", "the platform's own"),
     ("sequences", "numbers of all communities"),
+    ("seal_upgrades", "the platform's own"),
     ("signing_keys", "keys of all communities"),
 ];
 

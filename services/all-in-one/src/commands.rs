@@ -56,9 +56,14 @@ pub async fn bootstrap(settings: &Settings, new: &Bootstrap) -> Result<()> {
 /// Rotates the keys that JWTs are signed with.
 pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
     match command {
-        Keys::Rotate => {
-            let identity = identity(settings, Signals::default()).await?;
-            let key_id = identity.rotate_signing_key().await?;
+        Keys::Rotate { secret_lost } => {
+            let key_id = if *secret_lost {
+                let (storage, secret) = data::storage_and_secret(settings)?;
+                Identity::replace_lost_signing_keys(&storage.on_demand(), &secret).await?
+            } else {
+                let identity = identity(settings, Signals::default()).await?;
+                identity.rotate_signing_key().await?
+            };
             say!(
                 "new JWTs are signed with {key_id}; those signed before stay valid until they expire"
             )

@@ -187,7 +187,12 @@ pub enum Events {
 #[derive(Debug, Subcommand)]
 pub enum Keys {
     /// Sign new JWTs with a new key; those of the old one stay valid until they expire.
-    Rotate,
+    Rotate {
+        /// The secret that the present keys are sealed with is lost. Without this flag, a secret
+        /// that does not open them is taken for a mistake.
+        #[arg(long)]
+        secret_lost: bool,
+    },
 }
 
 /// What can be done with Sendbird tokens.

@@ -21,7 +21,7 @@ mod present;
 mod rpc;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -35,6 +35,7 @@ use guildhall_server::Rpcs;
 use guildhall_service::{Context, Environment, Running, Service};
 use guildhall_signals::{Cache, KeyChanged, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_writes::Writes;
+use parking_lot::Mutex;
 
 pub use actions::operator::{Bootstrapped, Community, NewCommunity, NewMember};
 pub use guildhall_proto::identity::v1::User;
@@ -60,6 +61,8 @@ struct Inner {
     passwords: Passwords,
     /// Seals the private halves of signing keys.
     sealer: Sealer,
+    /// The signing keys that the log says do not open.
+    unopened_keys: Mutex<HashSet<KeyId>>,
     /// Keys the hash of login attempts: a password typed in the wrong field must not be stored.
     attempts_key: hmac::Key,
 }
@@ -82,6 +85,30 @@ impl Identity {
         signals: Signals,
         shutdown: &Shutdown,
     ) -> Result<Self> {
+        let identity = Self::assemble(storage, secret, signals, shutdown).await?;
+        identity.ensure_signing_key().await?;
+        identity.sweep(shutdown);
+        Ok(identity)
+    }
+
+    /// Replaces the keys that JWTs are signed with where the secret is lost that they are sealed
+    /// with: [`open`](Self::open) fails until then. The id of the new key, sealed with `secret`.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or does not answer.
+    pub async fn replace_lost_signing_keys(storage: &Storage, secret: &[u8]) -> Result<String> {
+        let (signals, shutdown) = (Signals::default(), Shutdown::default());
+        let identity = Self::assemble(storage, secret, signals, &shutdown).await?;
+        identity.rotate_signing_key().await
+    }
+
+    /// Its parts, whether it can sign tokens or not.
+    async fn assemble(
+        storage: &Storage,
+        secret: &[u8],
+        signals: Signals,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, IDENTITY.name);
         let (database, passwords) = (database.await?, Passwords::start()?);
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -96,11 +123,11 @@ impl Identity {
             outbox: Outbox::open(&database, IDENTITY.name),
             passwords,
             sealer: Sealer::derive(secret, b"jwt signing keys")?,
+            unopened_keys: Mutex::default(),
             attempts_key: hmac::Key::new(hmac::HMAC_SHA256, attempts_key.as_ref()),
             database,
         }));
-        identity.ensure_signing_key().await?;
-        identity.sweep(shutdown);
+        identity.seal_signing_keys_anew().await?;
         Ok(identity)
     }
 

@@ -39,7 +39,7 @@ use crate::{
     delivery::{Dispatcher, Emails, Reach, Timing},
     domain::workflow::Sessions,
     events::Subscriber,
-    store::deliveries,
+    store::{deliveries, seals},
 };
 
 /// The webhooks service. Cheap to clone.
@@ -160,6 +160,8 @@ impl Webhooks {
         shutdown: &Shutdown,
     ) -> Result<Self> {
         let database = Database::open::<migration::Migrator>(storage, WEBHOOKS.name).await?;
+        let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
+        seals::seal_anew(&database, &sealer).await?;
         sweep::start::<deliveries::Entity>(
             database.clone(),
             deliveries::Column::CreatedAt,
@@ -167,7 +169,6 @@ impl Webhooks {
             shutdown.clone(),
         );
         statistics::keep::<deliveries::Entity>(&database, shutdown);
-        let sealer = Arc::new(Sealer::derive(secret, b"webhook secrets")?);
         let reach = Reach::allowing_private(settings.allow_private);
         let directory = peers.directory;
         let mailer = Mailer::start(database.clone(), peers.mail, shutdown.clone());

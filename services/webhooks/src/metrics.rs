@@ -12,6 +12,12 @@ static ATTEMPTS: LazyLock<Counters> = LazyLock::new(|| {
         "Attempts to deliver an event to a webhook, by what they came to",
     )
 });
+static PARKED: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_webhook_deliveries_parked",
+        "Deliveries that cannot be sent, by what is stored so that it cannot be used",
+    )
+});
 static DURATIONS: LazyLock<Histograms> = LazyLock::new(|| {
     metrics::durations(
         "guildhall_webhook_attempt_duration_seconds",
@@ -33,16 +39,24 @@ pub(crate) struct Metrics {
     delivered: Counter,
     gone: Counter,
     failed: Counter,
+    unsendable: Counter,
+    parked_webhook: Counter,
+    parked_delivery: Counter,
     duration: Histogram,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let of = |result: &str| ATTEMPTS.get_or_create_owned(&vec![("result", result.to_owned())]);
+        let parked =
+            |reason: &str| PARKED.get_or_create_owned(&vec![("reason", reason.to_owned())]);
         Self {
             delivered: of("delivered"),
             gone: of("gone"),
             failed: of("failed"),
+            unsendable: of("unsendable"),
+            parked_webhook: parked("webhook"),
+            parked_delivery: parked("delivery"),
             duration: DURATIONS.get_or_create_owned(&Vec::new()),
         }
     }
@@ -60,9 +74,18 @@ impl Metrics {
             Verdict::Delivered => &self.delivered,
             Verdict::Gone => &self.gone,
             Verdict::Failed(_) => &self.failed,
+            Verdict::Unsendable => {
+                self.parked_delivery.inc();
+                &self.unsendable
+            }
         };
         counter.inc();
         self.duration.observe(duration.as_secs_f64());
+    }
+
+    /// So many deliveries were parked with their webhook.
+    pub fn parked(&self, deliveries: u64) {
+        self.parked_webhook.inc_by(deliveries);
     }
 
     /// For so many webhooks something is due.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use guildhall_auth::jwt::{self, Claims};
-use guildhall_data::seal::Sealer;
+use guildhall_data::seal::{Place, Sealer};
 use guildhall_runtime::Timestamp;
 use guildhall_tests::{Community, Credential, Family, OPERATIONS, Refusal, operation::Kind};
 use guildhall_webhooks::domain::workflow::Sessions;
@@ -25,10 +25,10 @@ async fn signing_key(community: &Community) -> (String, Vec<u8>) {
     let row = Statement::from_string(DbBackend::Sqlite, query);
     let row = database.query_one_raw(row).await.unwrap().unwrap();
     let sealed: Vec<u8> = row.try_get("", "sealed_private_key").unwrap();
-    (
-        row.try_get("", "key_id").unwrap(),
-        sealer.open(&sealed).unwrap().to_vec(),
-    )
+    let key_id: String = row.try_get("", "key_id").unwrap();
+    let place = Place::of_platform("signing_keys.sealed_private_key", [key_id.clone()]);
+    let private = sealer.open(&sealed, &place).unwrap().to_vec();
+    (key_id, private)
 }
 
 #[tokio::test]

@@ -182,6 +182,7 @@ async fn every_flag_of_the_operators_guide_exists() {
     }
     for command in [
         &["bootstrap"][..],
+        &["keys", "rotate"],
         &["sendbird-token", "create"],
         &["workflow", "create"],
     ] {

@@ -138,6 +138,19 @@ async fn a_secret_that_is_not_the_one_stops_the_start() {
 }
 
 #[tokio::test]
+async fn who_has_lost_the_secret_starts_with_another_once_the_keys_are_replaced() {
+    let platform = Platform::start().await;
+    let secret = platform.data_dir().join("secret.key");
+    fs::write(&secret, "5e".repeat(32)).unwrap();
+    refused("lost", &platform.command(&SERVE).await, "secret.key");
+    let replace = ["keys", "rotate", "--secret-lost"];
+    let replaced = platform.command(&replace).await;
+    assert!(replaced.status.success(), "{replaced:?}");
+    // It gets ready.
+    platform.kill_and_restart().await;
+}
+
+#[tokio::test]
 async fn a_secret_that_is_named_is_not_made() {
     let platform = Platform::start().await;
     let mistyped = platform.data_dir().join("sercet.key");

@@ -5,7 +5,7 @@ use aws_lc_rs::{
     signature::{Ed25519KeyPair, KeyPair},
 };
 use guildhall_auth::jwt::{self, Claims};
-use guildhall_data::{Database, KeyId};
+use guildhall_data::{Database, KeyId, seal::upgrade::Upgrade};
 use guildhall_proto::identity::v1::{ListSigningKeysRequest, ListSigningKeysResponse, SigningKey};
 use guildhall_runtime::{Error, Result, Timestamp};
 use sea_orm::ConnectionTrait;
@@ -16,6 +16,9 @@ use crate::{
     Identity, present,
     store::{signing_keys, users},
 };
+
+/// The private half of a key, PKCS#8.
+type PrivateKey = Zeroizing<Vec<u8>>;
 
 /// A token and when it stops being valid.
 pub(crate) struct Token {
@@ -39,16 +42,36 @@ impl Identity {
         Ok(keys.into_iter().map(present::signing_key).collect())
     }
 
-    /// Creates the first key, or checks at start that the current one can be opened.
+    /// Creates the first key, or checks at start that one can be opened.
     pub(crate) async fn ensure_signing_key(&self) -> Result<()> {
         let transaction = self.0.database.begin().await?;
         // Processes that start together must find each other's key.
         signing_keys::lock(&transaction).await?;
-        match signing_keys::find_current(&transaction).await? {
-            Some(key) => drop(self.open_private_key(&key)?),
-            None => drop(self.add_signing_key(&transaction).await?),
+        let keys = signing_keys::current(&transaction).await?;
+        if keys.is_empty() {
+            self.add_signing_key(&transaction).await?;
+        } else {
+            self.first_that_opens(&keys)?;
         }
         Database::commit(transaction).await
+    }
+
+    /// Seals the private halves for their places, unless that is done. One that does not open stays
+    /// as it is.
+    pub(crate) async fn seal_signing_keys_anew(&self) -> Result<()> {
+        let Some(upgrade) = Upgrade::begin(&self.0.database, "places").await? else {
+            return Ok(());
+        };
+        for key in signing_keys::current(upgrade.transaction()).await? {
+            let Some(sealed) = &key.sealed_private_key else {
+                continue;
+            };
+            let place = signing_keys::Model::place(key.key_id);
+            if let Ok(Some(anew)) = self.0.sealer.seal_anew(sealed, &place) {
+                signing_keys::seal_anew(upgrade.transaction(), key.key_id, anew).await?;
+            }
+        }
+        upgrade.finish().await
     }
 
     /// Creates a new key and retires all others.
@@ -66,8 +89,8 @@ impl Identity {
         connection: &impl ConnectionTrait,
         user: &users::Model,
     ) -> Result<Token> {
-        let key = signing_keys::find_current(connection).await?;
-        let key = key.ok_or_else(|| Error::bug("there is no signing key"))?;
+        let keys = signing_keys::current(connection).await?;
+        let (key_id, private) = self.first_that_opens(&keys)?;
         let issued_at = Timestamp::now();
         let expires_at = Timestamp::from_millis(issued_at.as_secs() * 1000).plus(jwt::LIFETIME);
         let claims = Claims {
@@ -77,8 +100,7 @@ impl Identity {
             iat: issued_at.as_secs(),
             exp: expires_at.as_secs(),
         };
-        let private = self.open_private_key(&key)?;
-        let text = jwt::sign(&claims, &key.key_id.to_string(), &private)?;
+        let text = jwt::sign(&claims, &key_id.to_string(), &private)?;
         Ok(Token { text, expires_at })
     }
 
@@ -86,14 +108,39 @@ impl Identity {
         let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Error::internal)?;
         let public = Ed25519KeyPair::from_pkcs8(pair.as_ref()).map_err(Error::internal)?;
         let public = public.public_key().as_ref().to_vec();
-        let (key_id, sealed) = (KeyId::generate(), self.0.sealer.seal(pair.as_ref())?);
+        let key_id = KeyId::generate();
+        let place = signing_keys::Model::place(key_id);
+        let sealed = self.0.sealer.seal(pair.as_ref(), &place)?;
         signing_keys::insert(transaction, key_id, public, sealed).await?;
         Ok(key_id)
     }
 
-    fn open_private_key(&self, key: &signing_keys::Model) -> Result<Zeroizing<Vec<u8>>> {
+    /// The first of the keys that opens, so that one that was damaged keeps nobody from logging in.
+    fn first_that_opens(&self, keys: &[signing_keys::Model]) -> Result<(KeyId, PrivateKey)> {
+        let mut failure = Error::bug("there is no signing key");
+        for key in keys {
+            match self.open_private_key(key) {
+                Ok(private) => return Ok((key.key_id, private)),
+                Err(error) => {
+                    self.log_unopened(key.key_id, &error);
+                    failure = error;
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// Says that a key does not open, once in the life of the process.
+    fn log_unopened(&self, key: KeyId, error: &Error) {
+        if self.0.unopened_keys.lock().insert(key) {
+            tracing::error!(%key, ?error, "a signing key does not open, and is passed over; `guildhall keys rotate` replaces all");
+        }
+    }
+
+    fn open_private_key(&self, key: &signing_keys::Model) -> Result<PrivateKey> {
+        let place = signing_keys::Model::place(key.key_id);
         match &key.sealed_private_key {
-            Some(sealed) => self.0.sealer.open(sealed),
+            Some(sealed) => self.0.sealer.open(sealed, &place),
             None => Err(Error::bug("the current signing key has no private half")),
         }
     }

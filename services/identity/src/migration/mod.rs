@@ -10,6 +10,7 @@ mod m0007_fold_names;
 
 use guildhall_data::{
     idempotency::migration::CreateIdempotencyKeys, quota::migration::CreateQuotas,
+    seal::upgrade::migration::CreateSealUpgrades,
 };
 use guildhall_events::{cursor::migration::CreateEventCursors, outbox::migration::CreateOutbox};
 use sea_orm_migration::prelude::*;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(CreateEventCursors),
             Box::new(CreateQuotas),
             Box::new(m0007_fold_names::Migration),
+            Box::new(CreateSealUpgrades),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall_auth::jwt;
-use guildhall_data::{KeyId, failed};
+use guildhall_data::{KeyId, failed, seal::Place};
 use guildhall_runtime::{Result, Timestamp};
 use sea_orm::{
     ActiveValue::Set, Condition, ConnectionTrait, DbBackend, QueryOrder, entity::prelude::*,
@@ -28,6 +28,13 @@ pub struct Model {
     pub retired_at: Option<i64>,
 }
 
+impl Model {
+    /// Where the private half of a key lies, sealed.
+    pub(crate) fn place(key: KeyId) -> Place {
+        Place::of_platform("signing_keys.sealed_private_key", [key.to_string()])
+    }
+}
+
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -49,10 +56,24 @@ pub(crate) async fn lock(transaction: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// The key that signs new tokens.
-pub(crate) async fn find_current(connection: &impl ConnectionTrait) -> Result<Option<Model>> {
-    let key = newest_first().filter(Column::RetiredAt.is_null());
-    key.one(connection).await.map_err(failed)
+/// The keys that may sign new tokens, newest first: one, unless the platform's clocks differ.
+pub(crate) async fn current(connection: &impl ConnectionTrait) -> Result<Vec<Model>> {
+    let keys = newest_first().filter(Column::RetiredAt.is_null());
+    keys.all(connection).await.map_err(failed)
+}
+
+/// Replaces the sealed private half of a key.
+pub(crate) async fn seal_anew(
+    transaction: &impl ConnectionTrait,
+    key: KeyId,
+    sealed: Vec<u8>,
+) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "a signing key has no community")]
+    let update = Entity::update_many()
+        .col_expr(Column::SealedPrivateKey, Expr::value(sealed))
+        .filter(Column::KeyId.eq(key));
+    update.exec(transaction).await.map_err(failed)?;
+    Ok(())
 }
 
 /// The keys that a valid token may be signed with, newest first.

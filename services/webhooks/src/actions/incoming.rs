@@ -168,13 +168,14 @@ fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
     set(&mut webhook.name, change.name);
     set(&mut webhook.api_key_enabled, change.api_key_enabled);
     set(&mut webhook.enabled, change.enabled);
+    let place = webhook.key_place();
     let (enabled, mode) = (
         &mut webhook.encryption_enabled,
         &mut webhook.encryption_mode,
     );
     change
         .encryption
-        .apply(enabled, mode, &mut webhook.encryption_key, sealer)?;
+        .apply(enabled, mode, &mut webhook.encryption_key, (sealer, &place))?;
     apply_settings(webhook, change.settings)
 }
 

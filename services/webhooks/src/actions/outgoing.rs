@@ -26,7 +26,7 @@ use crate::{
         signature::SigningSecret,
     },
     present,
-    store::outgoing::{self, ChannelIds, Model, OldSecret, OldSecrets, WebhookIds},
+    store::outgoing::{self, ChannelIds, Model, OldSecret, OldSecrets, SealedColumn, WebhookIds},
 };
 
 /// How long the old secret signs beside the new one.
@@ -78,10 +78,10 @@ impl Webhooks {
         let write = writes.run(request, Answer::Secret, |write, request| async move {
             let (all, allow_private) = (FieldMask::all(), self.0.settings.allow_private);
             let change = all.read(|fields| Change::parse(request.spec, fields, allow_private))?;
-            let secret = SigningSecret::generate()?;
-            let sealed = self.0.sealer.seal(secret.as_bytes())?;
-            let community = write.caller.community;
-            let mut webhook = blank(community, sealed);
+            let (secret, community) = (SigningSecret::generate()?, write.caller.community);
+            let mut webhook = blank(community);
+            let place = webhook.place(SealedColumn::Secret);
+            webhook.secret = self.0.sealer.seal(secret.as_bytes(), &place)?;
             apply(&mut webhook, change, &self.0.sealer)?;
             let transaction = write.begin().await?;
             outgoing::Entity::insert_one_more(&transaction, community, &webhook).await?;
@@ -150,8 +150,8 @@ impl Webhooks {
     }
 }
 
-/// A webhook that has only its secret.
-fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
+/// A webhook that has only its id.
+fn blank(community: CommunityId) -> Model {
     let now = Timestamp::now().as_millis();
     Model {
         community_id: community,
@@ -169,7 +169,7 @@ fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
         encryption_mode: Mode::Gcm,
         encryption_key: None,
         api_key: None,
-        secret,
+        secret: Vec::new(),
         old_secrets: OldSecrets::default(),
         consecutive_failures: 0,
         failing_since: None,
@@ -180,22 +180,28 @@ fn blank(community: CommunityId, secret: Vec<u8>) -> Model {
 }
 
 /// Gives a webhook a new secret, and returns it. The one that a receiver may still have goes on
-/// signing, however often it is replaced.
+/// signing, however often it is replaced; unless it does not open any more: a new one mends that.
 ///
 /// # Errors
 /// WRONG_STATE when it was replaced too often.
 fn replace_secret(webhook: &mut Model, sealer: &Sealer) -> Result<String> {
     let (secret, now) = (SigningSecret::generate()?, Timestamp::now());
+    let place = webhook.place(SealedColumn::Secret);
+    let old_place = webhook.place(SealedColumn::OldSecrets);
+    let opens = |old: &OldSecret| sealer.open(&old.sealed, &old_place).is_ok();
     let old = &mut webhook.old_secrets.0;
-    old.retain(|old| now.as_millis() < old.until);
+    old.retain(|old| now.as_millis() < old.until && opens(old));
     if old.len() >= OLD_SECRETS {
         let message = format!("The secret was rotated {OLD_SECRETS} times within 24 hours");
         return Err(Error::new(Reason::WrongState, message));
     }
-    old.push(OldSecret {
-        sealed: std::mem::replace(&mut webhook.secret, sealer.seal(secret.as_bytes())?),
-        until: now.plus(ROTATION).as_millis(),
-    });
+    if let Ok(replaced) = sealer.open(&webhook.secret, &place) {
+        old.push(OldSecret {
+            sealed: sealer.seal(&replaced, &old_place)?,
+            until: now.plus(ROTATION).as_millis(),
+        });
+    }
+    webhook.secret = sealer.seal(secret.as_bytes(), &place)?;
     Ok(secret.reveal().to_string())
 }
 
@@ -214,12 +220,14 @@ fn apply(webhook: &mut Model, change: Change, sealer: &Sealer) -> Result<()> {
         &mut webhook.joins_on_bulk_import,
         change.joins_on_bulk_import,
     );
+    let place = webhook.place(SealedColumn::EncryptionKey);
     let (enabled, mode) = (&mut webhook.encrypted, &mut webhook.encryption_mode);
     change
         .encryption
-        .apply(enabled, mode, &mut webhook.encryption_key, sealer)?;
+        .apply(enabled, mode, &mut webhook.encryption_key, (sealer, &place))?;
     if let Some(key) = change.api_key {
-        let key = (!key.is_empty()).then(|| sealer.seal(key.as_bytes()));
+        let place = webhook.place(SealedColumn::ApiKey);
+        let key = (!key.is_empty()).then(|| sealer.seal(key.as_bytes(), &place));
         webhook.api_key = key.transpose()?;
     }
     if let Some(enabled) = change.enabled {

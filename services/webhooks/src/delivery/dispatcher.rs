@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health, sender::Sender,
-    slots::Slots, test_event::TestEvents,
+    Timing, address::Reach, email::Emails, endpoint::Endpoint, health::Health,
+    park::ParkedWebhooks, sender::Sender, slots::Slots, test_event::TestEvents,
 };
 use crate::{
     metrics::Metrics,
@@ -47,6 +47,7 @@ pub(super) struct Dispatch {
     pub slots: Slots,
     pub test_events: TestEvents,
     pub health: moka::sync::Cache<WebhookId, Health>,
+    pub parked: ParkedWebhooks,
     pub timing: Timing,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -81,6 +82,7 @@ impl Dispatcher {
             slots: Slots::default(),
             test_events: TestEvents::default(),
             health,
+            parked: ParkedWebhooks::default(),
             timing,
             metrics: Metrics::default(),
             shutdown: shutdown.clone(),

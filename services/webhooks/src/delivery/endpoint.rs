@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     dispatcher::{Dispatch, Key, Running},
     health::{Health, Pace},
-    receiver::Receiver,
+    receiver::{Receiver, Unsendable},
     request::OutgoingEvent,
     sender::Attempt,
 };
@@ -161,9 +161,7 @@ impl Work {
     /// Claims what is due, as far as the webhook may be delivered to.
     async fn claim(&mut self) -> Result<()> {
         let Some(webhook) = self.read().await? else {
-            self.give_back().await?;
-            let (community, id) = self.running.endpoint.key;
-            self.more = due::give_up(&self.running.dispatch.database, community, id).await?;
+            self.give_up(due::DISABLED).await?;
             return Ok(());
         };
         let dispatch = &self.running.dispatch;
@@ -171,7 +169,10 @@ impl Work {
         let fresh = || Health::after_failures(webhook.consecutive_failures);
         self.health = dispatch.health.get_with(id, fresh);
         let free = (self.health.limit * AHEAD).saturating_sub(self.claimed.len());
-        let receiver = Receiver::open(&webhook, &dispatch.sealer)?;
+        let receiver = match Receiver::open(&webhook, &dispatch.sealer) {
+            Ok(receiver) => receiver,
+            Err(unsendable) => return self.park(&webhook, &unsendable).await,
+        };
         self.receiver = Some((webhook, Arc::new(receiver)));
         self.more = due::is_due(dispatch.database.reader(), community, id).await?;
         if !self.more || free == 0 {
@@ -187,6 +188,28 @@ impl Work {
         self.more = claimed.len() == free;
         self.claimed.extend(claimed);
         Ok(())
+    }
+
+    /// Nothing can be sent to a webhook as it is stored: what waits for it is given up with the
+    /// reason, and so is what comes later, until an admin changes it.
+    async fn park(&mut self, webhook: &outgoing::Model, unsendable: &Unsendable) -> Result<()> {
+        self.receiver = None;
+        let parked = self.give_up(&unsendable.to_string()).await?;
+        if parked > 0 {
+            let dispatch = &self.running.dispatch;
+            dispatch.note_parked(webhook, unsendable, parked);
+        }
+        Ok(())
+    }
+
+    /// Gives up some of what waits; how much.
+    async fn give_up(&mut self, reason: &str) -> Result<u64> {
+        self.give_back().await?;
+        let (community, id) = self.running.endpoint.key;
+        let database = &self.running.dispatch.database;
+        let given_up = due::give_up(database, community, id, reason).await?;
+        self.more = given_up == due::STEP;
+        Ok(given_up)
     }
 
     /// The webhook as it is now, if it is on.
@@ -263,7 +286,7 @@ fn reason_to_disable(webhook: &outgoing::Model, verdict: Verdict) -> Option<Disa
     match verdict {
         Verdict::Gone => Some(DisabledReason::Gone),
         Verdict::Failed(_) if webhook.fails_for(FAILING) => Some(DisabledReason::Failing),
-        Verdict::Delivered | Verdict::Failed(_) => None,
+        Verdict::Delivered | Verdict::Failed(_) | Verdict::Unsendable => None,
     }
 }
 
@@ -318,13 +341,13 @@ impl Dispatch {
 fn outcome(dispatch: &Dispatch, delivery: &Model, attempt: Attempt) -> Outcome {
     let attempts = delivery.attempts + 1;
     let delay = match attempt.answer.verdict {
-        Verdict::Delivered | Verdict::Gone => None,
+        Verdict::Delivered | Verdict::Gone | Verdict::Unsendable => None,
         Verdict::Failed(retry_after) => dispatch.timing.retries.delay(attempts, retry_after),
     };
     let status = match (attempt.answer.verdict, delay) {
         (Verdict::Delivered, _) => Status::Success,
-        (Verdict::Gone | Verdict::Failed(_), None) => Status::Failed,
-        (Verdict::Gone | Verdict::Failed(_), Some(_)) => Status::Pending,
+        (Verdict::Gone | Verdict::Failed(_) | Verdict::Unsendable, None) => Status::Failed,
+        (Verdict::Gone | Verdict::Failed(_) | Verdict::Unsendable, Some(_)) => Status::Pending,
     };
     Outcome {
         community: delivery.community_id,

@@ -59,6 +59,8 @@ impl Health {
                 limit: 1,
                 pace: Pace::Slow,
             },
+            // Says nothing of the receiver.
+            Verdict::Unsendable => self,
         }
     }
 }

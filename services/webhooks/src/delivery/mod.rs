@@ -7,6 +7,7 @@
 //! * `request`: headers and body of an attempt; `test_event`: an attempt outside of order and retries
 //! * `sender`: one attempt; `connector`: the connection for it; `address`: where none may go
 //! * `disable`: what happens to webhooks whose receivers are gone; `email`: what admins are written
+//! * `park`: what the operator is told of webhooks to which nothing can be sent
 
 mod address;
 mod connector;
@@ -15,6 +16,7 @@ mod dispatcher;
 mod email;
 mod endpoint;
 mod health;
+mod park;
 mod receiver;
 pub mod request;
 mod sender;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use guildhall_runtime::{Result, Timestamp};
-use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     address::{NotPublic, Reach},
     connector::{self, Connector},
-    receiver::Receiver,
+    receiver::{Receiver, Unsendable},
     request::{OutgoingEvent, signed},
 };
 use crate::{
@@ -35,6 +35,8 @@ const BODY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(15);
 /// How much of an answer is looked at in one go.
 const BUFFER: usize = 64 * 1024;
+/// Why a delivery is not sent of which no request can be made.
+const UNWRITABLE: &str = "the stored event cannot be written as a request";
 /// The longest description of a failure, in characters.
 const MAX_ERROR: usize = 255;
 
@@ -60,6 +62,30 @@ pub struct Attempt {
     pub began_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+}
+
+impl Attempt {
+    /// One that was never begun.
+    #[must_use]
+    pub fn unsendable(unsendable: &Unsendable) -> Self {
+        Self {
+            answer: Answer::none(Verdict::Unsendable, unsendable.to_string()),
+            began_at: Timestamp::now(),
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+impl Answer {
+    /// There was none.
+    fn none(verdict: Verdict, error: String) -> Self {
+        Self {
+            verdict,
+            status: None,
+            body: None,
+            error: Some(error),
+        }
+    }
 }
 
 /// Makes attempts. Redirects are not followed, and no proxy of the environment is used.
@@ -92,15 +118,15 @@ impl Sender {
     pub async fn attempt(&self, receiver: &Receiver, event: OutgoingEvent<'_>) -> Attempt {
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let deadline = began + self.patience;
-        let signed = signed(receiver, event, began_at);
-        let answer = match self.send(receiver, signed, deadline).await {
-            Ok(response) => judged(response, deadline).await,
-            Err(error) => Answer {
-                verdict: Verdict::Failed(None),
-                status: None,
-                body: None,
-                error: Some(error),
+        let answer = match signed(receiver, event, began_at) {
+            Ok(signed) => match self.send(receiver, signed, deadline).await {
+                Ok(response) => judged(response, deadline).await,
+                Err(error) => Answer::none(Verdict::Failed(None), error),
             },
+            Err(error) => {
+                error.log();
+                Answer::none(Verdict::Unsendable, UNWRITABLE.to_owned())
+            }
         };
         Attempt {
             answer,
@@ -113,20 +139,15 @@ impl Sender {
     async fn send(
         &self,
         receiver: &Receiver,
-        signed: Result<(HeaderMap, Bytes)>,
+        (headers, body): (HeaderMap, Bytes),
         deadline: Instant,
     ) -> Result<Response<Incoming>, String> {
         self.reach
             .check(&receiver.url)
             .map_err(|error| error.to_string())?;
-        let (headers, body) = signed.map_err(|error| {
-            error.log();
-            "the delivery could not be written".to_owned()
-        })?;
-        let uri = Uri::try_from(receiver.url.as_str());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri.map_err(|_| "the url cannot be called".to_owned())?;
+        *request.uri_mut() = receiver.uri.clone();
         *request.headers_mut() = headers;
         match timeout_at(deadline, self.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| described(&error)),

@@ -60,15 +60,17 @@ impl Dispatcher {
     /// and without any consequence.
     ///
     /// # Errors
-    /// RATE_LIMITED when too many are under way; INTERNAL when the row was damaged.
+    /// RATE_LIMITED when too many are under way.
     pub(crate) async fn send_test_event(
         &self,
         webhook: &outgoing::Model,
         event: OutgoingEvent<'_>,
     ) -> Result<Attempt> {
         let _begun = self.0.test_events.begin(webhook.community_id)?;
-        let receiver = Receiver::open(webhook, &self.0.sealer)?;
-        Ok(self.0.sender.attempt(&receiver, event).await)
+        Ok(match Receiver::open(webhook, &self.0.sealer) {
+            Ok(receiver) => self.0.sender.attempt(&receiver, event).await,
+            Err(unsendable) => Attempt::unsendable(&unsendable),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use guildhall_data::seal::Sealer;
+use guildhall_data::seal::{Place, Sealer};
 use guildhall_proto::webhooks::v1::{EncryptionMode, EncryptionSpec};
 use guildhall_runtime::{Error, Result};
 use guildhall_types::{Fields, ProtoEnum as _, mask::set, proto_enum};
@@ -79,8 +79,8 @@ impl EncryptionChange {
         })
     }
 
-    /// Makes what is stored what the change says: whether bodies are encrypted, how, and the sealed
-    /// key.
+    /// Makes what is stored what the change says: whether bodies are encrypted, how, and the key,
+    /// sealed for its place.
     ///
     /// # Errors
     /// MISSING_FIELD when they are to be encrypted and there is no key.
@@ -89,12 +89,12 @@ impl EncryptionChange {
         enabled: &mut bool,
         mode: &mut Mode,
         key: &mut Option<Vec<u8>>,
-        sealer: &Sealer,
+        (sealer, place): (&Sealer, &Place),
     ) -> Result<()> {
         set(enabled, self.enabled);
         set(mode, self.mode);
         if let Some(new) = self.key {
-            *key = Some(sealer.seal(new.as_bytes())?);
+            *key = Some(sealer.seal(new.as_bytes(), place)?);
         }
         match *enabled && key.is_none() {
             true => Err(Error::missing("encryption.key")),

@@ -68,6 +68,8 @@ pub enum Verdict {
     Gone,
     /// Anything else; perhaps with the time that the receiver asks for.
     Failed(Option<Duration>),
+    /// It was never sent, and never can be as it is stored.
+    Unsendable,
 }
 
 impl Verdict {

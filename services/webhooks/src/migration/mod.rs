@@ -1,6 +1,8 @@
 //! The tables of webhooks, a file per change.
 
-use guildhall_data::idempotency::migration::CreateIdempotencyKeys;
+use guildhall_data::{
+    idempotency::migration::CreateIdempotencyKeys, seal::upgrade::migration::CreateSealUpgrades,
+};
 use guildhall_events::{
     consumer::migration::CreateInbox, cursor::migration::CreateEventCursors,
     outbox::migration::CreateOutbox,
@@ -43,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_keep_attempts::Migration),
             Box::new(m0009_compare_addresses::Migration),
             Box::new(m0010_count_workflow_bytes::Migration),
+            Box::new(CreateSealUpgrades),
         ]
     }
 }

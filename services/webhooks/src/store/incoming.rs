@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use guildhall_data::{CommunityId, Limited, Quota, Resource, Tenant, WebhookId, failed, resource};
+use guildhall_data::{
+    CommunityId, Limited, Quota, Resource, Tenant, WebhookId, failed, resource, seal::Place,
+};
 use guildhall_runtime::{Reason, Result, Timestamp};
 use sea_orm::{ActiveModelTrait, Condition, ConnectionTrait, IntoActiveModel, entity::prelude::*};
 
@@ -56,6 +58,15 @@ impl std::fmt::Debug for Model {
             .field("community_id", &self.community_id)
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Where its AES key lies, sealed.
+    #[must_use]
+    pub fn key_place(&self) -> Place {
+        let column = "incoming_webhooks.encryption_key";
+        Place::of_community(self.community_id, column, [self.id.to_string()])
     }
 }
 

@@ -5,4 +5,5 @@ pub mod incoming;
 pub mod outgoing;
 #[cfg(test)]
 mod plan;
+pub mod seals;
 pub mod workflows;

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use guildhall_data::{ChannelId, CommunityId, Limited, Quota, Tenant, WebhookId, failed, resource};
+use guildhall_data::{
+    ChannelId, CommunityId, Limited, Quota, Tenant, WebhookId, failed, resource, seal::Place,
+};
 use guildhall_proto::webhooks::v1::DisabledReason as DisabledReasonProto;
 use guildhall_runtime::{Reason, Result, Timestamp};
 use guildhall_types::proto_enum;
@@ -129,7 +131,32 @@ impl Limited for Entity {
     };
 }
 
+/// A column whose values are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedColumn {
+    /// `encryption_key`.
+    EncryptionKey,
+    /// `api_key`.
+    ApiKey,
+    /// `secret`.
+    Secret,
+    /// `old_secrets`, each of which is sealed by itself.
+    OldSecrets,
+}
+
 impl Model {
+    /// Where a sealed value of it lies.
+    #[must_use]
+    pub fn place(&self, column: SealedColumn) -> Place {
+        let column = match column {
+            SealedColumn::EncryptionKey => "outgoing_webhooks.encryption_key",
+            SealedColumn::ApiKey => "outgoing_webhooks.api_key",
+            SealedColumn::Secret => "outgoing_webhooks.secret",
+            SealedColumn::OldSecrets => "outgoing_webhooks.old_secrets",
+        };
+        Place::of_community(self.community_id, column, [self.id.to_string()])
+    }
+
     /// What it tells of.
     #[must_use]
     pub fn kinds(&self) -> EventKinds {

@@ -24,7 +24,10 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, entity::prelude::*};
 use zeroize::Zeroizing;
 
 pub use self::rows::{record_in_file, record_unnested};
-use crate::{CommunityId, Database, IdempotencyKey, Tenant, failed, seal::Sealer};
+use crate::{
+    CommunityId, Database, IdempotencyKey, Tenant, failed,
+    seal::{Place, Sealer},
+};
 
 /// How long an answer is kept for an Idempotency-Key.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -53,6 +56,12 @@ fn hash_of(request: &[u8], key: &IdempotencyKey, answer: Answer) -> Vec<u8> {
 }
 
 type Scope = (CommunityId, String, Arc<str>, String);
+
+/// Where the sealed answer of a key lies.
+fn place_of((community, credential, rpc, key): &Scope) -> Place {
+    let row = [credential.clone(), rpc.to_string(), key.clone()];
+    Place::of_community(*community, "idempotency_keys.answer", row)
+}
 
 /// The keys of one service.
 #[derive(Debug, Clone)]
@@ -152,6 +161,7 @@ impl Idempotency {
             Arc::clone(&rpc),
             key.key.clone(),
         );
+        let place = place_of(&scope);
         let running = Running::enter(Arc::clone(&self.running), scope);
         let running = running.ok_or_else(|| in_flight(key.name))?;
         let sealer = match answer {
@@ -181,7 +191,7 @@ impl Idempotency {
             Some(stored) => {
                 let bytes = match &sealer {
                     None => Zeroizing::new(stored.answer),
-                    Some(sealer) => sealer.open(&stored.answer)?,
+                    Some(sealer) => sealer.open(&stored.answer, &place)?,
                 };
                 A::decode(bytes.as_slice())
                     .map(Claim::Replay)
@@ -247,7 +257,7 @@ impl Record {
         let bytes = Zeroizing::new(answer.encode_to_vec());
         let answer = match &self.sealer {
             None => bytes.to_vec(),
-            Some(sealer) => sealer.seal(&bytes)?,
+            Some(sealer) => sealer.seal(&bytes, &place_of(&self.running.scope))?,
         };
         let (community, credential, rpc, key) = &self.running.scope;
         Ok(entity::ActiveModel {

@@ -299,3 +299,20 @@ async fn a_repeat_with_the_idempotency_key_returns_the_first_key() {
     assert_eq!(again.into_inner(), first, "the text as well");
     assert_eq!(reason(create("two").await), Reason::IdempotencyMismatch);
 }
+
+/// A key that is damaged, as one that was moved here from another row is, signs nothing; the
+/// others do.
+#[tokio::test]
+async fn a_signing_key_that_does_not_open_keeps_nobody_from_logging_in() {
+    let test = TestIdentity::new().await;
+    let home = test.community("Home").await;
+    let (_, before) = test.member(&home, "ann", Role::Member).await;
+    let newer = "INSERT INTO signing_keys \
+                 (key_id, public_key, sealed_private_key, created_at, retired_at) SELECT 'ffffffffffffffffffffffff', public_key, sealed_private_key, created_at + 1, NULL \
+                 FROM signing_keys";
+    test.sql(newer).await.unwrap();
+    let (_, after) = test.member(&home, "bob", Role::Member).await;
+    for token in [before, after] {
+        assert!(!test.is_refused(Scheme::Bearer, &token).await);
+    }
+}

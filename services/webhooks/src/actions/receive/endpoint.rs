@@ -66,7 +66,7 @@ fn cipher(webhook: &Model, sealer: &Sealer) -> Result<Option<(Mode, AesKey)>> {
         return Ok(None);
     }
     let sealed = webhook.encryption_key.as_deref().unwrap_or_default();
-    let key = sealer.open(sealed)?;
+    let key = sealer.open(sealed, &webhook.key_place())?;
     let key = std::str::from_utf8(&key).map_err(Error::internal)?;
     let key = AesKey::parse(key).map_err(Error::internal)?;
     Ok(Some((webhook.encryption_mode, key)))

@@ -22,9 +22,9 @@ use super::{Column, Entity, Model, Status};
 /// Webhooks that one look finds at most.
 const WEBHOOKS: i64 = 10_000;
 /// Deliveries that are given up in one step.
-const STEP: u64 = 500;
+pub const STEP: u64 = 500;
 /// Why a delivery is given up whose webhook is off.
-const DISABLED: &str = "the webhook is disabled";
+pub const DISABLED: &str = "the webhook is disabled";
 
 /// The webhooks for which something is due: from one to the next along the index, and a glance at
 /// the head of each, however much waits.
@@ -199,7 +199,8 @@ pub async fn give_back(database: &Database, claimed: Vec<Model>) -> Result<()> {
     Database::commit(transaction).await
 }
 
-/// Gives up some of what waits for a webhook that is off or gone; whether there may be more.
+/// Gives up some of what waits for a webhook to which nothing can be delivered, and records the
+/// reason, of at most 255 characters. How many; if fewer than [`STEP`], there are no more.
 ///
 /// # Errors
 /// When the database fails.
@@ -207,7 +208,8 @@ pub async fn give_up(
     database: &Database,
     community: CommunityId,
     webhook: WebhookId,
-) -> Result<bool> {
+    reason: &str,
+) -> Result<u64> {
     let now = Timestamp::now().as_millis();
     let unclaimed = Condition::any()
         .add(Column::ClaimedUntil.is_null())
@@ -234,7 +236,7 @@ pub async fn give_up(
             Column::AttemptError,
             Expr::col(Column::AttemptError).if_null(Expr::col(Column::Error)),
         )
-        .col_expr(Column::Error, Expr::val(DISABLED))
+        .col_expr(Column::Error, Expr::val(reason))
         .col_expr(Column::NextAttemptAt, Expr::val(None::<i64>))
         .col_expr(Column::ClaimedUntil, Expr::val(None::<i64>))
         .filter(Column::WebhookId.eq(webhook))
@@ -243,7 +245,7 @@ pub async fn give_up(
         .await
         .map_err(failed)?;
     Database::commit(transaction).await?;
-    Ok(found == STEP)
+    Ok(found)
 }
 
 #[cfg(test)]

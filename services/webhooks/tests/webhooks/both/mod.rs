@@ -5,3 +5,4 @@ mod failures;
 mod inspection;
 mod management;
 mod replicas;
+mod sealed;
