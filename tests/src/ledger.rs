@@ -26,6 +26,8 @@ pub struct Row {
     pub channel_id: String,
     /// Its place in the channel.
     pub seq: i64,
+    /// Whether it is a direct message.
+    pub direct: bool,
     /// Its text.
     pub text: String,
     /// The message that it replies to.
@@ -79,7 +81,7 @@ impl Ledger {
 
     async fn read(database: &DatabaseConnection) -> Self {
         let query = |text| Statement::from_string(database.get_database_backend(), text);
-        let rows = "SELECT id, number, channel_id, seq, text, parent_id, reply_count \
+        let rows = "SELECT id, number, channel_id, seq, direct, text, parent_id, reply_count \
                     FROM messages ORDER BY channel_id, seq";
         let rows = Row::find_by_statement(query(rows)).all(database).await;
         let events = "SELECT payload FROM outbox ORDER BY position";
@@ -124,7 +126,7 @@ impl Ledger {
         self.assert_told();
     }
 
-    /// One event a message, and those of a channel in its order.
+    /// One event a message, and those of a channel in its order; of a direct message without its text.
     fn assert_told(&self) {
         let mut told: BTreeMap<&str, Vec<&MessagePosted>> = BTreeMap::new();
         for posted in &self.posted {
@@ -134,11 +136,12 @@ impl Ledger {
             let told = told.remove(channel).unwrap_or_default();
             let stored: Vec<_> = rows
                 .iter()
-                .map(|row| (&row.id, row.seq, &row.text))
+                .map(|row| (row, if row.direct { "" } else { row.text.as_str() }))
+                .map(|(row, text)| (row.id.as_str(), row.seq, text))
                 .collect();
             let told: Vec<_> = told
                 .iter()
-                .map(|posted| (&posted.message_id, posted.seq, &posted.text))
+                .map(|posted| (posted.message_id.as_str(), posted.seq, posted.text.as_str()))
                 .collect();
             assert_eq!(told, stored, "the events of channel {channel}");
         }

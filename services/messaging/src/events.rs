@@ -1,4 +1,7 @@
 //! The events that messaging publishes. Each is written in the transaction of its cause.
+//!
+//! Nothing of a direct message leaves its channel (contract: settlements, "Messaging"): its events
+//! have ids alone, so that who reads the broker learns no text.
 
 use guildhall_data::UserId;
 use guildhall_events::outbox::NewEvent;
@@ -14,7 +17,9 @@ use crate::{
 /// A message or reply was stored.
 #[must_use]
 pub fn message_posted(message: &NewMessage, row: &messages::Model) -> NewEvent {
+    let channel = &message.channel;
     let details = message.content.details.as_ref();
+    let files = details.map(|details| details.files.clone());
     NewEvent {
         community: row.community_id,
         actor: text_of(row.user_id),
@@ -25,14 +30,12 @@ pub fn message_posted(message: &NewMessage, row: &messages::Model) -> NewEvent {
             message_id: row.id.to_string(),
             channel_id: row.channel_id.to_string(),
             seq: row.seq,
-            text: row.text.clone(),
+            text: unless_direct(channel, || row.text.clone()),
             parent_id: text_of(row.parent_id),
             topic_id: text_of(row.topic_id),
-            channel_name: message.channel.topic.clone(),
-            channel_type: message.channel.kind.to_proto().into(),
-            attachments: details
-                .map(|details| details.files.clone())
-                .unwrap_or_default(),
+            channel_name: unless_direct(channel, || channel.topic.clone()),
+            channel_type: channel.kind.to_proto().into(),
+            attachments: unless_direct(channel, || files.unwrap_or_default()),
             incoming_webhook_id: text_of(message.webhook),
         }),
     }
@@ -44,8 +47,8 @@ pub fn reaction_added(reaction: &Reaction, channel: &Channel, time: Timestamp) -
     let added = ReactionAdded {
         message_id: reaction.message.to_string(),
         channel_id: channel.id.to_string(),
-        emoji: reaction.emoji.to_string(),
-        channel_name: channel.topic.clone(),
+        emoji: unless_direct(channel, || reaction.emoji.to_string()),
+        channel_name: unless_direct(channel, || channel.topic.clone()),
         channel_type: channel.kind.to_proto().into(),
     };
     reacted(reaction, channel, time, Payload::ReactionAdded(added))
@@ -57,8 +60,8 @@ pub fn reaction_removed(reaction: &Reaction, channel: &Channel, time: Timestamp)
     let removed = ReactionRemoved {
         message_id: reaction.message.to_string(),
         channel_id: channel.id.to_string(),
-        emoji: reaction.emoji.to_string(),
-        channel_name: channel.topic.clone(),
+        emoji: unless_direct(channel, || reaction.emoji.to_string()),
+        channel_name: unless_direct(channel, || channel.topic.clone()),
         channel_type: channel.kind.to_proto().into(),
     };
     reacted(reaction, channel, time, Payload::ReactionRemoved(removed))
@@ -73,6 +76,14 @@ fn reacted(reaction: &Reaction, channel: &Channel, time: Timestamp, payload: Pay
         time,
         traceparent: trace::traceparent(),
         payload,
+    }
+}
+
+/// What members wrote, where an event may hold it; else nothing.
+fn unless_direct<T: Default>(channel: &Channel, content: impl FnOnce() -> T) -> T {
+    match channel.is_direct() {
+        true => T::default(),
+        false => content(),
     }
 }
 

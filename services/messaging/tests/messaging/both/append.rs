@@ -3,14 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
-use guildhall_data::{Claim, MessageId, Tenant, Ticket, group_commit::Batch};
+use guildhall_data::{Claim, MessageId, Tenant, Ticket, UserId, group_commit::Batch};
 use guildhall_events::outbox;
 use guildhall_messaging::{
     actions::append::{Append, Item},
-    domain::ChannelKind,
-    store::sequences,
+    domain::{ChannelKind, Content, Emoji, MessageKind},
+    events,
+    store::{reactions::Reaction, sequences},
 };
-use guildhall_proto::events::v1::{Event, event::Payload};
+use guildhall_proto::{
+    events::v1::{Event, MessagePosted, ReactionAdded, ReactionRemoved, event::Payload},
+    messaging::v1::{ChannelType, FileReference, MessageDetails},
+};
 use guildhall_runtime::{Reason, Timestamp};
 use guildhall_signals::MessagesStored;
 use prost::Message as _;
@@ -109,6 +113,64 @@ async fn replies_are_counted_on_their_parent() {
     assert!(parent.last_reply_at.unwrap() >= parent.created_at);
     let other = community.stored(id_of(&other)).await.unwrap();
     assert_eq!((other.reply_count, other.last_reply_at), (0, None));
+}
+
+/// Nothing of a direct message leaves its channel: its events name it, and say nothing of it.
+#[tokio::test]
+async fn events_of_direct_messages_have_ids_and_no_text() {
+    let community = Community::new().await;
+    let ann = UserId::generate();
+    let channel = community.dm(&[ann, UserId::generate()]).await;
+    let mut item = item(&channel, "between us");
+    let details = MessageDetails {
+        files: vec![FileReference {
+            url: "https://files.example/secret.png".into(),
+            name: "secret.png".into(),
+            ..FileReference::default()
+        }],
+        ..MessageDetails::default()
+    };
+    let content = Content::new("between us".into(), MessageKind::Text, Some(details));
+    item.message.content = content.unwrap();
+    let sent = community.post(item).await.unwrap();
+
+    let rows = outbox::entity::Entity::within(community.id)
+        .all(community.database.reader())
+        .await
+        .unwrap();
+    let event = Event::decode(rows[0].payload.as_slice()).unwrap();
+    let posted = MessagePosted {
+        message_id: sent.id.clone(),
+        channel_id: channel.id.to_string(),
+        seq: sent.seq,
+        channel_type: ChannelType::Dm.into(),
+        ..MessagePosted::default()
+    };
+    assert_eq!(event.payload, Some(Payload::MessagePosted(posted)));
+
+    let reaction = Reaction {
+        community: community.id,
+        message: id_of(&sent),
+        emoji: Emoji::parse("thumbsup").unwrap(),
+        user: ann,
+    };
+    let (message_id, channel_id) = (sent.id.clone(), channel.id.to_string());
+    let added = events::reaction_added(&reaction, &channel, Timestamp::now());
+    let expected = ReactionAdded {
+        message_id: message_id.clone(),
+        channel_id: channel_id.clone(),
+        channel_type: ChannelType::Dm.into(),
+        ..ReactionAdded::default()
+    };
+    assert_eq!(added.payload, Payload::ReactionAdded(expected));
+    let removed = events::reaction_removed(&reaction, &channel, Timestamp::now());
+    let expected = ReactionRemoved {
+        message_id,
+        channel_id,
+        channel_type: ChannelType::Dm.into(),
+        ..ReactionRemoved::default()
+    };
+    assert_eq!(removed.payload, Payload::ReactionRemoved(expected));
 }
 
 #[tokio::test]
