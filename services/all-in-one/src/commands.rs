@@ -87,8 +87,8 @@ pub async fn sendbird_token(settings: &Settings, command: &SendbirdToken) -> Res
 }
 
 async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
-    let shutdown = Shutdown::default();
-    let signals = data::signals(settings, &shutdown)?;
+    let (shutdown, (_, secret)) = (Shutdown::default(), data::storage_and_secret(settings)?);
+    let signals = data::signals(settings, &secret, &shutdown)?;
     let identity = identity(settings, signals.clone()).await?;
     let community = community_id(&identity, community).await?;
     let id = id::parse("id", id)?;

@@ -44,23 +44,24 @@ pub fn make_private(directory: &Path) -> Result<()> {
 }
 
 /// What processes tell each other; this process is alone without `--nats-url`.
-pub fn signals(settings: &Settings, shutdown: &Shutdown) -> Result<Signals> {
-    match bus(settings) {
+pub fn signals(settings: &Settings, secret: &[u8], shutdown: &Shutdown) -> Result<Signals> {
+    match bus(settings, secret)? {
         None => Ok(Signals::default()),
         Some(bus) => Signals::connect(&bus, shutdown),
     }
 }
 
 /// Where events are carried; in this process alone without `--nats-url`.
-pub fn streams(settings: &Settings) -> Option<JetStream> {
-    bus(settings).map(JetStream::new)
+pub fn streams(settings: &Settings, secret: &[u8]) -> Result<Option<JetStream>> {
+    Ok(bus(settings, secret)?.map(JetStream::new))
 }
 
 /// On the bus the whole platform in one process is an identity service that also speaks of
 /// channels; an operator's command speaks as identity, too.
-fn bus(settings: &Settings) -> Option<BusSettings> {
+fn bus(settings: &Settings, secret: &[u8]) -> Result<Option<BusSettings>> {
     let urls = &settings.nats_url;
-    (!urls.is_empty()).then(|| settings.serve.bus(IDENTITY, urls))
+    let bus = (!urls.is_empty()).then(|| settings.serve.bus(IDENTITY, urls, secret));
+    bus.transpose()
 }
 
 /// Keeps a second server off the same files: its streams and caches would miss this one's

@@ -35,7 +35,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let (storage, secret) = data::storage_and_secret(settings)?;
     let listeners = Listeners::bind(settings).await?;
     // Last: a process that is on the bus and then fails to start would be missed by the others.
-    let signals = data::signals(settings, &shutdown)?;
+    let signals = data::signals(settings, &secret, &shutdown)?;
     let data_dir = settings.data_dir.clone();
     let environment = Environment::new(storage, secret, signals, shutdown, data_dir);
 
@@ -43,7 +43,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let _lock = data::lock(settings)?;
     let mut opened = Opened::first(&identity, &environment, &settings.serve)?;
     services::open(&mut opened, &settings.services).await?;
-    opened.carry_events(data::streams(settings).as_ref(), &settings.serve);
+    let streams = data::streams(settings, &environment.secret)?;
+    opened.carry_events(streams.as_ref(), &settings.serve);
 
     let mut rpcs = Rpcs::default();
     opened.add_services(&mut rpcs);

@@ -18,5 +18,5 @@ pub mod outbox;
 mod relay;
 
 pub use consumer::{Consumer, Handler};
-pub use guildhall_signals::{BusSettings, Retention};
+pub use guildhall_signals::{BrokerKeys, BusSettings, Retention};
 pub use outbox::Outbox;

@@ -7,6 +7,7 @@ use guildhall_data::Database;
 use guildhall_runtime::metrics::{
     self, Counter, Counters, Gauge, Gauges, Histogram, Histograms, Sampler,
 };
+use guildhall_signals::signature::Rejection;
 
 use crate::consumer::parked;
 
@@ -50,6 +51,12 @@ static UNREADABLE: LazyLock<Counters> = LazyLock::new(|| {
     metrics::counters(
         "guildhall_events_unreadable",
         "Messages in a stream that are no events: somebody else writes to it",
+    )
+});
+static REJECTED: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_events_rejected",
+        "Messages in a stream that were dropped because no process of the platform has published them",
     )
 });
 static PARKED: LazyLock<Gauges> = LazyLock::new(|| {
@@ -139,6 +146,8 @@ pub(crate) struct StreamMetrics {
     pub pending: Gauge,
     /// Messages in it that are no events.
     pub unreadable: Counter,
+    unsigned: Counter,
+    forged: Counter,
 }
 
 impl StreamMetrics {
@@ -148,9 +157,26 @@ impl StreamMetrics {
             ("consumer", consumer.to_owned()),
             ("service", service.to_owned()),
         ];
+        let rejected = |rejection: Rejection| {
+            let mut labels = labels.clone();
+            labels.push(("reason", rejection.as_str().to_owned()));
+            REJECTED.get_or_create_owned(&labels)
+        };
         Self {
             pending: PENDING.get_or_create_owned(&labels),
             unreadable: UNREADABLE.get_or_create_owned(&labels),
+            unsigned: rejected(Rejection::Unsigned),
+            forged: rejected(Rejection::Forged),
         }
+    }
+
+    /// A message was dropped.
+    pub fn reject(&self, rejection: Rejection) {
+        match rejection {
+            Rejection::Unsigned => &self.unsigned,
+            // What comes again is for the inbox to say, and is no rejection here.
+            Rejection::Forged | Rejection::Repeated => &self.forged,
+        }
+        .inc();
     }
 }

@@ -101,7 +101,7 @@ impl<'a> Process<'a> {
         let listener = listen(address).await?;
         let metrics = port::serve(settings.serve.metrics, service.name).await?;
         // Last: a process that is on the bus and then fails to start would be missed by the others.
-        let bus = settings.serve.bus(service, &settings.nats_url);
+        let bus = settings.serve.bus(service, &settings.nats_url, &secret)?;
         Ok(Self {
             signals: Signals::connect(&bus, &shutdown)?,
             protocol,

@@ -10,7 +10,7 @@ use guildhall_runtime::{
     serve::{ConnectionLimits, Serving},
     tls::TlsFiles,
 };
-use guildhall_signals::{BusSettings, Retention};
+use guildhall_signals::{BrokerKeys, BusSettings, Retention};
 use rustls::ServerConfig;
 
 /// What every process of a cluster is told.
@@ -108,6 +108,17 @@ pub struct ServeSettings {
     )]
     pub nats_replicas: usize,
 
+    /// Bytes that each stream of events may take on a server of NATS, at least 16777216 (16 MiB); NATS
+    /// sets them aside. What does not fit waits in the database. The same in all processes.
+    #[arg(
+        long,
+        env = "GUILDHALL_NATS_STREAM_MAX_BYTES",
+        default_value_t = 1 << 30,
+        value_parser = clap::value_parser!(i64).range(16 << 20..),
+        value_name = "BYTES"
+    )]
+    pub nats_stream_max_bytes: i64,
+
     /// Hours for which events are kept once everybody has them, 1 to 744: what a stream that was
     /// lost gets again. The same in all processes.
     #[arg(
@@ -139,17 +150,21 @@ impl ServeSettings {
         RateLimit::per_second(self.rate_limit)
     }
 
-    /// How a process of `service` is on the bus at `urls`.
-    #[must_use]
-    pub fn bus(&self, service: &Service, urls: &[String]) -> BusSettings {
-        BusSettings {
+    /// How a process of `service` is on the bus at `urls`, on a platform with this secret.
+    ///
+    /// # Errors
+    /// Never in practice: only when no key can be derived from the secret.
+    pub fn bus(&self, service: &Service, urls: &[String], secret: &[u8]) -> Result<BusSettings> {
+        Ok(BusSettings {
+            keys: BrokerKeys::derive(secret)?,
+            stream_max_bytes: self.nats_stream_max_bytes,
             urls: urls.to_vec(),
             tls_ca: self.tls_ca.clone(),
             stream_replicas: self.nats_replicas,
             retention: self.event_retention,
             service: service.name,
             listens_to: service.signals_from,
-        }
+        })
     }
 
     /// How the listener `name` of the process serves, one of `listeners`.

@@ -13,7 +13,7 @@ use guildhall_runtime::{Error, Result, metrics::Counter};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
-use crate::Retention;
+use crate::{BrokerKeys, Retention};
 
 /// How often an idle connection is tried; the third ping without an answer ends it.
 const PING: Duration = Duration::from_secs(1);
@@ -43,11 +43,15 @@ pub struct BusSettings {
     pub service: &'static str,
     /// On how many servers of the broker each stream of events is kept.
     pub stream_replicas: usize,
+    /// Bytes that each stream takes on a server at most; what does not fit waits in the outbox.
+    pub stream_max_bytes: i64,
     /// How long events stay in the streams, and in the outboxes behind them.
     pub retention: Retention,
     /// The services whose signals this process acts on. Of each one but its own, a process must be
     /// present for caches to be trusted.
     pub listens_to: &'static [&'static str],
+    /// Sign what this process publishes, and tell what others of its platform have.
+    pub keys: BrokerKeys,
 }
 
 impl fmt::Debug for BusSettings {
@@ -227,6 +231,8 @@ mod tests {
             tls_ca: None,
             service: "identity",
             stream_replicas: 1,
+            stream_max_bytes: 1 << 30,
+            keys: BrokerKeys::derive(b"secret").unwrap(),
             retention: Retention::default(),
             listens_to: &["identity"],
         }

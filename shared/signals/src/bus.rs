@@ -3,7 +3,7 @@
 //! Each service has a subject. A process publishes what changed in numbered batches, and an empty
 //! batch four times a second as a heartbeat, from which subscribers see that nothing is missing.
 //! It also receives its own batches: as long as they come back in time, what others published
-//! before them has been received, too.
+//! before them has been received, too. Batches are signed, and none counts twice.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -24,6 +24,7 @@ use crate::{
     coverage::{Coverage, Lease, UNCOVERED_LIFE},
     metrics::BusMetrics,
     presence::Publishers,
+    signature::{MessageKey, Rejection, RejectionLog},
     subscribers::Subscribers,
 };
 
@@ -146,6 +147,8 @@ struct Node {
     /// When local subscribers were last told that they missed something.
     notified_at: Instant,
     bus: Arc<Bus>,
+    key: MessageKey,
+    rejected: RejectionLog,
     metrics: BusMetrics,
     subscribers: Subscribers,
     shutdown: Shutdown,
@@ -175,6 +178,8 @@ impl Node {
             lapses_at: None,
             notified_at: Instant::now(),
             bus: Arc::new(Bus::new()),
+            key: settings.keys.signals.clone(),
+            rejected: RejectionLog::default(),
             metrics: BusMetrics::new(),
             subscribers,
             shutdown: shutdown.clone(),
@@ -247,8 +252,7 @@ impl Node {
     fn receive(&mut self, message: &Message, now: Instant) -> bool {
         let service = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
         // What cannot be read is missed, and its number will tell.
-        let Some(batch) = read(message) else {
-            tracing::debug!(service, "a batch of signals cannot be read");
+        let Some(batch) = self.read(message) else {
             return false;
         };
         if batch.publisher == self.name {
@@ -258,6 +262,10 @@ impl Node {
         let Some(service) = self.listens_to.iter().find(|known| **known == service) else {
             return false;
         };
+        if self.publishers.is_repeated(&batch) {
+            self.reject(message, Rejection::Repeated);
+            return false;
+        }
         let missed = self.publishers.receive(service, &batch, now);
         for kind in batch
             .signals
@@ -268,6 +276,28 @@ impl Node {
             self.subscribers.received(kind);
         }
         missed
+    }
+
+    /// The batch that a message holds, if it is one of this platform.
+    fn read(&mut self, message: &Message) -> Option<SignalBatch> {
+        if message.payload.len() > MAX_BATCH {
+            self.reject(message, Rejection::Unsigned);
+            return None;
+        }
+        let parts = [message.subject.as_bytes(), &message.payload];
+        if let Err(rejection) = self.key.verify(message.headers.as_ref(), &parts) {
+            self.reject(message, rejection);
+            return None;
+        }
+        let batch = SignalBatch::decode(message.payload.clone()).ok()?;
+        (1..=MAX_NAME)
+            .contains(&batch.publisher.len())
+            .then_some(batch)
+    }
+
+    fn reject(&mut self, message: &Message, rejection: Rejection) {
+        self.metrics.reject(rejection);
+        self.rejected.note(&message.subject, rejection);
     }
 
     /// Local subscribers were called with these signals when they were sent.
@@ -295,7 +325,7 @@ impl Node {
         let known = *self.bus.coverage.borrow();
         // The lease may have lapsed since, and nobody was awake to see it.
         let held = self.bus.lease.coverage(now);
-        let coverage = coverage(now, link_until, whole_until);
+        let coverage = Coverage::of_bus(now, link_until, whole_until);
         let changed = held != known || coverage != held;
         // Streams would wait for ever for what nobody can tell them.
         let again = coverage != Coverage::Everywhere && now >= self.notified_at + UNCOVERED_LIFE;
@@ -339,9 +369,11 @@ impl Node {
             leaving: self.shutdown.is_started(),
             signals,
         };
-        let (count, payload) = (batch.signals.len() as u64, batch.encode_to_vec().into());
+        let (count, payload) = (batch.signals.len() as u64, batch.encode_to_vec());
+        let headers = self.key.sign(&[self.subject.as_bytes(), &payload]);
         // Never waits: a batch that the connection cannot take shows as a gap at the next heartbeat.
-        let published = client.publish(self.subject.clone(), payload).now_or_never();
+        let published = client.publish_with_headers(self.subject.clone(), headers, payload.into());
+        let published = published.now_or_never();
         if let Some(Ok(())) = published {
             self.metrics.sent.inc_by(count);
         }
@@ -354,27 +386,6 @@ async fn reached(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-fn coverage(now: Instant, link_until: Option<Instant>, whole_until: Option<Instant>) -> Coverage {
-    let holds = |until: Option<Instant>| until.is_some_and(|until| now < until);
-    if holds(whole_until) {
-        Coverage::Everywhere
-    } else if holds(link_until) {
-        Coverage::Partial
-    } else {
-        Coverage::Broken
-    }
-}
-
-fn read(message: &Message) -> Option<SignalBatch> {
-    if message.payload.len() > MAX_BATCH {
-        return None;
-    }
-    let batch = SignalBatch::decode(message.payload.clone()).ok()?;
-    (1..=MAX_NAME)
-        .contains(&batch.publisher.len())
-        .then_some(batch)
 }
 
 #[cfg(test)]

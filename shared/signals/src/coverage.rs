@@ -29,6 +29,24 @@ pub enum Coverage {
     Broken,
 }
 
+impl Coverage {
+    /// Over a bus, by until when the broker counts as reached, and every process as present.
+    pub(crate) fn of_bus(
+        now: Instant,
+        link_until: Option<Instant>,
+        whole_until: Option<Instant>,
+    ) -> Self {
+        let holds = |until: Option<Instant>| until.is_some_and(|until| now < until);
+        if holds(whole_until) {
+            Self::Everywhere
+        } else if holds(link_until) {
+            Self::Partial
+        } else {
+            Self::Broken
+        }
+    }
+}
+
 /// Until when coverage holds. One task writes, everybody reads.
 #[derive(Debug)]
 pub(crate) struct Lease {

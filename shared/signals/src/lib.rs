@@ -7,6 +7,7 @@
 //! * [`cache`]: bounded caches that empty themselves by the signals they subscribe to
 //! * [`coverage`]: whether every signal of other processes is received
 //! * [`broker`]: how a process connects to the bus
+//! * [`signature`]: who speaks on the bus: what is not signed is dropped
 //! * [`retention`]: how long the bus keeps events, a setting that all processes share
 //! * `bus`, `presence`: how signals travel between processes, and how a lost one is noticed
 //! * `subscribers`: who is called in this process
@@ -21,6 +22,7 @@ mod metrics;
 mod presence;
 pub mod retention;
 pub mod signals;
+pub mod signature;
 mod subscribers;
 
 pub use broker::BusSettings;
@@ -29,4 +31,5 @@ pub use coverage::Coverage;
 pub use kinds::{ChannelChanged, KeyChanged, MessagesStored, SessionChanged, Signal};
 pub use retention::Retention;
 pub use signals::Signals;
+pub use signature::BrokerKeys;
 pub use subscribers::Subscription;

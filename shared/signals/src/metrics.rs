@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use futures::FutureExt;
 use guildhall_runtime::metrics::{self, Counter, Counters, Gauge, Gauges, Sampler};
 
-use crate::coverage::Coverage;
+use crate::{coverage::Coverage, signature::Rejection};
 
 static LOOK_UPS: LazyLock<Counters> = LazyLock::new(|| {
     metrics::counters(
@@ -33,6 +33,12 @@ static RECEIVED: LazyLock<Counter> = LazyLock::new(|| {
     metrics::counter(
         "guildhall_bus_signals_received",
         "Signals of other processes",
+    )
+});
+static REJECTED: LazyLock<Counters> = LazyLock::new(|| {
+    metrics::counters(
+        "guildhall_bus_rejected",
+        "Batches of signals that were dropped because no process of the platform has sent them so",
     )
 });
 static MISSED: LazyLock<Counter> = LazyLock::new(|| {
@@ -85,6 +91,7 @@ pub(crate) struct BusMetrics {
     pub received: Counter,
     /// Times that caches were emptied.
     pub missed: Counter,
+    rejected: [(Rejection, Counter); 3],
     states: [(Coverage, Gauge); 3],
 }
 
@@ -100,10 +107,21 @@ impl BusMetrics {
             sent: SENT.clone(),
             received: RECEIVED.clone(),
             missed: MISSED.clone(),
+            rejected: Rejection::ALL.map(|rejection| {
+                let labels = vec![("reason", rejection.as_str().to_owned())];
+                (rejection, REJECTED.get_or_create_owned(&labels))
+            }),
             states: [Coverage::Everywhere, Coverage::Partial, Coverage::Broken].map(of),
         };
         metrics.cover(Coverage::Broken);
         metrics
+    }
+
+    /// A batch was dropped.
+    pub fn reject(&self, rejection: Rejection) {
+        for (_, counter) in self.rejected.iter().filter(|(it, _)| *it == rejection) {
+            counter.inc();
+        }
     }
 
     /// The coverage from now on.

@@ -25,6 +25,8 @@ struct Publisher {
     service: &'static str,
     /// Of its last batch with signals.
     number: u64,
+    /// When its last batch was sent, in microseconds of its own clock.
+    sent_micros: u64,
     last_seen: Instant,
     lagging: bool,
     leaving: bool,
@@ -37,6 +39,12 @@ impl Publishers {
             required,
             by_name: HashMap::new(),
         }
+    }
+
+    /// Whether a batch is not later than the last of its publisher: somebody sends it again.
+    pub(crate) fn is_repeated(&self, batch: &SignalBatch) -> bool {
+        let publisher = self.by_name.get(&batch.publisher);
+        publisher.is_some_and(|publisher| batch.sent_micros <= publisher.sent_micros)
     }
 
     /// Notes a batch of a publisher of `service`; whether an earlier one was missed.
@@ -55,6 +63,7 @@ impl Publishers {
         let publisher = Publisher {
             service,
             number: batch.number,
+            sent_micros: batch.sent_micros,
             last_seen: now,
             lagging: batch.lagging,
             leaving: batch.leaving,

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use guildhall_runtime::Shutdown;
 use guildhall_signals::{
-    BusSettings, Coverage, KeyChanged, MessagesStored, Retention, Signals, Subscription,
+    BrokerKeys, BusSettings, Coverage, KeyChanged, MessagesStored, Retention, Signals, Subscription,
 };
 use guildhall_testkit::{Mode, Nats, Proxy};
 use guildhall_types::ChannelId;
@@ -30,6 +30,8 @@ fn join(
         urls: vec![url],
         tls_ca: None,
         stream_replicas: 1,
+        stream_max_bytes: 1 << 30,
+        keys: BrokerKeys::derive(b"secret").unwrap(),
         retention: Retention::default(),
         service,
         listens_to,
@@ -114,6 +116,13 @@ impl Listener {
     async fn missed(&mut self) {
         while self.next().await != Heard::Missed {}
     }
+}
+
+/// A client that knows the broker's password, as somebody does who got into the network.
+async fn client(nats: &Nats) -> async_nats::Client {
+    let (user, password) = nats.login();
+    let options = async_nats::ConnectOptions::with_user_and_password(user.into(), password.into());
+    options.connect(nats.address().to_string()).await.unwrap()
 }
 
 fn key(number: u8) -> KeyChanged {
@@ -288,7 +297,7 @@ async fn what_is_not_a_batch_of_signals_is_ignored() {
     becomes(&identity, Coverage::Everywhere).await;
     becomes(&gateway, Coverage::Everywhere).await;
     let mut listener = Listener::of(&gateway);
-    let stranger = async_nats::connect(nats.url()).await.unwrap();
+    let stranger = client(&nats).await;
     for payload in [vec![0xff; 100], vec![0; 300 * 1024], Vec::new()] {
         let subject = "guildhall.signals.v1.identity";
         stranger.publish(subject, payload.into()).await.unwrap();

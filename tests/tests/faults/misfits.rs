@@ -33,11 +33,12 @@ async fn who_has_another_secret_ends_at_once() {
         let peers = kind.peers.iter();
         let peers = peers.map(|peer| format!("--{}={identity}", peer.url_flag()));
         let peers: Vec<_> = peers.collect();
-        let mut args = vec!["--nats-url", &nats, "--secret-key-file", &secret];
+        let mut args = vec!["--secret-key-file", &secret];
         args.extend([listens, "127.0.0.1:0"]);
         args.extend(peers.iter().map(String::as_str));
         let mut process = process_of(&binary, &args);
         process.env("GUILDHALL_DATABASE_URL", &database);
+        process.env("GUILDHALL_NATS_URL", &nats);
         let output = timeout(SOON, output(process));
         let output = output.await.expect("it ends by itself");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

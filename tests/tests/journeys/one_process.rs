@@ -31,12 +31,13 @@ impl Server {
         ["--secret-key-file".to_owned(), secret.display().to_string()]
     }
 
-    fn options(&self, demo: bool, more: &[&str]) -> Options {
-        let more = more.iter().map(ToString::to_string);
+    fn options(&self, demo: bool, nats: Option<&Nats>) -> Options {
+        let nats = nats.map(|nats| ("GUILDHALL_NATS_URL", nats.url()));
+        let database = ("GUILDHALL_DATABASE_URL", self.postgres.url("community"));
         Options {
             demo,
-            args: self.secret_flags().into_iter().chain(more).collect(),
-            variables: vec![("GUILDHALL_DATABASE_URL", self.postgres.url("community"))],
+            args: self.secret_flags().into(),
+            variables: [database].into_iter().chain(nats).collect(),
             ..Options::default()
         }
     }
@@ -45,7 +46,7 @@ impl Server {
 #[tokio::test]
 async fn what_is_sent_lies_in_postgresql_and_not_in_files() {
     let server = Server::new().await;
-    let platform = Platform::start_with(server.options(true, &[])).await;
+    let platform = Platform::start_with(server.options(true, None)).await;
     let community = Community::around(platform).await;
     let general = community.demo.channel("general").to_owned();
     let id = community.send(&general, "ada", "Hello").await;
@@ -97,9 +98,9 @@ async fn a_database_needs_a_secret_and_a_url_that_can_be_read() {
 #[tokio::test]
 async fn two_of_them_hear_of_each_other() {
     let (server, nats) = (Server::new().await, Nats::start().await);
-    let bus = ["--nats-url", &nats.url()];
-    let first = Community::around(Platform::start_with(server.options(true, &bus)).await).await;
-    let second = Platform::start_with(server.options(false, &bus)).await;
+    let first = Platform::start_with(server.options(true, Some(&nats))).await;
+    let first = Community::around(first).await;
+    let second = Platform::start_with(server.options(false, Some(&nats))).await;
     let general = first.demo.channel("general").to_owned();
     let key = first.keys().community(key::spec(&["getMessages"])).await;
     let there = guildhall_testkit::grpc::connect(second.grpc()).await;

@@ -15,7 +15,7 @@ use guildhall_data::{CommunityId, KeyId, Storage, UserId};
 use guildhall_identity::{Identity, NewCommunity};
 use guildhall_proto::identity::v1::{ResolveKeyResponse, ResolveSessionResponse, SigningKey};
 use guildhall_runtime::{Reason, Result, Shutdown};
-use guildhall_signals::{BusSettings, Coverage, Retention, Signals};
+use guildhall_signals::{BrokerKeys, BusSettings, Coverage, Retention, Signals};
 use guildhall_testkit::{Mode, Nats, Proxy};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
@@ -75,6 +75,8 @@ impl Services {
                 urls: vec![url],
                 tls_ca: None,
                 stream_replicas: 1,
+                stream_max_bytes: 1 << 30,
+                keys: BrokerKeys::derive(b"secret").unwrap(),
                 retention: Retention::default(),
                 service,
                 listens_to: &["identity"],

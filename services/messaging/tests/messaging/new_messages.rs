@@ -5,7 +5,7 @@ use std::time::Duration;
 use guildhall_data::ChannelId;
 use guildhall_messaging::new_messages::{NewMessages, Notifications};
 use guildhall_runtime::{Reason, Shutdown};
-use guildhall_signals::{BusSettings, Coverage, MessagesStored, Retention, Signals};
+use guildhall_signals::{BrokerKeys, BusSettings, Coverage, MessagesStored, Retention, Signals};
 use guildhall_testkit::Nats;
 use tokio::time::{Instant, timeout};
 
@@ -18,6 +18,8 @@ fn replica(nats: &Nats) -> Signals {
         urls: vec![nats.url()],
         tls_ca: None,
         stream_replicas: 1,
+        stream_max_bytes: 1 << 30,
+        keys: BrokerKeys::derive(b"secret").unwrap(),
         retention: Retention::default(),
         service: "messaging",
         listens_to: &["messaging"],

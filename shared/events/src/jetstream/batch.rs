@@ -24,7 +24,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Rows by their partitions, in as few batches as they fit in.
-    pub fn gather(rows: Vec<Row>) -> Vec<Self> {
+    fn gather(rows: Vec<Row>) -> Vec<Self> {
         let mut open: BTreeMap<i16, Vec<Row>> = BTreeMap::new();
         let mut batches = Vec::new();
         for row in rows {
@@ -42,6 +42,23 @@ impl Batch {
                 .map(|(partition, it)| Self::of(partition, it)),
         );
         batches
+    }
+
+    /// Rows in batches, and these in waves: the first of each partition, then the second, and so on.
+    /// A wave is stored before the next is sent, because a broker that refuses one batch might take
+    /// the next of its partition.
+    pub fn waves(rows: Vec<Row>) -> Vec<Vec<Self>> {
+        let mut waves: Vec<Vec<Self>> = Vec::new();
+        let mut sent: BTreeMap<i16, usize> = BTreeMap::new();
+        for batch in Self::gather(rows) {
+            let turn = sent.entry(batch.partition).or_default();
+            match waves.get_mut(*turn) {
+                Some(wave) => wave.push(batch),
+                None => waves.push(vec![batch]),
+            }
+            *turn += 1;
+        }
+        waves
     }
 
     fn of(partition: i16, rows: Vec<Row>) -> Self {
@@ -105,6 +122,14 @@ mod tests {
         let odd = odd.flat_map(|it| events(it.payload.clone()).unwrap());
         let odd: Vec<_> = odd.map(|it| it.unwrap().partition_key.len()).collect();
         assert_eq!(odd, (0..150).map(|n| n * 2 + 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_each_partition_one_batch_is_sent_at_a_time() {
+        let rows: Vec<_> = (0..300).map(|n| row(n, i16::from(n >= 290), 1)).collect();
+        let partitions = |wave: Vec<Batch>| wave.iter().map(|it| it.partition).collect::<Vec<_>>();
+        let waves: Vec<_> = Batch::waves(rows).into_iter().map(partitions).collect();
+        assert_eq!(waves, [vec![0, 1], vec![0], vec![0]]);
     }
 
     #[test]

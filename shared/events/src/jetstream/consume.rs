@@ -13,6 +13,7 @@ use futures::{StreamExt, future::join_all};
 use guildhall_data::{Database, EventId};
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
+use guildhall_signals::signature::RejectionLog;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{JetStream, TIMEOUT, away, batch, name_of};
@@ -59,6 +60,7 @@ pub fn consume<H: Handler>(
                 owner: EventId::generate().to_string(),
             },
             kept_at: None,
+            rejected: RejectionLog::default(),
             shutdown: shutdown.clone(),
         };
         tokio::spawn(feed.run());
@@ -73,6 +75,7 @@ struct Feed<H> {
     /// When the lease was last renewed; none while another process has it.
     kept_at: Option<Instant>,
     metrics: StreamMetrics,
+    rejected: RejectionLog,
     shutdown: Shutdown,
 }
 
@@ -226,10 +229,16 @@ impl<H: Handler> Feed<H> {
 }
 
 impl<H> Feed<H> {
-    /// The events of messages; what is none is left out.
-    fn read_events(&self, messages: &[Message]) -> Vec<Event> {
+    /// The events of messages; what is none of this platform is left out, and acknowledged with the
+    /// rest so that it does not come again.
+    fn read_events(&mut self, messages: &[Message]) -> Vec<Event> {
         let mut events = Vec::with_capacity(messages.len());
         for message in messages {
+            if let Err(rejection) = self.streams.verify(message) {
+                self.metrics.reject(rejection);
+                self.rejected.note(&message.subject, rejection);
+                continue;
+            }
             let read = batch::events(message.payload.clone());
             for event in read.unwrap_or_else(|error| vec![Err(error)]) {
                 match event {

@@ -2,7 +2,10 @@
 //! that handles.
 //!
 //! The stream is a copy: it acknowledges before it flushes, and may be deleted. The outbox fills it
-//! again ([`crate::cursor`] records how far it was filled).
+//! again ([`crate::cursor`] records how far it was filled). A stream that is full refuses what is
+//! new, which waits in the outbox: nothing is dropped that a consumer still has to read.
+//!
+//! Messages are signed: whoever reaches the broker can publish there, and is not heard.
 //!
 //! * [`publish`]: a relay fills the stream
 //! * `batch`: with many events in a message
@@ -15,14 +18,15 @@ mod publish;
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    Client,
+    Client, HeaderMap, HeaderValue, Message,
+    header::NATS_MESSAGE_ID,
     jetstream::{
         self, Context,
         stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
     },
 };
 use guildhall_runtime::{Error, Reason, Result};
-use guildhall_signals::{BusSettings, Retention, broker::Broker};
+use guildhall_signals::{BusSettings, Retention, broker::Broker, signature::Rejection};
 use tokio::time::timeout;
 
 pub use self::{consume::consume, publish::publish};
@@ -62,6 +66,25 @@ impl JetStream {
         Ok((client, context))
     }
 
+    /// The headers of a message: its id and its signature.
+    fn sign(&self, subject: &str, id: &str, payload: &[u8]) -> HeaderMap {
+        let parts = [subject.as_bytes(), id.as_bytes(), payload];
+        let mut headers = self.0.keys.events.sign(&parts);
+        headers.insert(NATS_MESSAGE_ID, id);
+        headers
+    }
+
+    /// Whether a process of this platform has published a message, with this id and on this subject:
+    /// that of another service's stream does not count here. One that comes again does no harm, since
+    /// the inbox knows it.
+    fn verify(&self, message: &Message) -> Result<(), Rejection> {
+        let headers = message.headers.as_ref();
+        let id = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+        let id = id.map(HeaderValue::as_str).unwrap_or_default();
+        let parts = [message.subject.as_bytes(), id.as_bytes(), &message.payload];
+        self.0.keys.events.verify(headers, &parts)
+    }
+
     /// Makes the stream of `service`, or brings it up to date.
     async fn stream(&self, context: &Context, service: &str) -> Result<Info> {
         let config = Config {
@@ -69,7 +92,8 @@ impl JetStream {
             subjects: vec![format!("{}*", subject_of(service))],
             description: Some(format!("Events of {service}; made anew from its outbox")),
             retention: RetentionPolicy::Limits,
-            discard: DiscardPolicy::Old,
+            discard: DiscardPolicy::New,
+            max_bytes: self.0.stream_max_bytes,
             storage: StorageType::File,
             max_age: self.retention().of_events(),
             duplicate_window: DUPLICATES,

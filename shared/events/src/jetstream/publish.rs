@@ -1,14 +1,16 @@
 //! A relay fills the stream of its service.
 
 use async_nats::{
-    Client,
+    Client, HeaderMap,
     connection::State,
-    jetstream::{Context, context::PublishAckFuture, message::PublishMessage},
+    jetstream::{Context, context::PublishAckFuture, message::PublishMessage, stream::Info},
 };
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use guildhall_runtime::{Error, Reason, Result, Shutdown};
+use tokio::time::timeout;
 
-use super::{JetStream, away, batch::Batch, subject_of};
+use super::{JetStream, TIMEOUT, away, batch::Batch, subject_of};
 use crate::{
     cursor::Mark,
     outbox::Outbox,
@@ -57,6 +59,8 @@ impl Sink for Publisher {
             None => self.streams.connect().await?,
         };
         let info = self.streams.stream(&context, self.service).await?;
+        let made = timeout(TIMEOUT, make_room(&context, &info)).await;
+        made.map_err(away)??;
         let mark = Mark {
             stream: info.created.unix_timestamp_nanos().to_string(),
             sequence: i64::try_from(info.state.last_sequence).unwrap_or(i64::MAX),
@@ -77,13 +81,16 @@ impl Sink for Publisher {
         // Taken out: after a failure the next attempt begins with a new connection.
         let mut session = self.session.take().ok_or_else(closed)?;
         let subject = subject_of(self.service);
-        let batches = Batch::gather(rows);
-        let mut acks = Vec::with_capacity(batches.len());
-        for batch in batches {
-            acks.push(session.publish(&subject, batch).await?);
-        }
-        for ack in acks {
-            session.confirm(ack).await?;
+        for wave in Batch::waves(rows) {
+            let mut acks = Vec::with_capacity(wave.len());
+            for batch in wave {
+                let subject = format!("{subject}{}", batch.partition);
+                let headers = self.streams.sign(&subject, &batch.id, &batch.payload);
+                acks.push(session.publish(subject, headers, batch).await?);
+            }
+            for ack in acks {
+                session.confirm(ack).await?;
+            }
         }
         let mark = session.mark.clone();
         self.session = Some(session);
@@ -92,11 +99,15 @@ impl Sink for Publisher {
 }
 
 impl Session {
-    async fn publish(&self, subject: &str, batch: Batch) -> Result<PublishAckFuture> {
+    async fn publish(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        batch: Batch,
+    ) -> Result<PublishAckFuture> {
         let message = PublishMessage::build()
-            .message_id(batch.id)
+            .headers(headers)
             .payload(batch.payload);
-        let subject = format!("{subject}{}", batch.partition);
         let sent = self.context.send_publish(subject, message).await;
         sent.map_err(away)
     }
@@ -116,6 +127,28 @@ impl Session {
         self.mark.sequence = sequence;
         Ok(())
     }
+}
+
+/// Removes from a stream that is more than half full what all its consumers have acknowledged.
+async fn make_room(context: &Context, info: &Info) -> Result<()> {
+    let half = u64::try_from(info.config.max_bytes / 2).unwrap_or(u64::MAX);
+    if info.state.bytes <= half {
+        return Ok(());
+    }
+    let stream = context.get_stream(&info.config.name).await.map_err(away)?;
+    let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(away)?;
+    let read = consumers.iter().map(|it| it.ack_floor.stream_sequence);
+    // Without a consumer, all of it has yet to be read.
+    let read = read.min().unwrap_or_default();
+    if read >= info.state.first_sequence {
+        let purged = stream.purge().sequence(read + 1).await.map_err(away)?;
+        tracing::debug!(
+            stream = info.config.name,
+            messages = purged.purged,
+            "made room in a stream"
+        );
+    }
+    Ok(())
 }
 
 fn closed() -> Error {

@@ -10,7 +10,7 @@ use async_nats::jetstream::{
 use futures::StreamExt;
 use guildhall_data::{PostgresServer, Storage};
 use guildhall_events::{
-    BusSettings, Retention,
+    BrokerKeys, BusSettings, Retention,
     jetstream::{JetStream, consume, publish},
 };
 use guildhall_proto::events::v1::{Event, EventBatch};
@@ -42,6 +42,8 @@ pub fn streams(url: &str) -> JetStream {
         urls: vec![url.to_owned()],
         tls_ca: None,
         stream_replicas: 1,
+        stream_max_bytes: 1 << 30,
+        keys: BrokerKeys::derive(b"secret").unwrap(),
         retention: Retention::default(),
         service: "test",
         listens_to: &[],
@@ -134,9 +136,16 @@ impl Pipeline {
     }
 }
 
+/// A client that knows the broker's password, as somebody does who got into the network.
+pub async fn client(nats: &Nats) -> async_nats::Client {
+    let (user, password) = nats.login();
+    let options = async_nats::ConnectOptions::with_user_and_password(user.into(), password.into());
+    options.connect(nats.address().to_string()).await.unwrap()
+}
+
 /// The source's stream.
 pub async fn stream(nats: &Nats) -> stream::Stream {
-    let client = async_nats::connect(nats.url()).await.unwrap();
+    let client = client(nats).await;
     jetstream::new(client).get_stream(STREAM).await.unwrap()
 }
 
@@ -156,7 +165,7 @@ struct Heard {
 
 impl StreamObserver {
     pub async fn new(nats: &Nats) -> Self {
-        let client = async_nats::connect(nats.url()).await.unwrap();
+        let client = client(nats).await;
         let messages = client.subscribe("guildhall.events.v1.source.*").await;
         let mut messages = messages.unwrap();
         // Heard from here on.

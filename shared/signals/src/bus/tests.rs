@@ -1,5 +1,7 @@
+use async_nats::HeaderMap;
+
 use super::*;
-use crate::{Retention, Subscription, presence::SILENCE};
+use crate::{BrokerKeys, Retention, Subscription, presence::SILENCE};
 
 /// What could be trusted in the moment in which a subscriber was told that signals were missed.
 #[derive(Debug, PartialEq)]
@@ -23,6 +25,8 @@ impl Gateway {
             urls: Vec::new(),
             tls_ca: None,
             stream_replicas: 1,
+            stream_max_bytes: 1 << 30,
+            keys: BrokerKeys::derive(b"secret").unwrap(),
             retention: Retention::default(),
             service: "gateway",
             listens_to: &["identity"],
@@ -48,28 +52,26 @@ impl Gateway {
     }
 
     fn receive(&mut self, service: &str, batch: &SignalBatch) {
-        let now = Instant::now();
-        let message = Message {
-            subject: format!("{SUBJECT}{service}").into(),
-            reply: None,
-            payload: batch.encode_to_vec().into(),
-            headers: None,
-            status: None,
-            description: None,
-            length: 0,
+        // Every moment here is later than the one before.
+        let sent_micros = self.node.bus.lease.micros(Instant::now());
+        let batch = SignalBatch {
+            sent_micros,
+            ..batch.clone()
         };
+        let (subject, payload) = (format!("{SUBJECT}{service}"), batch.encode_to_vec());
+        let headers = self.node.key.sign(&[subject.as_bytes(), &payload]);
+        self.receive_message(message(subject, payload, Some(headers)));
+    }
+
+    fn receive_message(&mut self, message: Message) {
+        let now = Instant::now();
         let missed = self.node.receive(&message, now);
         self.node.settle(missed, now);
     }
 
     /// A heartbeat of its own that was sent in this moment.
     fn receive_echo(&mut self) {
-        let sent_micros = self.node.bus.lease.micros(Instant::now());
-        let batch = SignalBatch {
-            sent_micros,
-            ..heartbeat(&self.node.name)
-        };
-        self.receive("gateway", &batch);
+        self.receive("gateway", &heartbeat(&self.node.name.clone()));
     }
 
     fn receive_heartbeat(&mut self, publisher: &str) {
@@ -83,6 +85,18 @@ impl Gateway {
     /// Since it was asked last.
     fn told(&self) -> Vec<Told> {
         std::mem::take(&mut *self.told.lock())
+    }
+}
+
+fn message(subject: String, payload: Vec<u8>, headers: Option<HeaderMap>) -> Message {
+    Message {
+        subject: subject.into(),
+        reply: None,
+        payload: payload.into(),
+        headers,
+        status: None,
+        description: None,
+        length: 0,
     }
 }
 
@@ -153,4 +167,36 @@ async fn a_departure_that_was_announced_ends_no_coverage_whatever_is_received_in
     assert_eq!(gateway.told(), [untrusted(Coverage::Partial)]);
     assert_eq!(gateway.coverage(), Coverage::Everywhere);
     assert!(!coverage.has_changed().unwrap(), "the coverage has lapsed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_signed_for_its_subject_or_comes_again_is_dropped() {
+    let mut gateway = Gateway::start().await;
+    gateway.receive_echo();
+    gateway.receive_heartbeat("identity");
+    gateway.told();
+    tokio::time::advance(HEARTBEAT).await;
+    gateway.receive_echo();
+    // A forged heartbeat would keep it present, a forged gap empty every cache.
+    let forged = SignalBatch {
+        number: 7,
+        sent_micros: u64::MAX,
+        ..heartbeat("identity")
+    };
+    let (subject, payload) = (format!("{SUBJECT}identity"), forged.encode_to_vec());
+    gateway.receive_message(message(subject.clone(), payload.clone(), None));
+    let elsewhere = gateway.node.key.sign(&[b"elsewhere", &payload]);
+    gateway.receive_message(message(subject.clone(), payload, Some(elsewhere)));
+    // One that the process has received, which somebody has recorded.
+    let recorded = SignalBatch {
+        sent_micros: 1,
+        ..heartbeat("identity")
+    };
+    let payload = recorded.encode_to_vec();
+    let headers = gateway.node.key.sign(&[subject.as_bytes(), &payload]);
+    gateway.receive_message(message(subject, payload, Some(headers)));
+    assert_eq!(gateway.told(), []);
+    tokio::time::advance(SILENCE - HEARTBEAT).await;
+    gateway.receive_echo();
+    assert_eq!(gateway.coverage(), Coverage::Partial, "it has been silent");
 }

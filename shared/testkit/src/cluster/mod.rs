@@ -29,6 +29,7 @@ use crate::{
 };
 
 const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
+const NATS_URL: &str = "GUILDHALL_NATS_URL";
 
 /// The services' databases are called `guildhall_<service>`.
 const PREFIX: &str = "guildhall";
@@ -141,7 +142,6 @@ impl Cluster {
         };
         let mut args = [
             [listens, &address.to_string()],
-            ["--nats-url", &self.nats.url_through(broker)],
             ["--secret-key-file", &self.secret_key_file()],
             ["--rate-limit", &plan.rate_limit.to_string()],
         ]
@@ -153,6 +153,8 @@ impl Cluster {
         args.extend(plan.args.clone());
         let mut variables = self.tls_variables();
         variables.extend(limits(plan.rate_limit));
+        // In its arguments, everybody on the machine could read the passwords.
+        variables.push((NATS_URL, self.nats.url_through(broker)));
         variables.extend(plan.variables.clone());
         if kind == WEBHOOKS && plan.private_receivers {
             args.push("--webhooks-allow-private".to_owned());
@@ -160,7 +162,6 @@ impl Cluster {
         if is_gateway {
             args.extend(plan.gateway_args.clone());
         } else {
-            // In its arguments, everybody on the machine could read the password.
             variables.push((DATABASE_URL, self.postgres.url_through(database, PREFIX)));
         }
         let log = self.folder.join(format!("{name}.log"));
@@ -317,7 +318,7 @@ impl Cluster {
         let mut command = service::command("guildhall");
         command
             .env(DATABASE_URL, self.postgres.url(PREFIX))
-            .env("GUILDHALL_NATS_URL", self.nats.url())
+            .env(NATS_URL, self.nats.url())
             .env("GUILDHALL_SECRET_KEY_FILE", self.secret_key_file())
             .env("GUILDHALL_DATA_DIR", self.data_dir())
             .envs(self.tls_variables())
@@ -342,7 +343,9 @@ impl Cluster {
         self.postgres.url(PREFIX)
     }
 
-    pub(crate) fn secret_key_file(&self) -> String {
+    /// The file with the platform's secret.
+    #[must_use]
+    pub fn secret_key_file(&self) -> String {
         self.folder.join("secret.key").display().to_string()
     }
 }

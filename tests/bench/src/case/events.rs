@@ -129,8 +129,14 @@ impl Stage {
 
     /// Starts the consumer, and waits until it has everything.
     async fn ledger(&self) -> Result<Asked> {
-        let database = self.cluster.postgres.url("bench");
-        let ledger = Asked::start(&["ledger", &database, &self.cluster.nats.url()]).await?;
+        // Both have a password.
+        let (database, broker) = (self.cluster.postgres.url("bench"), self.cluster.nats.url());
+        let variables = [
+            ("GUILDHALL_BENCH_DATABASE", database.as_str()),
+            ("GUILDHALL_BENCH_BROKER", &broker),
+        ];
+        let secret = self.cluster.secret_key_file();
+        let ledger = Asked::start(&["ledger", &secret], &variables).await?;
         self.drained(&ledger).await?;
         Ok(ledger)
     }

@@ -123,7 +123,7 @@ impl Stage {
         Ok(Self {
             cluster,
             community,
-            receiver: Asked::start(&["receiver"]).await?,
+            receiver: Asked::start(&["receiver"], &[]).await?,
         })
     }
 

@@ -1,17 +1,18 @@
 //! A consumer with an effect: it writes down each event of messaging, in a database of its own.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, path::Path};
 
 use async_trait::async_trait;
 use guildhall_data::{Database, PostgresServer, Storage, Transaction, failed};
 use guildhall_events::{
-    BusSettings, Consumer, Handler, Retention,
+    BrokerKeys, BusSettings, Consumer, Handler, Retention,
     consumer::migration::CreateInbox,
     cursor::migration::CreateEventCursors,
     jetstream::{self, JetStream},
 };
 use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Result as Checked, Shutdown, Timestamp};
+use guildhall_server::secret;
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, schema};
 use tokio::net::TcpListener;
@@ -115,7 +116,8 @@ impl Handler for EntryHandler {
 ///
 /// # Errors
 /// When it cannot listen or has no database.
-pub async fn serve(database: &str, broker: &str) -> Result<()> {
+pub async fn serve(secret: &Path, database: &str, broker: &str) -> Result<()> {
+    let secret = secret::load(secret)?;
     let shutdown = Shutdown::default();
     let recorder = Recorder::new()?;
     let storage = Storage::Postgres(PostgresServer::parse(database)?);
@@ -133,6 +135,8 @@ pub async fn serve(database: &str, broker: &str) -> Result<()> {
         tls_ca: None,
         service: NAME,
         stream_replicas: 1,
+        stream_max_bytes: 1 << 30,
+        keys: BrokerKeys::derive(&secret)?,
         retention: Retention::default(),
         listens_to: &[],
     });

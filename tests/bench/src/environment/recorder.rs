@@ -142,12 +142,12 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Starts the part of the bench that these arguments name.
+    /// Starts the part of the bench that these arguments name, with these variables.
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn start(args: &[&str]) -> Result<Self> {
-        let child = Child::start(args).await?;
+    pub async fn start(args: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        let child = Child::start_with(args, variables).await?;
         let base = child.at("http")?.to_owned();
         Ok(Self {
             _child: child,

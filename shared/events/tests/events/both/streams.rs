@@ -2,22 +2,30 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{self, message::StreamMessage};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, message::StreamMessage},
+};
+use guildhall_data::EventId;
 use guildhall_events::{
-    BusSettings, Retention,
+    BrokerKeys, BusSettings, Retention,
     jetstream::{JetStream, consume, publish},
 };
-use guildhall_proto::events::v1::EventBatch;
+use guildhall_proto::events::v1::{Event, EventBatch};
 use guildhall_runtime::Shutdown;
 use guildhall_testkit::{Nats, TestDatabase};
 use prost::Message;
 use tokio::time::sleep;
 
-use crate::ledger::{Ledger, Source, rows, storage};
+use crate::{
+    ledger::{Ledger, Source, rows, storage},
+    pipeline::{client, consumer},
+};
 
 struct Pipeline {
     _home: TestDatabase,
     nats: Nats,
+    stream_max_bytes: i64,
     source: Source,
     ledger: Ledger,
 }
@@ -36,6 +44,7 @@ impl Pipeline {
             source: Source::open(&storage).await,
             ledger: Ledger::open(&storage, &Shutdown::default()).await,
             nats: Nats::start().await,
+            stream_max_bytes: 1 << 30,
             _home: home,
         }
     }
@@ -45,6 +54,8 @@ impl Pipeline {
             urls: vec![self.nats.url()],
             tls_ca: None,
             stream_replicas: 1,
+            stream_max_bytes: self.stream_max_bytes,
+            keys: BrokerKeys::derive(b"secret").unwrap(),
             retention: Retention::default(),
             service: "test",
             listens_to: &[],
@@ -64,7 +75,7 @@ impl Pipeline {
     }
 
     async fn context(&self) -> jetstream::Context {
-        jetstream::new(async_nats::connect(self.nats.url()).await.unwrap())
+        jetstream::new(client(&self.nats).await)
     }
 
     async fn post(&self, range: std::ops::Range<usize>) {
@@ -177,4 +188,100 @@ async fn whoever_takes_over_goes_on_where_the_other_ended() {
     consumer.start();
     pipeline.post(10..20).await;
     pipeline.has_all(20).await;
+}
+
+/// The subject of a partition of the source.
+const SUBJECT: &str = "guildhall.events.v1.source";
+
+/// A batch as the source publishes it, of an event under a key that nobody posted to.
+fn forged(raw: &StreamMessage) -> Vec<u8> {
+    let batch = EventBatch::decode(raw.payload.clone()).unwrap();
+    let mut event = Event::decode(batch.events[0].as_slice()).unwrap();
+    event.id = EventId::generate().to_string();
+    event.partition_key = "mallory".into();
+    let events = vec![event.encode_to_vec()];
+    EventBatch { events }.encode_to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_platform_has_not_signed_is_dropped_and_does_not_come_again() {
+    let mut pipeline = Pipeline::new().await;
+    pipeline.post(0..1).await;
+    pipeline.has_all(1).await;
+    let (context, stranger) = (pipeline.context().await, client(&pipeline.nats).await);
+    let first = raw(&context, 1).await.unwrap();
+    let signed = || first.headers.clone();
+    let mut unsigned = signed();
+    unsigned.insert("Guildhall-Signature", "");
+    let mut renamed = signed();
+    renamed.insert("Nats-Msg-Id", "another");
+    let (payload, forged) = (first.payload.clone(), forged(&first));
+    let messages = [
+        (format!("{SUBJECT}.0"), HeaderMap::new(), forged.clone()),
+        (format!("{SUBJECT}.0"), unsigned, forged.clone()),
+        (first.subject.to_string(), signed(), forged),
+        (first.subject.to_string(), renamed, payload.to_vec()),
+        // Signed, but for another partition.
+        (format!("{SUBJECT}.99"), signed(), payload.to_vec()),
+        (
+            format!("{SUBJECT}.0"),
+            HeaderMap::new(),
+            b"no batch".to_vec(),
+        ),
+    ];
+    for (subject, headers, payload) in messages {
+        let sent = stranger.publish_with_headers(subject, headers, payload.into());
+        sent.await.unwrap();
+    }
+    stranger.flush().await.unwrap();
+    pipeline.post(1..2).await;
+    pipeline.has_all(2).await;
+    let mut consumer = consumer(&pipeline.nats).await;
+    let info = loop {
+        let info = consumer.info().await.unwrap();
+        if info.num_pending == 0 && info.num_ack_pending == 0 {
+            break info;
+        }
+        sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(info.num_redelivered, 0);
+    pipeline.has_all(2).await;
+}
+
+/// The least that a stream may take.
+const SMALL: i64 = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_full_loses_nothing_and_goes_on_once_it_is_read() {
+    let mut pipeline = Pipeline::quiet().await;
+    pipeline.stream_max_bytes = SMALL;
+    let streams = pipeline.streams();
+    publish(&pipeline.source.outbox, &streams, &Shutdown::default());
+    let long = |number: usize| format!("{number} {}", "x".repeat(20_000));
+    let all: Vec<_> = (0..200).map(long).collect();
+    for some in all.chunks(20) {
+        let some: Vec<_> = some.iter().map(String::as_str).collect();
+        pipeline.source.post("ann", &some).await;
+    }
+    let context = pipeline.context().await;
+    let bytes = async || {
+        let stream = context.get_stream("guildhall_events_source").await;
+        stream.map_or(0, |stream| stream.cached_info().state.bytes)
+    };
+    while bytes().await < u64::try_from(SMALL).unwrap() * 2 / 3 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    // Nobody reads: what does not fit waits, in its order.
+    let services = &["source"];
+    let (ledger, never) = (&pipeline.ledger, Shutdown::default());
+    consume(
+        &ledger.consumer,
+        &ledger.database,
+        services,
+        &streams,
+        &never,
+    );
+    let pages = pipeline.ledger.pages_of(all.len()).await;
+    assert_eq!(pages["ann"], all);
+    assert!(bytes().await <= u64::try_from(SMALL).unwrap());
 }
