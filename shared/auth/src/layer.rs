@@ -14,8 +14,7 @@ use http_body::Body as _;
 use tonic::{Status, body::Body};
 
 use crate::{
-    AccessRule, Credential, Guard, PeerTokens, RpcTable,
-    peer::CLIENT_ADDRESS,
+    AccessRule, ClientAddress, Credential, Guard, PeerTokens, RpcTable,
     rule::{HEALTH_CHECK, RpcRule},
     stream::guarded,
     streams::StreamLimit,
@@ -25,10 +24,6 @@ use crate::{
 const MAX_STREAMS: usize = 20;
 /// Streams of [`OPEN`] that one address may have open in a process.
 const MAX_OPEN_STREAMS: usize = 100;
-
-/// The address of the client as the first process that it reached saw it, for counting attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientAddress(pub String);
 
 /// Methods that are not ours and that everybody may call: health checks and reflection, which tell
 /// what is public.
@@ -87,16 +82,11 @@ impl AccessLayer {
             AccessRule::Public | AccessRule::Credential { .. } => {}
         }
         let credential = Credential::from_metadata(request.headers())?;
-        if is_service {
-            // The gateway has counted the request already, and knows where it came from.
-            let address = request
-                .headers()
-                .get(CLIENT_ADDRESS)
-                .and_then(|value| value.to_str().ok());
-            if let Some(address) = address.map(|address| ClientAddress(address.to_owned())) {
-                request.extensions_mut().insert(address);
-            }
-        } else {
+        if let Some(address) = ClientAddress::of(request, is_service) {
+            request.extensions_mut().insert(address);
+        }
+        // The gateway has counted its requests already.
+        if !is_service {
             self.guard.count(credential.as_ref())?;
         }
         if let Some(caller) = self.guard.admit(credential.as_ref(), &rule.access).await? {

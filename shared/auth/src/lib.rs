@@ -11,11 +11,13 @@
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order
 //! * [`layer`]: the guard in front of a gRPC service
+//! * [`client_address`]: where a call comes from
 //! * `stream`: streams that end with their credential; `streams`: how many there may be
 //! * [`peer`]: the tokens by which services know each other
 //! * `metrics`: who was not let in
 
 pub mod caller;
+pub mod client_address;
 pub mod credential;
 pub mod guard;
 pub mod jwt;
@@ -31,6 +33,7 @@ mod stream;
 mod streams;
 
 pub use caller::{Authority, Caller, ChannelLimit};
+pub use client_address::ClientAddress;
 pub use credential::Credential;
 pub use guard::Guard;
 pub use guildhall_proto::access::v1::{CredentialKind, Permission, Role};

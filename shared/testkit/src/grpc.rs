@@ -1,6 +1,9 @@
 //! Calls of the services.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    net::IpAddr,
+    task::{Context, Poll, ready},
+};
 
 use futures::future;
 use guildhall_catalog::{self as catalog, MESSAGING, SERVICES};
@@ -18,6 +21,13 @@ use crate::secret;
 /// A connection to the services at `url`.
 pub async fn connect(url: &str) -> Channel {
     let endpoint = Channel::from_shared(url.to_owned()).expect("an address");
+    endpoint.connect().await.expect("a connection")
+}
+
+/// A connection to the services at `url` from an address of this machine.
+pub async fn connect_from(url: &str, address: IpAddr) -> Channel {
+    let endpoint = Channel::from_shared(url.to_owned()).expect("an address");
+    let endpoint = endpoint.local_address(Some(address));
     endpoint.connect().await.expect("a connection")
 }
 

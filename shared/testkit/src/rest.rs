@@ -1,5 +1,7 @@
 //! Calls of the public contract.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 
@@ -19,6 +21,16 @@ impl Rest {
         Self {
             base: base.to_owned(),
             client: reqwest::Client::new(),
+        }
+    }
+
+    /// A client that calls from an address of this machine.
+    #[must_use]
+    pub fn from_address(base: &str, address: IpAddr) -> Self {
+        let client = reqwest::Client::builder().local_address(address);
+        Self {
+            base: base.to_owned(),
+            client: client.build().expect("a client"),
         }
     }
 

@@ -3,6 +3,7 @@
 //! * [`bot`]: the bot of a community
 //! * [`key`]: the keys by which names are found
 //! * [`account`]: how a user who logs in is named
+//! * [`login_limit`]: how many attempts to log in are let through
 //! * [`profile`]: the names of a new user
 //! * [`user`]: roles, and whether a user takes part
 //! * [`password`]: which passwords are accepted, and new ones
@@ -18,6 +19,7 @@ pub(crate) mod key;
 pub(crate) mod key_kind;
 pub(crate) mod key_spec;
 pub(crate) mod key_text;
+pub(crate) mod login_limit;
 pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod reference;

@@ -4,6 +4,7 @@ mod channels;
 mod clients;
 mod grpc_channels;
 mod listing;
+mod logins;
 mod moments;
 mod mudbase;
 mod newcomer;

@@ -1,19 +1,18 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use guildhall_auth::{Authority, credential::Scheme, jwt, peer::CLIENT_ADDRESS};
+use guildhall_auth::{Authority, credential::Scheme, jwt};
 use guildhall_identity::Bootstrapped;
 use guildhall_proto::{
     access::v1::Role,
     identity::v1::{ListSigningKeysRequest, LoginRequest, SigningKey},
 };
-use guildhall_runtime::{Error, Reason, Timestamp};
-use tonic::metadata::MetadataValue;
+use guildhall_runtime::{Reason, Timestamp};
 
 use crate::fixture::{TestIdentity, by_email, by_username, member, reason, signed, with_key};
 
 /// A community with the member `ada`, and their password.
-async fn with_ada(test: &TestIdentity) -> (Bootstrapped, String) {
+pub(super) async fn with_ada(test: &TestIdentity) -> (Bootstrapped, String) {
     let home = test.community("Demo").await;
     let ada = member("Ada", Role::Admin);
     let (_, password) = test
@@ -79,98 +78,6 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
         assert_eq!(error.reason(), Reason::LoginRefused);
         assert_eq!(error.message(), "Wrong email or password");
     }
-}
-
-#[tokio::test]
-async fn the_twenty_first_attempt_has_to_wait_until_the_window_is_over() {
-    let test = TestIdentity::new().await;
-    let (home, password) = with_ada(&test).await;
-    let attempt = |password: String| {
-        let request = by_username("ada", &password);
-        test.login(&home.system_key, request)
-    };
-    // All at the same time, so that none gets in between counting and checking.
-    let answers = join_all((0..25).map(|n| attempt(format!("wrong {n}")))).await;
-    let mut refused: Vec<_> = answers.into_iter().map(reason).collect();
-    refused.sort_by_key(|reason| *reason == Reason::LoginAttempts);
-    assert!(
-        refused[..20]
-            .iter()
-            .all(|reason| *reason == Reason::LoginRefused),
-        "{refused:?}"
-    );
-    assert!(
-        refused[20..]
-            .iter()
-            .all(|reason| *reason == Reason::LoginAttempts),
-        "{refused:?}"
-    );
-
-    let error = attempt(password.clone()).await.unwrap_err();
-    assert_eq!(error.reason(), Reason::LoginAttempts);
-    let wait = error.retry_delay().unwrap();
-    assert!(
-        wait > Duration::from_secs(600) && wait <= Duration::from_secs(900),
-        "{wait:?}"
-    );
-
-    test.sql("UPDATE login_attempts SET expires_at = 1")
-        .await
-        .unwrap();
-    attempt(password).await.unwrap();
-}
-
-#[tokio::test]
-async fn the_right_password_resets_the_attempts() {
-    let test = TestIdentity::new().await;
-    let (home, password) = with_ada(&test).await;
-    for _ in 0..2 {
-        for _ in 0..19 {
-            let wrong = test.login(&home.system_key, by_username("ada", "wrong"));
-            assert_eq!(reason(wrong.await), Reason::LoginRefused);
-        }
-        test.login(&home.system_key, by_username("ada", &password))
-            .await
-            .unwrap();
-    }
-}
-
-#[tokio::test]
-async fn attempts_are_counted_for_each_account_and_address() {
-    let test = TestIdentity::new().await;
-    let (home, password) = with_ada(&test).await;
-    let from = |address: &'static str, name: &str, password: &str| {
-        let mut request = signed(
-            by_username(name, password),
-            Scheme::SystemKey,
-            &home.system_key,
-        );
-        request
-            .metadata_mut()
-            .insert(CLIENT_ADDRESS, MetadataValue::from_static(address));
-        let mut client = test.authentication_by_gateway();
-        async move { client.login(request).await.map_err(Error::from) }
-    };
-    let wrong = (0..20).map(|_| from("192.0.2.1", "ada", "wrong"));
-    assert!(
-        join_all(wrong)
-            .await
-            .into_iter()
-            .all(|answer| reason(answer) == Reason::LoginRefused)
-    );
-    assert_eq!(
-        reason(from("192.0.2.1", "ada", &password).await),
-        Reason::LoginAttempts
-    );
-    assert_eq!(
-        reason(from("192.0.2.1", "bob", &password).await),
-        Reason::LoginRefused
-    );
-    from("192.0.2.2", "ada", &password).await.unwrap();
-    assert_eq!(
-        reason(from("192.0.2.1", "ada", &password).await),
-        Reason::LoginAttempts
-    );
 }
 
 #[tokio::test]

@@ -3,5 +3,6 @@
 mod directory;
 mod keys;
 mod login;
+mod login_limits;
 mod names;
 mod operator;
