@@ -12,7 +12,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use guildhall_runtime::{
     Error, Reason, Result,
-    body::{BodyBudget, network, too_large},
+    body::{BodyBudget, too_large},
+    serve::network,
 };
 use guildhall_types::CommunityId;
 use http::{

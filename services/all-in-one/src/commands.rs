@@ -15,7 +15,7 @@ use crate::{
     data,
     demo::{self, Addresses},
     output::{self, note, say},
-    settings::{Bootstrap, Demo, Events, Keys, SendbirdToken, Settings, Workflow},
+    settings::{Bootstrap, Demo, Events, Keys, SendbirdToken, Sessions, Settings, Workflow},
 };
 
 /// Identity alone, which is all that a command needs.
@@ -53,7 +53,7 @@ pub async fn bootstrap(settings: &Settings, new: &Bootstrap) -> Result<()> {
     Ok(())
 }
 
-/// Rotates the keys that JWTs are signed with.
+/// Rotates or revokes the keys that JWTs are signed with.
 pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
     match command {
         Keys::Rotate { secret_lost } => {
@@ -67,6 +67,30 @@ pub async fn keys(settings: &Settings, command: &Keys) -> Result<()> {
             say!(
                 "new JWTs are signed with {key_id}; those signed before stay valid until they expire"
             )
+        }
+        Keys::Revoke { key, now: _ } => {
+            let revocation = Revocation::begin(settings)?;
+            let identity = identity(settings, revocation.signals.clone()).await?;
+            let current = identity.revoke_signing_keys(*key).await?;
+            say!("new JWTs are signed with {current}")?;
+            revocation.tell().await
+        }
+    }
+}
+
+/// Ends the JWTs of a user.
+pub async fn sessions(settings: &Settings, command: &Sessions) -> Result<()> {
+    match command {
+        Sessions::Revoke { user, community } => {
+            let revocation = Revocation::begin(settings)?;
+            let identity = identity(settings, revocation.signals.clone()).await?;
+            let community = match community {
+                Some(community) => community_id(&identity, community).await?,
+                None => only_community(&identity).await?,
+            };
+            let user = identity.revoke_sessions(community, user).await?;
+            say!("all JWTs of {} ({}) end", user.username, user.id)?;
+            revocation.tell().await
         }
     }
 }
@@ -87,21 +111,44 @@ pub async fn sendbird_token(settings: &Settings, command: &SendbirdToken) -> Res
 }
 
 async fn revoke(settings: &Settings, community: &str, id: &str) -> Result<()> {
-    let (shutdown, (_, secret)) = (Shutdown::default(), data::storage_and_secret(settings)?);
-    let signals = data::signals(settings, &secret, &shutdown)?;
-    let identity = identity(settings, signals.clone()).await?;
+    let revocation = Revocation::begin(settings)?;
+    let identity = identity(settings, revocation.signals.clone()).await?;
     let community = community_id(&identity, community).await?;
     let id = id::parse("id", id)?;
     identity.revoke_sendbird_token(community, id).await?;
-    // Takes leave of the others, once they know.
-    shutdown.start();
-    if signals.delivered().await && is_told(settings) {
-        say!("revoked: it ends within a second in a running platform")?;
-    } else {
-        say!("revoked: it ends within 30 seconds in running processes")?;
-        note("They could not be told: give --nats-url, and see that NATS is there.");
+    revocation.tell().await
+}
+
+/// A command that revokes something, and tells running processes.
+struct Revocation {
+    signals: Signals,
+    shutdown: Shutdown,
+    /// Whether running processes learn of it: on files their caches live for a second anyway.
+    is_told: bool,
+}
+
+impl Revocation {
+    fn begin(settings: &Settings) -> Result<Self> {
+        let (shutdown, (_, secret)) = (Shutdown::default(), data::storage_and_secret(settings)?);
+        Ok(Self {
+            signals: data::signals(settings, &secret, &shutdown)?,
+            shutdown,
+            is_told: settings.database_url.is_none() || !settings.nats_url.is_empty(),
+        })
     }
-    Ok(())
+
+    /// Waits until the others know, and says how soon it holds.
+    async fn tell(self) -> Result<()> {
+        // Takes leave of the others, once they know.
+        self.shutdown.start();
+        if self.signals.delivered().await && self.is_told {
+            say!("revoked: it ends within a second in a running platform")?;
+        } else {
+            say!("revoked: it ends within 30 seconds in running processes")?;
+            note("They could not be told: give --nats-url, and see that NATS is there.");
+        }
+        Ok(())
+    }
 }
 
 /// Shows the events that a service could not handle, or has them tried again.
@@ -151,11 +198,6 @@ pub async fn workflow(settings: &Settings, command: &Workflow) -> Result<()> {
     }
 }
 
-/// Whether running processes learn of a command: on files their caches live for a second anyway.
-fn is_told(settings: &Settings) -> bool {
-    settings.database_url.is_none() || !settings.nats_url.is_empty()
-}
-
 async fn community_id(identity: &Identity, id_or_slug: &str) -> Result<CommunityId> {
     let found = identity.find_community(id_or_slug).await?;
     let missing = || {
@@ -163,6 +205,15 @@ async fn community_id(identity: &Identity, id_or_slug: &str) -> Result<Community
             Reason::CommunityNotFound,
             format!("there is no community {id_or_slug:?}"),
         )
+    };
+    Ok(found.ok_or_else(missing)?.id)
+}
+
+async fn only_community(identity: &Identity) -> Result<CommunityId> {
+    let found = identity.find_only_community().await?;
+    let missing = || {
+        let message = "name the user's community with --community: there is not exactly one";
+        Error::new(Reason::CommunityNotFound, message)
     };
     Ok(found.ok_or_else(missing)?.id)
 }

@@ -31,6 +31,7 @@ async fn run(settings: &Settings) -> Result<()> {
         None => platform::run(settings).await,
         Some(Command::Bootstrap(new)) => commands::bootstrap(settings, new).await,
         Some(Command::Keys(command)) => commands::keys(settings, command).await,
+        Some(Command::Sessions(command)) => commands::sessions(settings, command).await,
         Some(Command::SendbirdToken(command)) => commands::sendbird_token(settings, command).await,
         Some(Command::Events(command)) => commands::events(settings, command).await,
         Some(Command::Workflow(command)) => commands::workflow(settings, command).await,

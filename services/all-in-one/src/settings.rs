@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use guildhall_catalog::{SERVICES, Service};
-use guildhall_data::EventId;
+use guildhall_data::{EventId, KeyId};
 use guildhall_runtime::peer::Address;
 use guildhall_server::{Calls, PeerUrls, ServeSettings};
 
@@ -107,6 +107,9 @@ pub enum Command {
     /// The keys that JWTs are signed with.
     #[command(subcommand)]
     Keys(Keys),
+    /// The JWTs of users.
+    #[command(subcommand)]
+    Sessions(Sessions),
     /// Tokens of the Sendbird facade.
     #[command(subcommand)]
     SendbirdToken(SendbirdToken),
@@ -192,6 +195,30 @@ pub enum Keys {
         /// that does not open them is taken for a mistake.
         #[arg(long)]
         secret_lost: bool,
+    },
+    /// Delete a signing key that somebody else may have, or all keys. Every JWT that it signed ends,
+    /// and its users have to log in again. If it signed new JWTs, a new key takes its place.
+    Revoke {
+        /// The key's id, the `kid` in /.well-known/jwks.json. [default: all keys]
+        key: Option<KeyId>,
+        /// End the JWTs now. Required, because it cannot be undone; `keys rotate` lets them expire.
+        #[arg(long, required = true)]
+        now: bool,
+    },
+}
+
+/// What can be done with the JWTs of users.
+#[derive(Debug, Subcommand)]
+pub enum Sessions {
+    /// End all JWTs of a user, e.g. because one was stolen. They may log in again; change the password
+    /// first if that is known to others. API keys of theirs stay valid.
+    Revoke {
+        /// The user's id, e-mail address or username.
+        #[arg(long)]
+        user: String,
+        /// The community's id or slug; may be left out if there is only one.
+        #[arg(long)]
+        community: Option<String>,
     },
 }
 

@@ -1,18 +1,11 @@
 //! Where a call comes from, for counting attempts.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{fmt, net::IpAddr};
 
-use guildhall_runtime::serve::ClientSocket;
+use guildhall_runtime::serve::{ClientSocket, network};
 use http::Request;
 
 use crate::peer::CLIENT_ADDRESS;
-
-/// The bits of an IPv6 address that tell one client from another: whoever has one address has all
-/// of its /64.
-const NETWORK: u128 = !(u64::MAX as u128);
 
 /// The address of the client as the first process that it reached saw it: all of an IPv4 address,
 /// and the /64 of an IPv6 address.
@@ -35,10 +28,7 @@ impl ClientAddress {
 
 impl From<IpAddr> for ClientAddress {
     fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-            IpAddr::V4(address) => address.into(),
-        })
+        Self(network(address))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Rate limit, credential, permission: in this order (contract: identity, "Order of checks").
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use guildhall_proto::{access::v1::CredentialKind, identity::v1::SigningKey};
+use guildhall_proto::access::v1::CredentialKind;
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use guildhall_signals::{Cache, KeyChanged, SessionChanged, Signals, coverage::UNCOVERED_LIFE};
 use guildhall_types::{CommunityId, UserId};
-use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -14,20 +13,17 @@ use crate::{
     credential::Scheme,
     jwt::{self, Verified},
     metrics,
-    source::{CredentialSource, Key},
+    signing_keys::SigningKeys,
+    source::{CredentialSource, Key, answered},
 };
 
 /// How long an entry lives without a bus: an operator who revokes a key from another process sends
 /// no signal, and the keys die within a second all the same.
 const LIFE_ALONE: Duration = UNCOVERED_LIFE;
-/// How long identity may take.
-const DEADLINE: Duration = Duration::from_secs(5);
 /// Verified tokens that are cached.
 const TOKENS: u64 = 50_000;
-/// How long a verified token is cached: nothing but time can make it wrong.
+/// How long a verified token is cached: beside time, only the end of its key makes it wrong.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
-/// How often an unknown key id may make us ask for the signing keys again.
-const KEYS_REFRESH: Duration = Duration::from_millis(200);
 
 /// Lets callers in. Cheap to clone; one per process.
 #[derive(Clone)]
@@ -37,11 +33,16 @@ struct Inner {
     source: Arc<dyn CredentialSource>,
     rate: RateLimit,
     keys: Cache<[u8; 32], Arc<Key>>,
-    tokens: moka::sync::Cache<[u8; 32], Verified>,
+    tokens: moka::sync::Cache<[u8; 32], Remembered>,
     sessions: Cache<(CommunityId, UserId), Session>,
-    signing_keys: RwLock<(Timestamp, Arc<[SigningKey]>)>,
-    /// Held while the signing keys are asked for.
-    refreshing: tokio::sync::Mutex<()>,
+    signing_keys: SigningKeys,
+}
+
+/// A token that was found good, by a key of which this is the public half.
+#[derive(Debug, Clone)]
+struct Remembered {
+    token: Verified,
+    signed_with: Arc<[u8]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,7 @@ impl Guard {
     pub fn new(source: Arc<dyn CredentialSource>, rate: RateLimit, signals: &Signals) -> Self {
         metrics::prepare();
         Self(Arc::new(Inner {
+            signing_keys: SigningKeys::new(Arc::clone(&source), signals),
             source,
             rate,
             keys: Cache::builder("keys", signals, LIFE_ALONE)
@@ -75,8 +77,6 @@ impl Guard {
             sessions: Cache::builder("sessions", signals, LIFE_ALONE)
                 .invalidated_by(|changed: &SessionChanged| (changed.community, changed.user))
                 .build(),
-            signing_keys: RwLock::new((Timestamp::from_millis(0), Arc::new([]))),
-            refreshing: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -142,17 +142,6 @@ impl Guard {
     }
 }
 
-/// What identity answers, if it does so in time.
-async fn answered<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
-    let answer = tokio::time::timeout(DEADLINE, answer).await;
-    answer.map_err(|_| {
-        Error::unavailable(
-            Reason::Unreachable,
-            "Credentials cannot be checked now, try again",
-        )
-    })?
-}
-
 impl Inner {
     async fn key(
         &self,
@@ -187,14 +176,9 @@ impl Inner {
         &self,
         credential: &Credential,
     ) -> Result<(CommunityId, Authority, Option<Timestamp>)> {
-        let digest = credential.digest();
-        let token = match self.tokens.get(&digest) {
+        let token = match self.remembered(credential).await? {
             Some(token) => token,
-            None => {
-                let token = self.verify(credential.secret()).await?;
-                self.tokens.insert(digest, token);
-                token
-            }
+            None => self.verify(credential).await?,
         };
         if token.expires_at <= Timestamp::now() {
             return Err(Credential::invalid());
@@ -204,7 +188,7 @@ impl Inner {
             .sessions
             .get_or_load(owner, self.look_up_session(owner));
         let session = session.await?;
-        if token.issued_at < session.tokens_valid_after {
+        if !token.outlives(session.tokens_valid_after) {
             return Err(Credential::invalid());
         }
         let authority = Authority::Member {
@@ -225,35 +209,25 @@ impl Inner {
         })
     }
 
-    async fn verify(&self, token: &str) -> Result<Verified> {
+    /// Checks a token, and remembers it until its key dies, for a while at most.
+    async fn verify(&self, credential: &Credential) -> Result<Verified> {
+        let token = credential.secret();
         let key_id = jwt::key_id(token).ok_or_else(Credential::invalid)?;
-        let known = |keys: &[SigningKey]| keys.iter().find(|key| key.key_id == key_id).cloned();
-        let (asked_at, keys) = self.signing_keys.read().clone();
-        let key = match known(&keys) {
-            Some(key) => Some(key),
-            None => {
-                // Perhaps the keys were rotated since; unknown ids cannot make us ask all the time.
-                let now = Timestamp::now();
-                let wait = asked_at.plus(KEYS_REFRESH).as_millis() - now.as_millis();
-                if let Ok(wait @ 1..) = u64::try_from(wait) {
-                    tokio::time::sleep(Duration::from_millis(wait).min(KEYS_REFRESH)).await;
-                }
-                known(&self.refreshed_keys(asked_at).await?)
-            }
-        };
-        jwt::verify(token, &key.ok_or_else(Credential::invalid)?.public_key)
+        let key = self.signing_keys.find(&key_id).await?;
+        let token = jwt::verify(token, &key.public_key)?;
+        let signed_with = key.public_key.into();
+        let remembered = Remembered { token, signed_with };
+        self.tokens.insert(credential.digest(), remembered);
+        Ok(token)
     }
 
-    /// The signing keys as they are now, asked for by the first who needs them after `asked_at`.
-    async fn refreshed_keys(&self, asked_at: Timestamp) -> Result<Arc<[SigningKey]>> {
-        let _one_at_a_time = self.refreshing.lock().await;
-        let (since, keys) = self.signing_keys.read().clone();
-        if since != asked_at {
-            return Ok(keys);
-        }
-        let keys: Arc<[SigningKey]> = answered(self.source.signing_keys()).await?.into();
-        *self.signing_keys.write() = (Timestamp::now(), Arc::clone(&keys));
-        Ok(keys)
+    /// A token that was checked before, while its key lives.
+    async fn remembered(&self, credential: &Credential) -> Result<Option<Verified>> {
+        let Some(remembered) = self.tokens.get(&credential.digest()) else {
+            return Ok(None);
+        };
+        let lives = self.signing_keys.holds(&remembered.signed_with).await?;
+        Ok(lives.then_some(remembered.token))
     }
 }
 

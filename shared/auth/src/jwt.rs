@@ -26,6 +26,10 @@ pub struct Claims {
     pub iat: i64,
     /// Valid until, in seconds since 1970.
     pub exp: i64,
+    /// From when on tokens of the user were valid as it was issued, in milliseconds since 1970: a
+    /// later moment ends it. Older versions issued tokens without it, which go by `iat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<i64>,
 }
 
 /// A token whose signature and time were right.
@@ -39,6 +43,16 @@ pub struct Verified {
     pub issued_at: Timestamp,
     /// Until when it is valid.
     pub expires_at: Timestamp,
+    /// See [`Claims::session`].
+    pub session: Option<Timestamp>,
+}
+
+impl Verified {
+    /// Whether it still stands when tokens of its user are valid from `valid_after` on. `iat` counts
+    /// whole seconds, and by another clock.
+    pub(crate) fn outlives(&self, valid_after: Timestamp) -> bool {
+        self.session.unwrap_or(self.issued_at) >= valid_after
+    }
 }
 
 /// Signs a token with an Ed25519 key in PKCS#8.
@@ -77,6 +91,7 @@ pub fn verify(token: &str, public_key: &[u8]) -> Result<Verified> {
         user: claims._id.parse().map_err(|_| Credential::invalid())?,
         issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
         expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
+        session: claims.session.map(Timestamp::from_millis),
     })
 }
 
@@ -102,6 +117,7 @@ mod tests {
             community_id: CommunityId::generate().to_string(),
             iat: exp - 604_800,
             exp,
+            session: None,
         }
     }
 
@@ -117,5 +133,26 @@ mod tests {
         assert!(verify(&sign(&claims(now - 1), "k1", &private).unwrap(), &public).is_err());
         let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
         assert!(verify(&unsigned, &public).is_err());
+    }
+
+    #[test]
+    fn a_token_ends_with_its_session_whatever_the_clocks_say() {
+        let (private, public) = key();
+        let now = Timestamp::now();
+        let token = |session| {
+            let claims = Claims {
+                session,
+                iat: now.as_secs(),
+                ..claims(now.as_secs() + 60)
+            };
+            verify(&sign(&claims, "k1", &private).unwrap(), &public).unwrap()
+        };
+        let at = |offset: i64| Timestamp::from_millis(now.as_millis() + offset);
+        let issued_after = token(Some(now.as_millis()));
+        assert!(issued_after.outlives(at(0)), "in the second of its issue");
+        assert!(!issued_after.outlives(at(1)));
+        assert!(!token(Some(0)).outlives(at(-60_000)), "by a slow clock");
+        let older_version = token(None);
+        assert!(older_version.outlives(at(-1000)) && !older_version.outlives(at(1)));
     }
 }

@@ -1,12 +1,10 @@
 //! The guard in front of a gRPC service.
 
-use std::{future::ready, net::IpAddr, sync::Arc};
+use std::{future::ready, sync::Arc};
 
 use guildhall_runtime::{
     Error, Reason, Result,
     around::{Answer, Around, RpcService},
-    body::network,
-    serve::ClientSocket,
     trace,
 };
 use http::Request;
@@ -42,7 +40,7 @@ pub struct AccessLayer {
     rules: RpcTable,
     tokens: PeerTokens,
     streams: StreamLimit<[u8; 32]>,
-    open_streams: StreamLimit<Option<IpAddr>>,
+    open_streams: StreamLimit<Option<ClientAddress>>,
 }
 
 impl AccessLayer {
@@ -156,8 +154,7 @@ impl AccessLayer {
         if request.uri().path() == HEALTH_CHECK {
             return Box::pin(service.call(request));
         }
-        let socket = request.extensions().get::<ClientSocket>();
-        let address = socket.map(|socket| network(socket.0.ip()));
+        let address = ClientAddress::of(&request, self.tokens.is_service(request.headers()));
         let open = match self.open_streams.open(address) {
             Ok(open) => open,
             Err(error) => return Box::pin(ready(Ok(Status::from(error).into_http()))),

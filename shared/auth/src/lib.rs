@@ -10,6 +10,7 @@
 //! * [`rule`]: who is let in, read from the protos' `access` option
 //! * [`source`]: where credentials are looked up, and [`jwt`] checked
 //! * [`guard`]: rate limit, credential, permission: in this order
+//! * `signing_keys`: the keys that they are checked with
 //! * [`layer`]: the guard in front of a gRPC service
 //! * [`client_address`]: where a call comes from
 //! * `stream`: streams that end with their credential; `streams`: how many there may be
@@ -28,6 +29,7 @@ pub mod permission;
 pub mod rate;
 pub mod request;
 pub mod rule;
+mod signing_keys;
 pub mod source;
 mod stream;
 mod streams;

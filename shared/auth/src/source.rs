@@ -1,6 +1,6 @@
 //! Where credentials are looked up: identity, directly or over gRPC.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
 use guildhall_proto::identity::v1::{
@@ -15,6 +15,9 @@ use crate::{Authority, ChannelLimit, CredentialKind};
 
 /// How long an introduction may take.
 const INTRODUCTION: Duration = Duration::from_secs(2);
+
+/// How long identity may take to say who is behind a credential.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Identity refuses what only services of its platform may ask.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +117,17 @@ fn found<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Option<
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(as_told_to_callers(error)),
     }
+}
+
+/// What identity answers, if it does so in time.
+pub(crate) async fn answered<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = tokio::time::timeout(DEADLINE, answer).await;
+    answer.map_err(|_| {
+        Error::unavailable(
+            Reason::Unreachable,
+            "Credentials cannot be checked now, try again",
+        )
+    })?
 }
 
 /// When identity refuses this process, that is not the fault of the caller it asked about.

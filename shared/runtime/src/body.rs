@@ -3,7 +3,6 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
 
@@ -24,18 +23,6 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_secs(2);
 /// The number of shares that holders are spread over by their hash.
 const SHARES: usize = 4096;
-
-/// What counts as one address: whoever has one of IPv6 has at least its network of 64 bits.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
-}
 
 /// The memory for bodies that are being read, of which each holder has a share: half-sent bodies of
 /// many clients must not add up, and those of one client must not keep out the others.

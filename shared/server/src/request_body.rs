@@ -1,12 +1,12 @@
 //! The messages of calls over a socket are read whole before their handler runs, with a limit for
 //! each RPC and one for all together.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
-use guildhall_auth::{Caller, layer::ClientAddress, rule::RpcRule};
+use guildhall_auth::{Caller, ClientAddress, rule::RpcRule};
 use guildhall_runtime::{
     around::{Answer, Around, RpcService},
-    body::{BodyBudget, network},
+    body::BodyBudget,
     serve::ClientSocket,
 };
 use guildhall_types::CommunityId;
@@ -43,17 +43,15 @@ impl Default for RequestBodyLayer {
 #[derive(Hash)]
 enum Holder {
     Community(CommunityId),
-    Address(Option<IpAddr>),
+    Address(Option<ClientAddress>),
 }
 
 impl Holder {
-    fn of(request: &Request<Body>, socket: &ClientSocket) -> Self {
+    fn of(request: &Request<Body>) -> Self {
         if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
             return Self::Community(caller.community);
         }
-        let forwarded = request.extensions().get::<ClientAddress>();
-        let forwarded = forwarded.and_then(|address| address.0.parse().ok());
-        Self::Address(Some(network(forwarded.unwrap_or(socket.0.ip()))))
+        Self::Address(request.extensions().get::<ClientAddress>().copied())
     }
 }
 
@@ -61,13 +59,13 @@ impl Around for RequestBodyLayer {
     fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
         let extensions = request.extensions();
         // A call inside the process has its message already; health and reflection bring their own limits.
-        let (Some(socket), Some(rule)) = (
+        let (Some(_socket), Some(rule)) = (
             extensions.get::<ClientSocket>(),
             extensions.get::<Arc<RpcRule>>(),
         ) else {
             return Box::pin(service.call(request));
         };
-        let holder = Holder::of(&request, socket);
+        let holder = Holder::of(&request);
         let limit = rule.max_request + PREFIX;
         let budgets = self.clone();
         // The clone that was made ready must be the one that is called.

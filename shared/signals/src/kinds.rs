@@ -119,6 +119,20 @@ impl Signal for MessagesStored {
     }
 }
 
+/// The keys that JWTs are signed with were rotated or revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SigningKeysChanged;
+
+impl Signal for SigningKeysChanged {
+    fn to_wire(&self) -> Kind {
+        Kind::SigningKeysChanged(proto::SigningKeysChanged {})
+    }
+
+    fn from_wire(kind: &Kind) -> Option<Self> {
+        matches!(kind, Kind::SigningKeysChanged(_)).then_some(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +149,7 @@ mod tests {
         survives(SessionChanged { community, user });
         survives(ChannelChanged { community, channel });
         survives(MessagesStored { channel });
+        survives(SigningKeysChanged);
     }
 
     #[test]
@@ -142,5 +157,6 @@ mod tests {
         let short = Kind::KeyChanged(proto::KeyChanged { digest: vec![7; 3] });
         assert_eq!(KeyChanged::from_wire(&short), None);
         assert_eq!(MessagesStored::from_wire(&short), None);
+        assert_eq!(SigningKeysChanged::from_wire(&short), None);
     }
 }

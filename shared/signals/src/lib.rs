@@ -28,7 +28,9 @@ mod subscribers;
 pub use broker::BusSettings;
 pub use cache::Cache;
 pub use coverage::Coverage;
-pub use kinds::{ChannelChanged, KeyChanged, MessagesStored, SessionChanged, Signal};
+pub use kinds::{
+    ChannelChanged, KeyChanged, MessagesStored, SessionChanged, Signal, SigningKeysChanged,
+};
 pub use retention::Retention;
 pub use signals::Signals;
 pub use signature::BrokerKeys;

@@ -12,6 +12,7 @@ use guildhall_testkit::{
     grpc::{Services, connect, signed},
 };
 use guildhall_tests::{Credential, Keys, bus, key};
+use serde_json::json;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -37,9 +38,16 @@ enum Kind {
     UserKey,
     /// By the operator's command, which is a process of its own.
     SendbirdToken,
+    /// All of its user's, likewise.
+    Jwt,
 }
 
-const KINDS: [Kind; 3] = [Kind::CommunityKey, Kind::UserKey, Kind::SendbirdToken];
+const KINDS: [Kind; 4] = [
+    Kind::CommunityKey,
+    Kind::UserKey,
+    Kind::SendbirdToken,
+    Kind::Jwt,
+];
 
 /// A credential that is in use.
 #[derive(Debug, Clone)]
@@ -162,12 +170,22 @@ impl Community {
             Kind::CommunityKey => self.keys.community(key::spec(&["getMessages"])).await,
             Kind::UserKey => self.keys.user(key::spec(&["getMessages"])).await,
             Kind::SendbirdToken => self.token().await,
+            Kind::Jwt => self.jwt().await,
         };
         let used = match kind {
             Kind::CommunityKey | Kind::UserKey => Used {
                 rest: Credential::Bearer(made.text.clone()),
                 grpc: format!("Bearer {}", made.text),
                 path: format!("/v1/messages?channel_id={channel}&count=1"),
+                channel,
+            },
+            Kind::Jwt => Used {
+                rest: Credential::Bearer(made.text.clone()),
+                grpc: format!("Bearer {}", made.text),
+                path: format!(
+                    "/api/chat/projects/{}/chats/{}/messages",
+                    demo.mudbase.project_id, demo.mudbase.chat_id
+                ),
                 channel,
             },
             Kind::SendbirdToken => Used {
@@ -192,10 +210,29 @@ impl Community {
         }
     }
 
+    /// A new JWT, by the id of its user.
+    async fn jwt(&self) -> key::MadeKey {
+        let demo = self.cluster.demo();
+        let user = demo.user("ada");
+        let login = json!({ "email": user.email, "password": user.password });
+        let call = self.cluster.rest().post("/v1/auth/login");
+        let call = call.system_key(&demo.system_api_key).json(&login);
+        let login = call.send().await.expect(200);
+        key::MadeKey {
+            id: user._id.clone(),
+            text: login["body"]["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
     async fn sendbird_token(&self, command: &[&str], id: &[&str]) -> String {
+        self.command(&[&["sendbird-token"], command].concat(), id)
+            .await
+    }
+
+    async fn command(&self, command: &[&str], id: &[&str]) -> String {
         let community = self.cluster.demo().community_id;
         let community = ["--community", community.as_str()];
-        let args = [&["sendbird-token"], command, &community, id].concat();
+        let args = [command, &community, id].concat();
         let output = self.cluster.command(&args).await;
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{error}");
@@ -207,6 +244,10 @@ impl Community {
             Kind::CommunityKey | Kind::UserKey => self.keys.revoke(made).await,
             Kind::SendbirdToken => {
                 self.sendbird_token(&["revoke"], &[&made.id]).await;
+            }
+            Kind::Jwt => {
+                let of_user = ["--user", &made.id];
+                self.command(&["sessions", "revoke"], &of_user).await;
             }
         }
     }

@@ -47,6 +47,7 @@ async fn a_token_ends_with_its_seven_days() {
             community_id: community.demo.community_id.clone(),
             iat: exp - 604_800,
             exp,
+            session: None,
         };
         Credential::Bearer(jwt::sign(&claims, &key_id, &private).unwrap())
     };

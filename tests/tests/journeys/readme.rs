@@ -183,6 +183,8 @@ async fn every_flag_of_the_operators_guide_exists() {
     for command in [
         &["bootstrap"][..],
         &["keys", "rotate"],
+        &["keys", "revoke"],
+        &["sessions", "revoke"],
         &["sendbird-token", "create"],
         &["workflow", "create"],
     ] {

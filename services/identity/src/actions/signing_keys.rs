@@ -1,13 +1,14 @@
-//! Creates and rotates the keys that JWTs are signed with, and signs tokens.
+//! Creates, rotates and revokes the keys that JWTs are signed with, and signs tokens.
 
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair},
 };
 use guildhall_auth::jwt::{self, Claims};
-use guildhall_data::{Database, KeyId, seal::upgrade::Upgrade};
+use guildhall_data::{Database, KeyId, Transaction, seal::upgrade::Upgrade};
 use guildhall_proto::identity::v1::{ListSigningKeysRequest, ListSigningKeysResponse, SigningKey};
-use guildhall_runtime::{Error, Result, Timestamp};
+use guildhall_runtime::{Error, Reason, Result, Timestamp};
+use guildhall_signals::SigningKeysChanged;
 use sea_orm::ConnectionTrait;
 use tonic::{Request, Response};
 use zeroize::Zeroizing;
@@ -79,8 +80,36 @@ impl Identity {
         let transaction = self.0.database.begin().await?;
         signing_keys::retire_all(&transaction).await?;
         let key_id = self.add_signing_key(&transaction).await?;
-        Database::commit(transaction).await?;
+        self.commit_signing_keys(transaction).await?;
         Ok(key_id)
+    }
+
+    /// Removes the key with this id, or every key without one: the tokens that it signed end. Returns
+    /// the key that signs from now on, a new one if the old one is gone.
+    ///
+    /// # Errors
+    /// KEY_NOT_FOUND.
+    pub(crate) async fn remove_signing_keys(&self, key_id: Option<KeyId>) -> Result<KeyId> {
+        let transaction = self.0.database.begin().await?;
+        signing_keys::lock(&transaction).await?;
+        if signing_keys::remove(&transaction, key_id).await? == 0 && key_id.is_some() {
+            let message = "There is no signing key with this id";
+            return Err(Error::new(Reason::KeyNotFound, message));
+        }
+        let left = signing_keys::current(&transaction).await?;
+        let current = match self.first_that_opens(&left) {
+            Ok((key_id, _private)) => key_id,
+            Err(_) => self.add_signing_key(&transaction).await?,
+        };
+        self.commit_signing_keys(transaction).await?;
+        Ok(current)
+    }
+
+    async fn commit_signing_keys(&self, transaction: Transaction) -> Result<()> {
+        let committed = Database::commit(transaction).await;
+        // Also when the outcome is unknown: a signal too many costs one look-up.
+        self.0.signals.send(SigningKeysChanged);
+        committed
     }
 
     /// A token for `user`, signed with the current key, which another process may have rotated.
@@ -99,6 +128,7 @@ impl Identity {
             community_id: user.community_id.to_string(),
             iat: issued_at.as_secs(),
             exp: expires_at.as_secs(),
+            session: Some(user.tokens_valid_after),
         };
         let text = jwt::sign(&claims, &key_id.to_string(), &private)?;
         Ok(Token { text, expires_at })

@@ -83,6 +83,22 @@ impl Identity {
         }))
     }
 
+    /// The user that a reference names.
+    ///
+    /// # Errors
+    /// VALUE_TOO_LONG, INVALID_VALUE.
+    pub(crate) async fn find_reference(
+        &self,
+        community: CommunityId,
+        text: &str,
+    ) -> Result<Option<users::Model>> {
+        let (texts, parsed) = ([text.to_owned()], [Reference::parse(text)?]);
+        let found = self.find_references(community, &texts, &parsed).await?;
+        let [parsed] = parsed;
+        let as_username = || parsed.as_username(text).find(&found.usernames);
+        Ok(found.get(&parsed).or_else(as_username).cloned())
+    }
+
     async fn find_references(
         &self,
         community: CommunityId,

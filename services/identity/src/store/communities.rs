@@ -3,7 +3,7 @@
 use crate::domain::key::Key;
 use guildhall_data::{CommunityId, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, ExprTrait, QuerySelect, entity::prelude::*};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "communities")]
@@ -103,6 +103,18 @@ pub(crate) async fn find_by_id_or_slug(
     let found = by_slug.all(connection).await.map_err(failed)?.into_iter();
     let found = found.map(|community| (community.slug.clone(), community));
     Ok(key.find(&found.collect()).cloned())
+}
+
+/// The only community, unless there are several or none.
+pub(crate) async fn find_only(connection: &impl ConnectionTrait) -> Result<Option<Model>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the community is what is looked for"
+    )]
+    let two = Entity::find().limit(2);
+    let mut found = two.all(connection).await.map_err(failed)?;
+    let only = found.pop();
+    Ok(only.filter(|_| found.is_empty()))
 }
 
 /// Takes the next numeric id of a user. The row stays locked until the transaction ends, so that a

@@ -125,3 +125,17 @@ pub(crate) async fn retire_all(transaction: &impl ConnectionTrait) -> Result<()>
         .map_err(failed)?;
     Ok(())
 }
+
+/// Removes the key with this id, or every key without one; how many there were.
+#[expect(clippy::disallowed_methods, reason = "a signing key has no community")]
+pub(crate) async fn remove(
+    transaction: &impl ConnectionTrait,
+    key_id: Option<KeyId>,
+) -> Result<u64> {
+    let mut keys = Entity::delete_many();
+    if let Some(key_id) = key_id {
+        keys = keys.filter(Column::KeyId.eq(key_id));
+    }
+    let removed = keys.exec(transaction).await.map_err(failed)?;
+    Ok(removed.rows_affected)
+}

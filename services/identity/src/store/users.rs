@@ -2,7 +2,10 @@
 
 use guildhall_data::{CommunityId, PersonId, Tenant, UserId, failed};
 use guildhall_runtime::{Error, Reason, Result, Timestamp};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, Select, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, ExprTrait, Select, entity::prelude::*,
+    sea_query::CaseStatement,
+};
 
 use crate::domain::{
     account::Account,
@@ -105,6 +108,34 @@ pub(crate) async fn insert(transaction: &impl ConnectionTrait, new: NewUser) -> 
         ),
         error => error,
     })
+}
+
+/// Ends every token that was issued to a user so far, also one of the same moment.
+///
+/// # Errors
+/// USER_NOT_FOUND.
+pub(crate) async fn end_tokens(
+    transaction: &impl ConnectionTrait,
+    community: CommunityId,
+    id: UserId,
+) -> Result<()> {
+    let (now, before) = (
+        Timestamp::now().as_millis(),
+        Expr::col(Column::TokensValidAfter),
+    );
+    let next = CaseStatement::new()
+        .case(before.clone().lt(now), now)
+        .finally(before.add(1));
+    let ended = Entity::changing(community)
+        .col_expr(Column::TokensValidAfter, next.into())
+        .filter(Column::Id.eq(id))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    match ended.rows_affected {
+        0 => Err(not_found()),
+        _ => Ok(()),
+    }
 }
 
 /// The user with this id, in any status.

@@ -47,7 +47,11 @@ impl TestIdentity {
     }
 
     pub async fn on(home: TestDatabase) -> Self {
-        let signals = Signals::default();
+        Self::with(home, Signals::default()).await
+    }
+
+    /// Identity as a process that sends and receives `signals`.
+    pub async fn with(home: TestDatabase, signals: Signals) -> Self {
         let identity = open(&home, SECRET, signals.clone()).await.unwrap();
         let mut rpcs = Rpcs::default();
         identity.add_services(&mut rpcs);

@@ -9,3 +9,4 @@
 mod both;
 mod fixture;
 mod revocation;
+mod revoked_tokens;

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 /// How long a revoked key may be accepted.
-const MAX_DELAY: Duration = Duration::from_secs(1);
+pub const MAX_DELAY: Duration = Duration::from_secs(1);
 /// Longer than any step takes.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -51,6 +51,30 @@ impl CredentialSource for Counted {
     }
 }
 
+/// A process of `service` on the bus at `url`.
+pub fn connect(url: String, service: &'static str) -> Signals {
+    let settings = BusSettings {
+        urls: vec![url],
+        tls_ca: None,
+        stream_replicas: 1,
+        stream_max_bytes: 1 << 30,
+        keys: BrokerKeys::derive(b"secret").unwrap(),
+        retention: Retention::default(),
+        service,
+        listens_to: &["identity"],
+    };
+    Signals::connect(&settings, &Shutdown::default()).unwrap()
+}
+
+/// Waits until all of them receive every signal.
+pub async fn are_connected(signals: &[Signals]) {
+    for signals in signals {
+        let mut coverage = signals.watch_coverage();
+        let connected = coverage.wait_for(|coverage| *coverage == Coverage::Everywhere);
+        timeout(LONG, connected).await.expect("in time").unwrap();
+    }
+}
+
 /// Identity, and the guard of a gateway.
 struct Services {
     identity: Identity,
@@ -70,19 +94,6 @@ struct Key {
 impl Services {
     /// Services on a bus, with the addresses at which identity and the gateway reach it.
     async fn on_bus(identity_url: String, gateway_url: String) -> Self {
-        let connect = |url, service| {
-            let settings = BusSettings {
-                urls: vec![url],
-                tls_ca: None,
-                stream_replicas: 1,
-                stream_max_bytes: 1 << 30,
-                keys: BrokerKeys::derive(b"secret").unwrap(),
-                retention: Retention::default(),
-                service,
-                listens_to: &["identity"],
-            };
-            Signals::connect(&settings, &Shutdown::default()).unwrap()
-        };
         Self::new([
             connect(identity_url, "identity"),
             connect(gateway_url, "gateway"),
@@ -122,11 +133,7 @@ impl Services {
 
     /// Waits until both receive every signal.
     async fn are_connected(&self) {
-        for signals in &self.signals {
-            let mut coverage = signals.watch_coverage();
-            let connected = coverage.wait_for(|coverage| *coverage == Coverage::Everywhere);
-            timeout(LONG, connected).await.expect("in time").unwrap();
-        }
+        are_connected(&self.signals).await;
     }
 
     /// A new key that the gateway has just accepted.

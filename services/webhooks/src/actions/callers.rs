@@ -2,14 +2,11 @@
 //! webhooks and workflows. Whoever has a key cannot be kept out by those who have none: strangers
 //! are counted by their address, and only who was let in is counted for what they call.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use guildhall_auth::{Rate, RateLimit, Unit, layer::ClientAddress};
+use guildhall_auth::{ClientAddress, Rate, RateLimit, Unit};
 use guildhall_data::WorkflowId;
-use guildhall_runtime::{Error, Reason, Result, serve::ClientSocket};
+use guildhall_runtime::{Error, Reason, Result};
 use moka::policy::EvictionPolicy;
 use tonic::Request;
 
@@ -33,29 +30,12 @@ pub struct CallerLimits {
     workflows: RateLimit<WorkflowId>,
 }
 
-/// Where a call comes from: an IPv4 address, or the network of an IPv6 address, since whoever has
-/// one has a whole /64; none where the transport does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Origin(Option<IpAddr>);
+/// Where a call comes from; none where the transport does not say.
+pub type Origin = Option<ClientAddress>;
 
-impl Origin {
-    /// Where a request comes from, as the first process that it reached saw it.
-    pub fn of<T>(request: &Request<T>) -> Self {
-        let address = request.extensions().get::<ClientAddress>();
-        let address = address.and_then(|ClientAddress(address)| address.parse().ok());
-        let socket = || request.extensions().get::<ClientSocket>();
-        Self::from(address.or_else(|| socket().map(|ClientSocket(socket)| socket.ip())))
-    }
-}
-
-impl From<Option<IpAddr>> for Origin {
-    fn from(address: Option<IpAddr>) -> Self {
-        let network = |address: Ipv6Addr| Ipv6Addr::from(u128::from(address) >> 64 << 64);
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => network(address).into(),
-        }))
-    }
+/// Where a request comes from, as the first process that it reached saw it.
+pub fn origin<T>(request: &Request<T>) -> Origin {
+    request.extensions().get::<ClientAddress>().copied()
 }
 
 impl CallerLimits {
@@ -132,18 +112,12 @@ impl CallerLimits {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn origin(address: &str) -> Origin {
-        Some(address.parse::<IpAddr>().unwrap()).into()
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_caller() {
-        assert_eq!(origin("2001:db8::1"), origin("2001:db8::ffff:0:0:2"));
-        assert_ne!(origin("2001:db8::1"), origin("2001:db8:0:1::1"));
-        assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
-        assert_ne!(origin("192.0.2.1"), origin("192.0.2.2"));
+        Some(address.parse::<IpAddr>().unwrap().into())
     }
 
     #[test]

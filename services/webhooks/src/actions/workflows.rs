@@ -18,7 +18,10 @@ use guildhall_runtime::{Error, Reason, Result, Timestamp};
 use guildhall_writes::Keyed;
 use tonic::{Request, Response};
 
-use super::{callers::Origin, names::CallNames};
+use super::{
+    callers::{Origin, origin},
+    names::CallNames,
+};
 use crate::{
     Webhooks,
     domain::{
@@ -80,7 +83,7 @@ impl Webhooks {
         &self,
         request: Request<BeginSessionRequest>,
     ) -> Result<Response<BeginSessionResponse>> {
-        let (callers, origin) = (&self.0.callers, Origin::of(&request));
+        let (callers, origin) = (&self.0.callers, origin(&request));
         callers.count(origin)?;
         let request = request.into_inner();
         let id = id::parse("workflow_id", &request.workflow_id)?;
@@ -111,7 +114,7 @@ impl Webhooks {
         &self,
         request: Request<ReceiveEventRequest>,
     ) -> Result<Response<ReceiveEventResponse>> {
-        let (callers, origin) = (&self.0.callers, Origin::of(&request));
+        let (callers, origin) = (&self.0.callers, origin(&request));
         callers.count(origin)?;
         let rpc = Arc::clone(&request.rule()?.path);
         let names = CallNames::of(&request, &request.get_ref().dedup_id);

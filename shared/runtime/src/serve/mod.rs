@@ -1,12 +1,13 @@
 //! Listeners, what their clients may hold, and a graceful shutdown.
 //!
 //! * `places`: how many connections there may be; `probe`: what those beyond are there for
-//! * `connection`: one of them; `protocol`: what it speaks
+//! * `client`: where they come from; `connection`: one of them; `protocol`: what it speaks
 //! * `frames`: control frames of HTTP/2 are limited
 //! * `progress` and `stream`: answers end when nobody takes them
 //! * `linger`: a close after which our last bytes can be read
 //! * `shutdown`: the request to stop
 
+mod client;
 mod connection;
 mod frames;
 mod linger;
@@ -38,6 +39,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
+pub use client::{ClientSocket, network};
 use connection::Connections;
 pub use places::ConnectionLimits;
 use places::Places;
@@ -50,10 +52,6 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// The log says at most this often that connections cannot be accepted, or are too many.
 const WARN_EVERY: Duration = Duration::from_secs(10);
-
-/// The client's address, an extension of each request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientSocket(pub SocketAddr);
 
 /// How a listener serves.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
-use crate::body::network;
+use super::network;
 
 /// Connections beyond the limits, which are there for probes alone. One more ends the oldest.
 const FOR_PROBES: usize = 32;

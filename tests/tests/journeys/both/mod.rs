@@ -9,6 +9,7 @@ mod moments;
 mod mudbase;
 mod newcomer;
 mod races;
+mod revocations;
 mod sendbird;
 mod streams;
 mod webhooks_callers;

@@ -3,6 +3,7 @@
 
 mod add_member;
 mod bootstrap;
+mod revocations;
 mod sendbird_tokens;
 
 use guildhall_data::{CommunityId, UserId};
@@ -37,6 +38,17 @@ pub struct Community {
     pub owner: UserId,
 }
 
+impl From<communities::Model> for Community {
+    fn from(community: communities::Model) -> Self {
+        Self {
+            id: community.id,
+            name: community.name,
+            slug: community.slug,
+            owner: community.owner_id,
+        }
+    }
+}
+
 impl Identity {
     /// The community with this id or slug.
     ///
@@ -45,12 +57,16 @@ impl Identity {
     pub async fn find_community(&self, id_or_slug: &str) -> Result<Option<Community>> {
         let reader = self.0.database.reader();
         let found = communities::find_by_id_or_slug(reader, id_or_slug).await?;
-        Ok(found.map(|community| Community {
-            id: community.id,
-            name: community.name,
-            slug: community.slug,
-            owner: community.owner_id,
-        }))
+        Ok(found.map(Community::from))
+    }
+
+    /// The only community, unless there are several or none.
+    ///
+    /// # Errors
+    /// UNREACHABLE when the database does not answer.
+    pub async fn find_only_community(&self) -> Result<Option<Community>> {
+        let found = communities::find_only(self.0.database.reader()).await?;
+        Ok(found.map(Community::from))
     }
 
     /// Creates a new key to sign JWTs with, returns its id, and retires the others: tokens they

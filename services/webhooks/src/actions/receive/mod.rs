@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tonic::{Request, Response};
 
-use super::{callers::Origin, names::CallNames};
+use super::{callers::origin, names::CallNames};
 use crate::{
     Webhooks,
     domain::{
@@ -54,7 +54,7 @@ impl Webhooks {
         &self,
         request: Request<ReceiveCallRequest>,
     ) -> Result<Response<ReceiveCallResponse>> {
-        let origin = Origin::of(&request);
+        let origin = origin(&request);
         self.0.callers.count(origin)?;
         let names = CallNames::of(&request, &request.get_ref().dedup_id);
         let call = request.into_inner();
