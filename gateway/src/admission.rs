@@ -28,8 +28,9 @@ use crate::{
     trace,
 };
 
-/// The most bytes that all headers of a request may have.
-const MAX_HEADERS: usize = 64 * 1024;
+/// The most bytes that all headers of a request may have. Above twice of that, the listener answers
+/// 431 by itself.
+const MAX_HEADERS: usize = 32 * 1024;
 
 /// What all endpoints check requests with.
 #[derive(Debug, Clone)]

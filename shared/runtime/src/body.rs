@@ -214,7 +214,7 @@ mod tests {
             }))
         };
         let reads = (0..8).map(|holder| budget.read(pieces(), 8 * KIB, holder));
-        let read = timeout(WAIT * 3, futures::future::join_all(reads))
+        let read = timeout(WAIT * 5, futures::future::join_all(reads))
             .await
             .unwrap();
         assert!(read.iter().any(Result::is_ok));

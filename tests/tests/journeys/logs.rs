@@ -137,6 +137,7 @@ async fn lines_of_a_sampled_request_name_its_trace() {
     // Nobody is there: the trace is named all the same.
     let nowhere = "http://127.0.0.1:1".to_owned();
     plan.variables = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", nowhere)];
+    plan.args.push("--trust-traceparent".to_owned());
     let community = cluster(plan).await;
     let call = community
         .rest
