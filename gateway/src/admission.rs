@@ -28,7 +28,7 @@ use crate::{
     trace,
 };
 
-/// The most bytes that all headers of a request may have. Above twice of that, the listener answers
+/// The most bytes that all headers of a request may have. Far above that, the listener answers
 /// 431 by itself.
 const MAX_HEADERS: usize = 32 * 1024;
 

@@ -57,12 +57,10 @@ impl Holder {
 
 impl Around for RequestBodyLayer {
     fn call<S: RpcService>(&self, service: &mut S, request: Request<Body>) -> Answer<S::Error> {
-        let extensions = request.extensions();
         // A call inside the process has its message already; health and reflection bring their own limits.
-        let (Some(_socket), Some(rule)) = (
-            extensions.get::<ClientSocket>(),
-            extensions.get::<Arc<RpcRule>>(),
-        ) else {
+        let over_a_socket = request.extensions().get::<ClientSocket>().is_some();
+        let rule = request.extensions().get::<Arc<RpcRule>>();
+        let Some(rule) = rule.filter(|_| over_a_socket) else {
             return Box::pin(service.call(request));
         };
         let holder = Holder::of(&request);

@@ -18,7 +18,7 @@ use tokio::{
 /// What memory may grow by, in MiB.
 const GROWTH: u64 = 64;
 /// How long it is watched.
-const WATCHED: Duration = Duration::from_secs(8);
+const WATCHED: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Memory that belongs to a process alone, MiB.

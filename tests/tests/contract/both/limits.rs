@@ -252,7 +252,7 @@ async fn a_header_of_40_kb_is_no_accident() {
     }
     // What is larger than any server reads does not get as far as an envelope.
     let huger = community.rest.get("/v1/channels");
-    let huger = huger.header("X-Anything", &"a".repeat(100 * 1024));
+    let huger = huger.header("X-Anything", &"a".repeat(200 * 1024));
     assert_eq!(huger.send().await.status, 431);
     let alive = community.rest.get("/healthz").send().await;
     assert_eq!(alive.expect(200), json!({ "status": "ok" }));
