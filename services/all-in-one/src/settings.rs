@@ -57,8 +57,8 @@ pub struct Settings {
     )]
     pub nats_url: Vec<String>,
 
-    /// File with the platform's secret: 64 hexadecimal characters (`umask 077; openssl rand -hex 32
-    /// > FILE`), which no other user of the machine may read, the same for all processes on one
+    /// File with the platform's secret: 64 hexadecimal characters, which no other user of the machine
+    /// may read (`umask 077; openssl rand -hex 32 > FILE`), the same for all processes on one
     /// --database-url. [default: <data-dir>/secret.key, made once]
     #[arg(
         long,

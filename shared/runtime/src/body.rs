@@ -144,7 +144,7 @@ fn incomplete() -> Error {
 #[must_use]
 pub fn too_large(limit: usize) -> Error {
     let kib = limit / 1024;
-    let limit = if kib % 1024 == 0 {
+    let limit = if kib.is_multiple_of(1024) {
         format!("{} MiB", kib / 1024)
     } else {
         format!("{kib} KiB")

@@ -1,6 +1,7 @@
 //! What strangers cannot hold: connections, and the memory of answers.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a fixture that fails must fail its test, with a backtrace"
 )]
 
