@@ -30,7 +30,7 @@ use crate::{
 
 /// The most bytes that all headers of a request may have. Far above that, the listener answers
 /// 431 by itself.
-const MAX_HEADERS: usize = 32 * 1024;
+const MAX_HEADERS: usize = 16 * 1024;
 
 /// What all endpoints check requests with.
 #[derive(Debug, Clone)]
@@ -156,9 +156,11 @@ impl Admission {
         let body = if matches!(parts.method, Method::GET | Method::HEAD) {
             Body::empty()
         } else {
-            let sender = match &caller {
-                Some(caller) => Sender::Known(caller.community),
-                None => Sender::Public(address),
+            let sender = match (&caller, &credential) {
+                (Some(caller), Some(credential)) => {
+                    Sender::Known(caller.community, credential.digest())
+                }
+                (None, _) | (_, None) => Sender::Public(address),
             };
             let memory = &self.checks.memory;
             Body::from(body::read(&parts.method, &parts.headers, body, sender, memory).await?)

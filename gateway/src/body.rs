@@ -12,7 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use guildhall_runtime::{
     Error, Reason, Result,
-    body::{BodyBudget, too_large},
+    body::{BodyBudget, BodyLimits, too_large},
     serve::network,
 };
 use guildhall_types::CommunityId;
@@ -29,10 +29,19 @@ use tower_http::decompression::{DecompressionBody, RequestDecompression};
 pub const LIMIT: usize = 1024 * 1024;
 /// The largest JSON body of a route that needs no credential, in bytes.
 const PUBLIC_LIMIT: usize = 128 * 1024;
-/// The memory for bodies of callers that were let in, and the share of one community, in bytes.
-const KNOWN: (usize, usize) = (64 * 1024 * 1024, 16 * 1024 * 1024);
-/// The memory for bodies of all others, and the share of one address, in bytes.
-const PUBLIC: (usize, usize) = (16 * 1024 * 1024, 2 * 1024 * 1024);
+const MIB: usize = 1024 * 1024;
+/// The memory for bodies of callers that were let in: their group is the community.
+const KNOWN: BodyLimits = BodyLimits {
+    total: 32 * MIB,
+    group: 16 * MIB,
+    sender: 8 * MIB,
+};
+/// The memory for bodies of all others: address by address.
+const PUBLIC: BodyLimits = BodyLimits {
+    total: 8 * MIB,
+    group: MIB,
+    sender: MIB,
+};
 
 /// The memory for the bodies that are being read.
 #[derive(Debug, Clone)]
@@ -43,10 +52,9 @@ pub struct BodyMemory {
 
 impl Default for BodyMemory {
     fn default() -> Self {
-        let budget = |(total, share)| Arc::new(BodyBudget::new(total, share));
         Self {
-            known: budget(KNOWN),
-            public: budget(PUBLIC),
+            known: Arc::new(BodyBudget::new(KNOWN)),
+            public: Arc::new(BodyBudget::new(PUBLIC)),
         }
     }
 }
@@ -54,8 +62,8 @@ impl Default for BodyMemory {
 /// Whose body is read.
 #[derive(Debug, Clone, Copy)]
 pub enum Sender {
-    /// A caller of this community.
-    Known(CommunityId),
+    /// A caller of this community, by the digest of their credential.
+    Known(CommunityId, [u8; 32]),
     /// Somebody without a credential, at this address.
     Public(Option<IpAddr>),
 }
@@ -63,7 +71,7 @@ pub enum Sender {
 impl Sender {
     const fn limit(self) -> usize {
         match self {
-            Self::Known(_) => LIMIT,
+            Self::Known(..) => LIMIT,
             Self::Public(_) => PUBLIC_LIMIT,
         }
     }
@@ -154,10 +162,12 @@ pub async fn read(
         return Err(Error::new(Reason::UnsupportedMediaType, message));
     }
     let body = match sender {
-        Sender::Known(community) => memory.known.read(body, limit, community).await?,
+        Sender::Known(community, digest) => {
+            memory.known.read(body, limit, community, digest).await?
+        }
         Sender::Public(address) => {
-            let holder = address.map(network);
-            memory.public.read(body, limit, holder).await?
+            let address = address.map(network);
+            memory.public.read(body, limit, address, address).await?
         }
     };
     unpacked(headers, body, limit).await
@@ -222,7 +232,7 @@ mod tests {
     const PUBLIC: Sender = Sender::Public(None);
 
     fn known() -> Sender {
-        Sender::Known(CommunityId::generate())
+        Sender::Known(CommunityId::generate(), [0; 32])
     }
 
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {

@@ -16,7 +16,10 @@ impl FromStr for PublicUrl {
         const WRONG: &str = "it must be of the form https://host[:port][/path]";
         let uri: Uri = text.parse().map_err(|_| WRONG)?;
         let is_web = uri.scheme() == Some(&Scheme::HTTPS) || uri.scheme() == Some(&Scheme::HTTP);
-        if !is_web || uri.query().is_some() {
+        let has_user = uri
+            .authority()
+            .is_some_and(|host| host.as_str().contains('@'));
+        if !is_web || has_user || uri.query().is_some() {
             return Err(WRONG);
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))

@@ -1,11 +1,14 @@
 //! Where the platform keeps its data and its secret, and which bus it is on.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
 
 use guildhall_catalog::IDENTITY;
 use guildhall_data::{PostgresServer, Storage};
 use guildhall_events::{BusSettings, jetstream::JetStream};
-use guildhall_runtime::{Error, Result, Shutdown, private::make_directory};
+use guildhall_runtime::{
+    Error, Result, Shutdown,
+    private::{make_directory, require_own},
+};
 use guildhall_server::secret;
 use guildhall_signals::Signals;
 use zeroize::Zeroizing;
@@ -33,14 +36,15 @@ pub fn storage_and_secret(settings: &Settings) -> Result<(Storage, Zeroizing<Vec
     Ok((storage, secret::load(file)?))
 }
 
-/// Makes a directory for its owner alone, unless it is there.
+/// Makes a directory for its owner alone, unless it is there and others cannot write to it.
 pub fn make_private(directory: &Path) -> Result<()> {
     make_directory(directory).map_err(|error| {
         Error::bug(format!(
             "cannot make the data directory {}: {error}",
             directory.display()
         ))
-    })
+    })?;
+    require_own(directory)
 }
 
 /// What processes tell each other; this process is alone without `--nats-url`.
@@ -71,7 +75,10 @@ pub fn lock(settings: &Settings) -> Result<Option<fs::File>> {
         return Ok(None);
     }
     let path = settings.data_dir.join("server.lock");
-    let lock = fs::File::create(&path)
+    let mut options = fs::File::options();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let lock = options
+        .open(&path)
         .map_err(|error| Error::bug(format!("cannot write {}: {error}", path.display())))?;
     match lock.try_lock() {
         Ok(()) => Ok(Some(lock)),

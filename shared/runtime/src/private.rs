@@ -36,10 +36,14 @@ pub fn require_private(path: &Path) -> Result<()> {
     if !metadata.is_file() || mode & TOO_OPEN == 0 {
         return Ok(());
     }
-    Err(Error::bug(format!(
-        "{path} is open to other users of this machine (mode {mode:04o}): chmod 600 {path}",
+    Err(too_open(path, mode, "600"))
+}
+
+fn too_open(path: &Path, mode: u32, wanted: &str) -> Error {
+    Error::bug(format!(
+        "{path} is open to other users of this machine (mode {mode:04o}): chmod {wanted} {path}",
         path = path.display()
-    )))
+    ))
 }
 
 /// Makes a directory, and those above it that are missing, for its owner alone; one that is there
@@ -51,9 +55,40 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Refuses a directory in which all users may put files of their own in place of ours. Its group may,
+/// because that is how Kubernetes mounts a volume with an `fsGroup`.
+///
+/// # Errors
+/// With the command that mends it.
+pub fn require_own(directory: &Path) -> Result<()> {
+    let metadata = fs::metadata(directory).map_err(Error::internal)?;
+    let mode = metadata.permissions().mode() & 0o1777;
+    // With the sticky bit they can add files, and not replace ours.
+    if mode & 0o002 == 0 || mode & 0o1000 != 0 {
+        return Ok(());
+    }
+    Err(too_open(directory, mode, "700"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_in_which_all_may_replace_files_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, is_own) in [
+            (0o700, true),
+            (0o2775, true),
+            (0o1777, true),
+            (0o777, false),
+        ] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(require_own(folder.path()).is_ok(), is_own, "{mode:o}");
+        }
+        let refused = require_own(folder.path()).unwrap_err().with_causes();
+        assert!(refused.contains("chmod 700 "), "{refused}");
+    }
 
     #[test]
     fn its_group_may_read_it_and_nobody_else_may_do_anything() {

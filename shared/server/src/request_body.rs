@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{Caller, ClientAddress, rule::RpcRule};
+use guildhall_auth::{AccessRule, Caller, ClientAddress, Credential, rule::RpcRule};
 use guildhall_runtime::{
     around::{Answer, Around, RpcService},
-    body::BodyBudget,
+    body::{BodyBudget, BodyLimits},
     serve::ClientSocket,
 };
 use guildhall_types::CommunityId;
@@ -14,10 +14,19 @@ use http::Request;
 use http_body_util::Full;
 use tonic::{Status, body::Body};
 
-/// The memory for messages of callers that were let in, and the share of one community, in bytes.
-const KNOWN: (usize, usize) = (32 * 1024 * 1024, 8 * 1024 * 1024);
-/// The memory for messages of all others, and the share of one address, in bytes.
-const PUBLIC: (usize, usize) = (8 * 1024 * 1024, 2 * 1024 * 1024);
+const MIB: usize = 1024 * 1024;
+/// The memory for messages of callers that were let in: their group is the community.
+const KNOWN: BodyLimits = BodyLimits {
+    total: 16 * MIB,
+    group: 8 * MIB,
+    sender: 4 * MIB,
+};
+/// The memory for messages of all others: address by address.
+const PUBLIC: BodyLimits = BodyLimits {
+    total: 4 * MIB,
+    group: MIB,
+    sender: MIB,
+};
 /// What stands before each message of gRPC, in bytes.
 const PREFIX: usize = 5;
 
@@ -31,27 +40,36 @@ pub struct RequestBodyLayer {
 
 impl Default for RequestBodyLayer {
     fn default() -> Self {
-        let budget = |(total, share)| Arc::new(BodyBudget::new(total, share));
         Self {
-            known: budget(KNOWN),
-            public: budget(PUBLIC),
+            known: Arc::new(BodyBudget::new(KNOWN)),
+            public: Arc::new(BodyBudget::new(PUBLIC)),
         }
     }
 }
 
 /// Whose message is read.
-#[derive(Hash)]
-enum Holder {
-    Community(CommunityId),
-    Address(Option<ClientAddress>),
+enum Sender {
+    /// A service of this platform, for itself.
+    Service,
+    Known(CommunityId, [u8; 32]),
+    Public(Option<ClientAddress>),
 }
 
-impl Holder {
-    fn of(request: &Request<Body>) -> Self {
-        if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
-            return Self::Community(caller.community);
+impl Sender {
+    fn of(request: &Request<Body>, rule: &RpcRule) -> Self {
+        if *rule.access == AccessRule::Internal {
+            return Self::Service;
         }
-        Self::Address(request.extensions().get::<ClientAddress>().copied())
+        let caller = request.extensions().get::<Arc<Caller>>();
+        let credential = Credential::from_metadata(request.headers());
+        match (caller, credential) {
+            (Some(caller), Ok(Some(credential))) => {
+                Self::Known(caller.community, credential.digest())
+            }
+            (None, _) | (_, Ok(None) | Err(_)) => {
+                Self::Public(request.extensions().get::<ClientAddress>().copied())
+            }
+        }
     }
 }
 
@@ -63,7 +81,7 @@ impl Around for RequestBodyLayer {
         let Some(rule) = rule.filter(|_| over_a_socket) else {
             return Box::pin(service.call(request));
         };
-        let holder = Holder::of(&request);
+        let sender = Sender::of(&request, rule);
         let limit = rule.max_request + PREFIX;
         let budgets = self.clone();
         // The clone that was made ready must be the one that is called.
@@ -71,11 +89,14 @@ impl Around for RequestBodyLayer {
         let mut service = std::mem::replace(service, next);
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let budget = match holder {
-                Holder::Community(_) => &budgets.known,
-                Holder::Address(_) => &budgets.public,
+            let read = match sender {
+                Sender::Service => budgets.known.read(body, limit, (), ()).await,
+                Sender::Known(community, digest) => {
+                    budgets.known.read(body, limit, community, digest).await
+                }
+                Sender::Public(address) => budgets.public.read(body, limit, address, address).await,
             };
-            match budget.read(body, limit, holder).await {
+            match read {
                 Ok(body) => {
                     let body = Body::new(Full::new(body));
                     service.call(Request::from_parts(head, body)).await

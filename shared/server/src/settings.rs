@@ -74,13 +74,14 @@ pub struct ServeSettings {
         long,
         env = "GUILDHALL_MAX_CONNECTIONS",
         default_value_t = 10_000,
+        value_parser = at_least_one,
         value_name = "N"
     )]
     pub max_connections: usize,
 
     /// Connections at a time from one address (IPv6: one network of 64 bits); half of
     /// --max-connections without it. Behind a single proxy, give it the same number.
-    #[arg(long, env = "GUILDHALL_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    #[arg(long, env = "GUILDHALL_MAX_CONNECTIONS_PER_ADDRESS", value_parser = at_least_one, value_name = "N")]
     pub max_connections_per_address: Option<usize>,
 
     /// Where Prometheus reads metrics (GET /metrics), an address that only operators reach; port 0
@@ -208,6 +209,12 @@ impl ServeSettings {
             ca: self.tls_ca.clone(),
         }
     }
+}
+
+/// A process without connections serves nobody.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "must be a number from 1".to_owned())
 }
 
 /// NATS stores by majority: an even number of servers survives no more losses than one less.

@@ -59,8 +59,9 @@ pub async fn prepare(
     addresses: &Addresses,
 ) -> Result<()> {
     data::make_private(data_dir)?;
-    let file = data_dir.join("demo.json");
+    let (file, curl) = (data_dir.join("demo.json"), data_dir.join("demo.curl"));
     require_private(&file)?;
+    require_private(&curl)?;
     let mut demo = match fs::read(&file) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| {
             Error::bug(format!(
@@ -99,7 +100,6 @@ pub async fn prepare(
     }
     let json = serde_json::to_vec_pretty(&demo).map_err(Error::internal)?;
     write_private(&file, &json)?;
-    let curl = data_dir.join("demo.curl");
     write_private(&curl, curl_config(&demo).as_bytes())?;
     introduce(&demo, &file, &curl)
 }

@@ -118,7 +118,12 @@ impl Identity {
         connection: &impl ConnectionTrait,
         user: &users::Model,
     ) -> Result<Token> {
-        let keys = signing_keys::current(connection).await?;
+        let mut keys = signing_keys::current(connection).await?;
+        if keys.is_empty() {
+            // Somebody has deleted them from the database.
+            self.add_signing_key(connection).await?;
+            keys = signing_keys::current(connection).await?;
+        }
         let (key_id, private) = self.first_that_opens(&keys)?;
         let issued_at = Timestamp::now();
         let expires_at = Timestamp::from_millis(issued_at.as_secs() * 1000).plus(jwt::LIFETIME);

@@ -41,9 +41,11 @@ use crate::coalesce::Coalescing;
 const LATE: Duration = Duration::from_millis(250);
 
 /// The most that the headers of a request may hold, in bytes.
-const MAX_HEADERS: u32 = 64 * 1024;
-/// What is buffered of headers that are being read, and of an answer that is being written.
-const BUFFER: usize = 64 * 1024;
+const MAX_HEADERS: u32 = 32 * 1024;
+/// What is buffered of headers that are being read: with HTTP/1 also of a body that nobody reads yet.
+const READ_BUFFER: usize = 32 * 1024;
+/// What is buffered of an answer that is being written, with HTTP/2.
+const WRITE_BUFFER: usize = 64 * 1024;
 /// Requests at a time on one connection of HTTP/2.
 const MAX_STREAMS: u32 = 256;
 /// What a client of HTTP/2 may send of a body before somebody reads it, and of all its bodies.
@@ -180,7 +182,7 @@ impl Connection {
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.head)
-            .max_buf_size(BUFFER);
+            .max_buf_size(READ_BUFFER);
         let io = self.io(stream, Protocol::Http1);
         let requests = self.requests(service);
         let answer = service_fn(move |request| Arc::clone(&requests).answer(request));
@@ -206,7 +208,7 @@ impl Connection {
             .max_concurrent_streams(MAX_STREAMS)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(BUFFER)
+            .max_send_buf_size(WRITE_BUFFER)
             .max_header_list_size(MAX_HEADERS)
             .keep_alive_interval(Duration::from_secs(30));
         let io = self.io(stream, Protocol::Http2);

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Such frames that a client may send at once, and as many again in this many seconds.
-const BURST: u64 = 2_000;
+const BURST: u64 = 500;
 const REFILL: u64 = 10;
 /// How many more it may send for each frame that carries something.
 const PER_USEFUL: u64 = 4;

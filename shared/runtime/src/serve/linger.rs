@@ -14,6 +14,8 @@ use tokio::{
 
 /// How long we wait for the other side to close its end after we have closed ours.
 const LINGER: Duration = Duration::from_secs(1);
+/// And how many bytes are read until then: a client that goes on sending is not waited for.
+const MAX_LATE: usize = 256 * 1024;
 
 /// A stream that, after we have closed it, goes on reading until the other side has closed it, too.
 ///
@@ -23,6 +25,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Lingering<S> {
     stream: S,
     closed: Option<Pin<Box<Sleep>>>,
+    late: usize,
 }
 
 impl<S> Lingering<S> {
@@ -30,6 +33,7 @@ impl<S> Lingering<S> {
         Self {
             stream,
             closed: None,
+            late: 0,
         }
     }
 }
@@ -40,14 +44,16 @@ impl<S: AsyncRead + Unpin> Lingering<S> {
         if closed.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        let mut late = [0; 1024];
-        loop {
+        let mut late = [0; 4 * 1024];
+        while self.late < MAX_LATE {
             let mut late = ReadBuf::new(&mut late);
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut late));
             if read.is_err() || late.filled().is_empty() {
                 return Poll::Ready(());
             }
+            self.late += late.filled().len();
         }
+        Poll::Ready(())
     }
 }
 

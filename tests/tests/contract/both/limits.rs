@@ -217,9 +217,9 @@ async fn a_refusal_arrives_however_much_is_still_being_sent() {
 }
 
 #[tokio::test]
-async fn a_header_of_40_kb_is_no_accident() {
+async fn a_header_of_20_kb_is_no_accident() {
     let community = Community::with_all_records().await;
-    let (parameters, huge) = (community.parameters(), "a".repeat(40 * 1024));
+    let (parameters, huge) = (community.parameters(), "a".repeat(20 * 1024));
     let mut differences = Differences::default();
     for operation in OPERATIONS.iter() {
         let by = community.credential(operation.kinds[0]);
