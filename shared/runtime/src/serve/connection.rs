@@ -25,13 +25,11 @@ use tower::{BoxError, ServiceExt};
 
 use super::{
     ClientSocket, Patience, Servable, Shutdown,
-    frames::ControlFrames,
-    linger::Lingering,
     metrics::{Reason, cut_off},
     places::Place,
     probe,
-    progress::Progress,
-    protocol::{self, Protocol, Rewound},
+    protocol::{self, FirstBytes, Protocol},
+    socket::Socket,
     stream::{Pieces, Streams},
 };
 use crate::coalesce::Coalescing;
@@ -153,14 +151,19 @@ impl Connection {
     }
 
     /// Serves what the client speaks, once it has shown that.
-    async fn detect<I, S>(&self, stream: I, in_time: Instant, service: S)
+    async fn detect<I, S>(&self, mut stream: I, in_time: Instant, service: S)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Servable,
     {
-        let ended = match timeout_at(in_time, protocol::detect(stream)).await {
-            Ok(Ok(Some((Protocol::Http1, stream)))) => self.http1(stream, service).await,
-            Ok(Ok(Some((Protocol::Http2, stream)))) => self.http2(stream, service).await,
+        let ended = match timeout_at(in_time, protocol::detect(&mut stream)).await {
+            Ok(Ok(Some((protocol, first)))) => {
+                let io = self.io(stream, first, protocol);
+                match protocol {
+                    Protocol::Http1 => self.http1(io, service).await,
+                    Protocol::Http2 => self.http2(io, service).await,
+                }
+            }
             Ok(Ok(None)) => Ok(()),
             Ok(Err(error)) => Err(error.into()),
             Err(_elapsed) => {
@@ -173,7 +176,7 @@ impl Connection {
         }
     }
 
-    async fn http1<I, S>(&self, stream: Rewound<I>, service: S) -> Result<(), BoxError>
+    async fn http1<I, S>(&self, io: Io<I>, service: S) -> Result<(), BoxError>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Servable,
@@ -183,7 +186,6 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.head)
             .max_buf_size(READ_BUFFER);
-        let io = self.io(stream, Protocol::Http1);
         let requests = self.requests(service);
         let answer = service_fn(move |request| Arc::clone(&requests).answer(request));
         let mut connection = pin!(builder.serve_connection(io, answer));
@@ -196,7 +198,7 @@ impl Connection {
         connection.await.map_err(Into::into)
     }
 
-    async fn http2<I, S>(&self, stream: Rewound<I>, service: S) -> Result<(), BoxError>
+    async fn http2<I, S>(&self, io: Io<I>, service: S) -> Result<(), BoxError>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Servable,
@@ -211,7 +213,6 @@ impl Connection {
             .max_send_buf_size(WRITE_BUFFER)
             .max_header_list_size(MAX_HEADERS)
             .keep_alive_interval(Duration::from_secs(30));
-        let io = self.io(stream, Protocol::Http2);
         let requests = self.requests(service);
         let answer = service_fn(move |request| Arc::clone(&requests).answer(request));
         let mut connection = pin!(builder.serve_connection(io, answer));
@@ -235,18 +236,13 @@ impl Connection {
     }
 
     /// What stands between hyper and the client.
-    fn io<I>(&self, stream: I, protocol: Protocol) -> TokioIo<Io<I>>
-    where
-        I: AsyncRead + AsyncWrite + Unpin,
-    {
-        let is_http2 = protocol == Protocol::Http2;
-        let stream = Lingering::new(Progress::new(stream, self.patience.stalled));
-        let stream = ControlFrames::new(stream, is_http2);
-        TokioIo::new(Coalescing::new(stream, is_http2))
+    fn io<I>(&self, stream: I, first: FirstBytes, protocol: Protocol) -> Io<I> {
+        let socket = Socket::new(stream, first, protocol, self.patience.stalled);
+        TokioIo::new(Coalescing::new(socket, protocol == Protocol::Http2))
     }
 }
 
-type Io<I> = Coalescing<ControlFrames<Lingering<Progress<I>>>>;
+type Io<I> = TokioIo<Coalescing<Socket<I>>>;
 type AnswerBody<B> = Either<Pieces<B>, Full<Bytes>>;
 
 /// What a connection adds to each answer.

@@ -3,19 +3,9 @@
 //! `h2` answers or processes each of them, however many there are, and they are not requests that
 //! anybody would count.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Instant,
-};
+use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::{
-    metrics::{Reason, cut_off},
-    protocol::PREFACE_LEN,
-};
+use super::protocol::PREFACE_LEN;
 
 /// Such frames that a client may send at once, and as many again in this many seconds.
 const BURST: u64 = 500;
@@ -30,23 +20,8 @@ const HEADER_LEN: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 
-/// A connection whose reads fail once its client has sent too many control frames.
-pub(super) struct ControlFrames<S> {
-    stream: S,
-    /// Without a budget nothing is counted: HTTP/1 has no frames.
-    budget: Option<Budget>,
-}
-
-impl<S> ControlFrames<S> {
-    /// A connection that counts when it `is_http2`.
-    pub fn new(stream: S, is_http2: bool) -> Self {
-        let budget = is_http2.then(Budget::new);
-        Self { stream, budget }
-    }
-}
-
-/// What a client may still send.
-struct Budget {
+/// How many such frames the client of a connection may still send.
+pub(super) struct ControlFrames {
     left: u64,
     refilled_at: Instant,
     /// Bytes of the current frame, or of the preface, that are still to come.
@@ -57,8 +32,9 @@ struct Budget {
     written: u64,
 }
 
-impl Budget {
-    fn new() -> Self {
+impl ControlFrames {
+    /// Those of a new connection.
+    pub fn new() -> Self {
         Self {
             left: BURST,
             refilled_at: Instant::now(),
@@ -70,7 +46,7 @@ impl Budget {
     }
 
     /// Counts the frames in the next bytes of the connection; false when they are too many.
-    fn read(&mut self, mut bytes: &[u8]) -> bool {
+    pub fn read(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let skipped = self.payload.min(bytes.len());
             self.payload -= skipped;
@@ -116,69 +92,11 @@ impl Budget {
         self.left = self.left.saturating_add(frames).min(BURST);
     }
 
-    fn wrote(&mut self, bytes: usize) {
+    /// Counts bytes of ours, for which the client may send more.
+    pub fn wrote(&mut self, bytes: usize) {
         self.written += bytes as u64;
         self.earn(self.written / BYTES_PER_FRAME);
         self.written %= BYTES_PER_FRAME;
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for ControlFrames<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = &buf.filled()[before..];
-        if self.budget.as_mut().is_none_or(|budget| budget.read(read)) {
-            return Poll::Ready(Ok(()));
-        }
-        cut_off(Reason::ControlFrames);
-        let why = "the client sends too many frames that carry nothing";
-        Poll::Ready(Err(io::Error::other(why)))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> ControlFrames<S> {
-    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let (Some(budget), Poll::Ready(Ok(bytes))) = (&mut self.budget, &written) {
-            budget.wrote(*bytes);
-        }
-        written
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for ControlFrames<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.count(written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.count(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -188,8 +106,8 @@ mod tests {
 
     const PING: u8 = 6;
 
-    fn begun() -> Budget {
-        let mut budget = Budget::new();
+    fn begun() -> ControlFrames {
+        let mut budget = ControlFrames::new();
         assert!(budget.read(&[0; PREFACE_LEN]));
         budget
     }

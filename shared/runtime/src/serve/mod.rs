@@ -2,9 +2,9 @@
 //!
 //! * `places`: how many connections there may be; `probe`: what those beyond are there for
 //! * `client`: where they come from; `connection`: one of them; `protocol`: what it speaks
-//! * `frames`: control frames of HTTP/2 are limited
+//! * `socket`: what stands between hyper and the client: `frames` limits control frames of HTTP/2, `linger`
+//!   closes so that our last bytes can be read
 //! * `progress` and `stream`: answers end when nobody takes them
-//! * `linger`: a close after which our last bytes can be read
 //! * `shutdown`: the request to stop
 
 mod client;
@@ -17,6 +17,7 @@ mod probe;
 mod progress;
 mod protocol;
 mod shutdown;
+mod socket;
 mod stream;
 
 use std::{

@@ -11,10 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
+use tokio::time::{Sleep, sleep};
 
 use super::metrics::{Reason, cut_off};
 
@@ -85,26 +82,24 @@ impl Stall {
     }
 }
 
-/// A socket whose writes fail when its client has taken nothing for too long.
-pub(super) struct Progress<S> {
-    stream: S,
+/// Whether the client of a connection takes what is written to it.
+pub(super) struct Progress {
     patience: Duration,
     /// Since when writes wait, and what went out since then.
     stall: Option<(Stall, usize)>,
 }
 
-impl<S> Progress<S> {
+impl Progress {
     /// Writes fail after `patience` without progress.
-    pub fn new(stream: S, patience: Duration) -> Self {
+    pub fn new(patience: Duration) -> Self {
         Self {
-            stream,
             patience,
             stall: None,
         }
     }
 
-    /// What a write of `wanted` bytes came to.
-    fn checked(
+    /// What a write of `wanted` bytes came to, or that it has taken too long.
+    pub fn check(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
@@ -134,47 +129,27 @@ impl<S> Progress<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.checked(cx, written, buf.len())
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn stalled() -> Duration {
+        let (began, mut stall) = (Instant::now(), Stall::begin(STALLED));
+        poll_fn(|cx| stall.poll_too_long(cx)).await;
+        began.elapsed()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.checked(cx, flushed.map_ok(|()| 0), 0).map_ok(|_| ())
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.checked(cx, shut.map_ok(|()| 0), 0).map_ok(|_| ())
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let wanted = bufs.iter().map(|bytes| bytes.len()).sum();
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.checked(cx, written, wanted)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    #[tokio::test(start_paused = true)]
+    async fn while_much_waits_nobody_is_waited_for_long() {
+        assert!(stalled().await >= STALLED);
+        let mut waiting = Waiting::default();
+        waiting.set(PRESSURE + 1);
+        assert!(stalled().await < 2 * STALLED_UNDER_PRESSURE);
+        drop(waiting);
+        assert!(stalled().await >= STALLED);
     }
 }

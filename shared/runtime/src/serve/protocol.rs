@@ -1,12 +1,8 @@
 //! Which protocol a client speaks, told by its first bytes.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{io, ops::Range};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// What every HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; PREFACE_LEN] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,84 +23,43 @@ pub(super) enum Protocol {
 ///
 /// # Errors
 /// What reading comes to.
-pub(super) async fn detect<S>(mut stream: S) -> io::Result<Option<(Protocol, Rewound<S>)>>
+pub(super) async fn detect<S>(stream: &mut S) -> io::Result<Option<(Protocol, FirstBytes)>>
 where
     S: AsyncRead + Unpin,
 {
-    let mut first = [0; PREFACE_LEN];
+    let mut bytes = [0; PREFACE_LEN];
     let mut length = 0;
     let protocol = loop {
-        match stream.read(&mut first[length..]).await? {
+        match stream.read(&mut bytes[length..]).await? {
             0 if length == 0 => return Ok(None),
             0 => break Protocol::Http1,
             read => length += read,
         }
-        if first[..length] != PREFACE[..length] {
+        if bytes[..length] != PREFACE[..length] {
             break Protocol::Http1;
         }
         if length == PREFACE_LEN {
             break Protocol::Http2;
         }
     };
-    let stream = Rewound {
-        first,
-        unread: 0..length,
-        stream,
-    };
-    Ok(Some((protocol, stream)))
+    let unread = 0..length;
+    Ok(Some((protocol, FirstBytes { bytes, unread })))
 }
 
-/// A stream that is read from its first byte again.
-pub(super) struct Rewound<S> {
-    first: [u8; PREFACE_LEN],
-    unread: std::ops::Range<usize>,
-    stream: S,
+/// The bytes by which the protocol was told, which are to be read once more.
+pub(super) struct FirstBytes {
+    bytes: [u8; PREFACE_LEN],
+    unread: Range<usize>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let unread = &self.first[self.unread.clone()];
+impl FirstBytes {
+    /// Reads some of them; false when all were read.
+    pub fn read(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let unread = &self.bytes[self.unread.clone()];
         let read = unread.len().min(buf.remaining());
         buf.put_slice(&unread[..read]);
         self.unread.start += read;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        read > 0
     }
 }
 
@@ -112,11 +67,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
 mod tests {
     use super::*;
 
-    async fn detected(sent: &[u8]) -> Option<(Protocol, Vec<u8>)> {
-        let (protocol, mut stream) = detect(sent).await.unwrap()?;
+    async fn detected(mut sent: &[u8]) -> Option<(Protocol, Vec<u8>)> {
+        let (protocol, mut first) = detect(&mut sent).await.unwrap()?;
         let mut read = Vec::new();
-        stream.read_to_end(&mut read).await.unwrap();
-        Some((protocol, read))
+        let mut part = [0; 5];
+        let mut part = ReadBuf::new(&mut part);
+        while first.read(&mut part) {
+            read.extend_from_slice(part.filled());
+            part.clear();
+        }
+        Some((protocol, [&read, sent].concat()))
     }
 
     #[tokio::test]
