@@ -9,6 +9,7 @@
 //! * [`mod@body`]: bodies of requests, with limits for each and for all of them together
 //! * [`deadline`]: the deadline of an RPC, also where no transport enforces it
 //! * [`grpc`]: health and reflection
+//! * [`key`]: keys that are derived from the platform's secret
 //! * [`peer`]: the services that others call, in this process or over the network
 //! * `coalesce`: writes of several tasks to one connection are sent together
 //! * [`private`]: files that only the platform may read
@@ -22,6 +23,7 @@ mod coalesce;
 pub mod deadline;
 pub mod error;
 pub mod grpc;
+pub mod key;
 pub mod metrics;
 pub mod peer;
 pub mod private;

@@ -9,10 +9,9 @@ use std::{
 use async_nats::{HeaderMap, HeaderValue};
 use aws_lc_rs::{
     constant_time,
-    hkdf::{self, HKDF_SHA256},
     hmac::{self, HMAC_SHA256},
 };
-use guildhall_runtime::{Error, Result};
+use guildhall_runtime::{Result, key};
 
 /// The header of a message that holds its signature: the format, a space and an HMAC-SHA256 in hex.
 const HEADER: &str = "Guildhall-Signature";
@@ -81,11 +80,8 @@ impl Rejection {
 
 impl MessageKey {
     fn derive(secret: &[u8], purpose: &[u8]) -> Result<Self> {
-        hkdf::Salt::new(HKDF_SHA256, b"guildhall")
-            .extract(secret)
-            .expand(&[purpose], HMAC_SHA256)
-            .map(|okm| Self(okm.into()))
-            .map_err(Error::internal)
+        let key = key::derive(secret, purpose)?;
+        Ok(Self(hmac::Key::new(HMAC_SHA256, &key[..])))
     }
 
     /// The headers of a message of these parts: what must not be taken from one message into

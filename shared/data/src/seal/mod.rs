@@ -7,16 +7,12 @@
 mod place;
 pub mod upgrade;
 
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
-    hkdf::{self, HKDF_SHA256},
-};
-use guildhall_runtime::{Error, Result};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use guildhall_runtime::{Error, Result, key};
 use zeroize::Zeroizing;
 
 pub use self::place::Place;
 
-const KEY_LEN: usize = 32;
 /// The first byte of a sealed value: how the rest is read. The format before had none, and no place.
 const FORMAT: u8 = 2;
 
@@ -37,14 +33,9 @@ impl Sealer {
     /// # Errors
     /// Never in practice: only when the cipher refuses a key of its own length.
     pub fn derive(secret: &[u8], purpose: &[u8]) -> Result<Self> {
-        let mut key = Zeroizing::new([0; KEY_LEN]);
-        hkdf::Salt::new(HKDF_SHA256, b"guildhall")
-            .extract(secret)
-            .expand(&[purpose], HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut key[..]))
-            .and_then(|()| RandomizedNonceKey::new(&AES_256_GCM, &key[..]))
-            .map(|key| Self { key })
-            .map_err(Error::internal)
+        let key = key::derive(secret, purpose)?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &key[..]);
+        key.map(|key| Self { key }).map_err(Error::internal)
     }
 
     /// `plain`, sealed for its `place`: the format, a nonce and the ciphertext.
