@@ -9,8 +9,9 @@ use crate::{call::Call, failure::Result, upstream::Messages};
 
 /// Messages per call of the service, at most.
 const PAGE: usize = 200;
-/// What a list holds that need not be complete, in bytes; one page of a service may be added.
-const ENOUGH: usize = 1024 * 1024;
+/// From how many bytes on a list that need not be complete gets no further page of a service, which
+/// may hold 1 MiB.
+const ENOUGH: usize = 512 * 1024;
 /// Calls for one list. A page looks at some thousand messages: what is rarer has to be narrowed.
 const MAX_CALLS: usize = 50;
 

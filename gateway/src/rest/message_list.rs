@@ -37,8 +37,8 @@ pub struct ListQuery {
     /// Only this channel. Left out: all channels that the key may read, direct messages not.
     #[param(value_type = Option<ObjectId>, inline)]
     channel_id: Option<String>,
-    /// So many; 10 when left out. There are fewer when they hold more than 1 MiB, and then `hasMore` says
-    /// so. Unless a message id says where to go on, there are more when several messages have the time of
+    /// So many; 10 when left out. There may be fewer when they are large, and then `hasMore` says that
+    /// there are more. Unless a message id says where to go on, there are more when several messages have the time of
     /// the last.
     #[param(inline)]
     count: Option<Bounded<1, 100>>,

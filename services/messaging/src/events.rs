@@ -19,7 +19,6 @@ use crate::{
 pub fn message_posted(message: &NewMessage, row: &messages::Model) -> NewEvent {
     let channel = &message.channel;
     let details = message.content.details.as_ref();
-    let files = details.map(|details| details.files.clone());
     NewEvent {
         community: row.community_id,
         actor: text_of(row.user_id),
@@ -35,7 +34,9 @@ pub fn message_posted(message: &NewMessage, row: &messages::Model) -> NewEvent {
             topic_id: text_of(row.topic_id),
             channel_name: unless_direct(channel, || channel.topic.clone()),
             channel_type: channel.kind.to_proto().into(),
-            attachments: unless_direct(channel, || files.unwrap_or_default()),
+            attachments: unless_direct(channel, || {
+                details.map_or_else(Vec::new, |it| it.files.clone())
+            }),
             incoming_webhook_id: text_of(message.webhook),
         }),
     }

@@ -3,6 +3,7 @@
 mod channels;
 mod clients;
 mod grpc_channels;
+mod large_pages;
 mod listing;
 mod logins;
 mod moments;
