@@ -10,14 +10,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use guildhall_auth::{AccessRule, Credential, Guard, Quota};
+use guildhall_auth::{
+    AccessRule, Credential, CredentialDigest, Guard, Quota,
+    bodies::{RequestBodies, Sender},
+};
 use guildhall_runtime::{Error, Reason, metrics::Meter, trace::record_community};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::CACHE_CONTROL, request::Parts,
 };
 
 use crate::{
-    body::{self, BodyMemory, Sender},
+    body,
     call::{Admitted, BUDGET, Call},
     challenge,
     client_address::{self, Cidr},
@@ -37,7 +40,7 @@ const MAX_HEADERS: usize = 16 * 1024;
 pub struct Checks {
     pub guard: Guard,
     pub trusted_proxies: Arc<[Cidr]>,
-    pub memory: BodyMemory,
+    pub bodies: RequestBodies,
 }
 
 /// What one endpoint checks requests with.
@@ -158,12 +161,12 @@ impl Admission {
         } else {
             let sender = match (&caller, &credential) {
                 (Some(caller), Some(credential)) => {
-                    Sender::Known(caller.community, credential.digest())
+                    Sender::Known(caller.community, CredentialDigest(credential.digest()))
                 }
-                (None, _) | (_, None) => Sender::Public(address),
+                (None, _) | (_, None) => Sender::Public(address.map(Into::into)),
             };
-            let memory = &self.checks.memory;
-            Body::from(body::read(&parts.method, &parts.headers, body, sender, memory).await?)
+            let bodies = &self.checks.bodies;
+            Body::from(body::read(&parts.method, &parts.headers, body, sender, bodies).await?)
         };
         let admitted = Admitted {
             credential,

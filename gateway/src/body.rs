@@ -1,21 +1,15 @@
 //! Size and media type of a request's body, checked before its content.
 
 use std::{
-    net::IpAddr,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
-use guildhall_runtime::{
-    Error, Reason, Result,
-    body::{BodyBudget, BodyLimits, too_large},
-    serve::network,
-};
-use guildhall_types::CommunityId;
+use guildhall_auth::bodies::{RequestBodies, Sender};
+use guildhall_runtime::{Error, Reason, Result, body::too_large};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -29,54 +23,6 @@ use tower_http::decompression::{DecompressionBody, RequestDecompression};
 pub const LIMIT: usize = 1024 * 1024;
 /// The largest JSON body of a route that needs no credential, in bytes.
 const PUBLIC_LIMIT: usize = 128 * 1024;
-const MIB: usize = 1024 * 1024;
-/// The memory for bodies of callers that were let in: their group is the community.
-const KNOWN: BodyLimits = BodyLimits {
-    total: 32 * MIB,
-    group: 16 * MIB,
-    sender: 8 * MIB,
-};
-/// The memory for bodies of all others: address by address.
-const PUBLIC: BodyLimits = BodyLimits {
-    total: 8 * MIB,
-    group: MIB,
-    sender: MIB,
-};
-
-/// The memory for the bodies that are being read.
-#[derive(Debug, Clone)]
-pub struct BodyMemory {
-    known: Arc<BodyBudget>,
-    public: Arc<BodyBudget>,
-}
-
-impl Default for BodyMemory {
-    fn default() -> Self {
-        Self {
-            known: Arc::new(BodyBudget::new(KNOWN)),
-            public: Arc::new(BodyBudget::new(PUBLIC)),
-        }
-    }
-}
-
-/// Whose body is read.
-#[derive(Debug, Clone, Copy)]
-pub enum Sender {
-    /// A caller of this community, by the digest of their credential.
-    Known(CommunityId, [u8; 32]),
-    /// Somebody without a credential, at this address.
-    Public(Option<IpAddr>),
-}
-
-impl Sender {
-    const fn limit(self) -> usize {
-        match self {
-            Self::Known(..) => LIMIT,
-            Self::Public(_) => PUBLIC_LIMIT,
-        }
-    }
-}
-
 /// How much of a refused body is read all the same, in bytes.
 const MAX_DRAINED: usize = 8 * 1024 * 1024;
 /// For how long.
@@ -150,9 +96,12 @@ pub async fn read(
     headers: &HeaderMap,
     body: Body,
     sender: Sender,
-    memory: &BodyMemory,
+    bodies: &RequestBodies,
 ) -> Result<Bytes> {
-    let limit = sender.limit();
+    let limit = match sender {
+        Sender::Service | Sender::Known(..) => LIMIT,
+        Sender::Public(_) => PUBLIC_LIMIT,
+    };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
@@ -161,15 +110,7 @@ pub async fn read(
         let message = "Send the body as application/json";
         return Err(Error::new(Reason::UnsupportedMediaType, message));
     }
-    let body = match sender {
-        Sender::Known(community, digest) => {
-            memory.known.read(body, limit, community, digest).await?
-        }
-        Sender::Public(address) => {
-            let address = address.map(network);
-            memory.public.read(body, limit, address, address).await?
-        }
-    };
+    let body = bodies.read(body, limit, sender).await?;
     unpacked(headers, body, limit).await
 }
 
@@ -227,12 +168,15 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use guildhall_auth::CredentialDigest;
+    use guildhall_types::CommunityId;
+
     use super::*;
 
     const PUBLIC: Sender = Sender::Public(None);
 
     fn known() -> Sender {
-        Sender::Known(CommunityId::generate(), [0; 32])
+        Sender::Known(CommunityId::generate(), CredentialDigest([0; 32]))
     }
 
     async fn reason(content_type: &str, body: Vec<u8>) -> Option<Reason> {
@@ -243,7 +187,7 @@ mod tests {
             &headers,
             Body::from(body),
             known(),
-            &BodyMemory::default(),
+            &RequestBodies::default(),
         )
         .await;
         read.err().map(|error| error.reason())
@@ -289,7 +233,7 @@ mod tests {
             &HeaderMap::new(),
             body,
             PUBLIC,
-            &BodyMemory::default(),
+            &RequestBodies::default(),
         )
         .await
         .unwrap_err();
@@ -300,8 +244,8 @@ mod tests {
     async fn a_delete_may_come_without_body_and_then_without_a_fitting_type() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        let memory = BodyMemory::default();
-        let read = read(&Method::DELETE, &headers, Body::empty(), PUBLIC, &memory);
+        let bodies = RequestBodies::default();
+        let read = read(&Method::DELETE, &headers, Body::empty(), PUBLIC, &bodies);
         assert!(read.await.is_ok());
     }
 

@@ -59,6 +59,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_names_a_place_and_nobody() {
+        for right in ["https://api.example.com", "http://127.0.0.1:8080/base/"] {
+            assert!(right.parse::<PublicUrl>().is_ok(), "{right}");
+        }
+        for wrong in [
+            "https://u:p@x.example",
+            "ftp://x.example",
+            "https://x.example?a=b",
+            "x",
+        ] {
+            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn it_is_an_address_of_the_web_without_a_slash_at_its_end() {
         let read = |text: &str| text.parse::<PublicUrl>().map(|url| url.to_string());
         assert_eq!(read("https://a.example/").unwrap(), "https://a.example");

@@ -11,7 +11,7 @@ use std::{
 use axum::{Extension, Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::FutureExt;
-use guildhall_auth::Guard;
+use guildhall_auth::{Guard, bodies::RequestBodies};
 use guildhall_runtime::{
     Error, Reason, RequestId, Shutdown, request_id,
     trace::{Caller, Hop},
@@ -33,7 +33,7 @@ use tracing::{Instrument, field::Empty};
 
 use crate::{
     admission::Checks,
-    body::{BodyMemory, Drained},
+    body::Drained,
     browsers::{self, Origin},
     client_address::Cidr,
     docs,
@@ -109,7 +109,7 @@ pub fn service(
     let checks = Checks {
         guard,
         trusted_proxies: settings.trusted_proxies.into(),
-        memory: BodyMemory::default(),
+        bodies: RequestBodies::default(),
     };
     let router = router(surface::endpoints()?, &checks)
         .with_state(Services::new(services, public_url, shutdown)?)

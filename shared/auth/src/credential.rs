@@ -167,6 +167,10 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// The digest of the credential that a call was let in with, an extension of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CredentialDigest(pub [u8; 32]);
+
 /// SHA-256 of a key's text: what is stored and looked up in its place.
 #[must_use]
 pub fn digest_of(secret: &str) -> [u8; 32] {

@@ -7,12 +7,12 @@ use guildhall_runtime::{
     around::{Answer, Around, RpcService},
     trace,
 };
-use http::Request;
+use http::{Request, Response};
 use http_body::Body as _;
 use tonic::{Status, body::Body};
 
 use crate::{
-    AccessRule, ClientAddress, Credential, Guard, PeerTokens, RpcTable,
+    AccessRule, ClientAddress, Credential, CredentialDigest, Guard, PeerTokens, RpcTable,
     rule::{HEALTH_CHECK, RpcRule},
     stream::guarded,
     streams::StreamLimit,
@@ -62,15 +62,15 @@ impl AccessLayer {
         &self.tokens
     }
 
-    /// Lets the call in, and says with which credential and by which rule.
-    async fn admit(
-        &self,
-        request: &mut Request<Body>,
-        rule: &RpcRule,
-    ) -> Result<Option<Credential>> {
+    /// Lets the call in, and says whose it is.
+    async fn admit(&self, request: &mut Request<Body>, rule: &RpcRule) -> Result<Admitted> {
         let is_service = self.tokens.is_service(request.headers());
+        let mut admitted = Admitted {
+            is_service,
+            credential: None,
+        };
         match *rule.access {
-            AccessRule::Internal if is_service => return Ok(None),
+            AccessRule::Internal if is_service => return Ok(admitted),
             AccessRule::Internal => {
                 return Err(Error::new(
                     Reason::InternalOnly,
@@ -91,8 +91,49 @@ impl AccessLayer {
             trace::record_community(caller.community);
             request.extensions_mut().insert(caller);
         }
-        Ok(credential)
+        if let Some(credential) = &credential {
+            let digest = CredentialDigest(credential.digest());
+            request.extensions_mut().insert(digest);
+        }
+        admitted.credential = credential;
+        Ok(admitted)
     }
+
+    /// Answers with a stream, which counts as one of its credential and ends with it.
+    async fn stream<S: RpcService>(
+        self,
+        mut service: S,
+        request: Request<Body>,
+        credential: Credential,
+        is_service: bool,
+        rule: &RpcRule,
+    ) -> Result<Response<Body>, S::Error> {
+        // A service opens one stream for many callers.
+        let open = (!is_service).then(|| self.streams.open(credential.digest()));
+        let open = match open.transpose() {
+            Ok(open) => open,
+            Err(error) => return Ok(Status::from(error).into_http()),
+        };
+        let response = service.call(request).await?;
+        Ok(response.map(|stream| {
+            // An answer that is over already, such as an error, must stay one without a body.
+            if stream.is_end_stream() {
+                return stream;
+            }
+            let stream = guarded(stream, self.guard, credential, Arc::clone(&rule.access));
+            match open {
+                Some(open) => open.until_end_of(stream),
+                None => stream,
+            }
+        }))
+    }
+}
+
+/// Whose call was let in.
+struct Admitted {
+    /// Whether a service of this platform makes it, for itself or for somebody.
+    is_service: bool,
+    credential: Option<Credential>,
 }
 
 impl Around for AccessLayer {
@@ -112,34 +153,20 @@ impl Around for AccessLayer {
         let mut service = std::mem::replace(service, next);
         let access = self.clone();
         Box::pin(async move {
-            let credential = match access.admit(&mut request, &rule).await {
-                Ok(credential) => credential,
+            let admitted = match access.admit(&mut request, &rule).await {
+                Ok(admitted) => admitted,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
             request.extensions_mut().insert(Arc::clone(&rule));
-            let Some(credential) = credential.filter(|_| rule.streaming) else {
-                return service.call(request).await;
-            };
-            // A service opens one stream for many callers.
-            let counted = !access.tokens.is_service(request.headers());
-            let open = counted.then(|| access.streams.open(credential.digest()));
-            let open = match open.transpose() {
-                Ok(open) => open,
-                Err(error) => return Ok(Status::from(error).into_http()),
-            };
-            let response = service.call(request).await?;
-            Ok(response.map(|stream| {
-                // An answer that is over already, such as an error, must stay one without a body.
-                if stream.is_end_stream() {
-                    return stream;
+            match admitted.credential.filter(|_| rule.streaming) {
+                Some(credential) => {
+                    let is_service = admitted.is_service;
+                    access
+                        .stream(service, request, credential, is_service, &rule)
+                        .await
                 }
-                let rule = Arc::clone(&rule.access);
-                let stream = guarded(stream, access.guard, credential, rule);
-                match open {
-                    Some(open) => open.until_end_of(stream),
-                    None => stream,
-                }
-            }))
+                None => service.call(request).await,
+            }
         })
     }
 }

@@ -12,11 +12,13 @@
 //! * [`guard`]: rate limit, credential, permission: in this order
 //! * `signing_keys`: the keys that they are checked with
 //! * [`layer`]: the guard in front of a gRPC service
+//! * [`bodies`]: the memory for bodies of requests
 //! * [`client_address`]: where a call comes from
 //! * `stream`: streams that end with their credential; `streams`: how many there may be
 //! * [`peer`]: the tokens by which services know each other
 //! * `metrics`: who was not let in
 
+pub mod bodies;
 pub mod caller;
 pub mod client_address;
 pub mod credential;
@@ -36,7 +38,7 @@ mod streams;
 
 pub use caller::{Authority, Caller, ChannelLimit};
 pub use client_address::ClientAddress;
-pub use credential::Credential;
+pub use credential::{Credential, CredentialDigest};
 pub use guard::Guard;
 pub use guildhall_proto::access::v1::{CredentialKind, Permission, Role};
 pub use layer::AccessLayer;

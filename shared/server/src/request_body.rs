@@ -3,73 +3,35 @@
 
 use std::sync::Arc;
 
-use guildhall_auth::{AccessRule, Caller, ClientAddress, Credential, rule::RpcRule};
+use guildhall_auth::{
+    AccessRule, Caller,
+    bodies::{RequestBodies, Sender},
+    rule::RpcRule,
+};
 use guildhall_runtime::{
     around::{Answer, Around, RpcService},
-    body::{BodyBudget, BodyLimits},
     serve::ClientSocket,
 };
-use guildhall_types::CommunityId;
 use http::Request;
 use http_body_util::Full;
 use tonic::{Status, body::Body};
 
-const MIB: usize = 1024 * 1024;
-/// The memory for messages of callers that were let in: their group is the community.
-const KNOWN: BodyLimits = BodyLimits {
-    total: 16 * MIB,
-    group: 8 * MIB,
-    sender: 4 * MIB,
-};
-/// The memory for messages of all others: address by address.
-const PUBLIC: BodyLimits = BodyLimits {
-    total: 4 * MIB,
-    group: MIB,
-    sender: MIB,
-};
 /// What stands before each message of gRPC, in bytes.
 const PREFIX: usize = 5;
 
 /// Reads the messages of calls over a socket. Stands behind the access layer: what nobody may send
 /// is not read.
-#[derive(Debug, Clone)]
-pub struct RequestBodyLayer {
-    known: Arc<BodyBudget>,
-    public: Arc<BodyBudget>,
-}
+#[derive(Debug, Clone, Default)]
+pub struct RequestBodyLayer(RequestBodies);
 
-impl Default for RequestBodyLayer {
-    fn default() -> Self {
-        Self {
-            known: Arc::new(BodyBudget::new(KNOWN)),
-            public: Arc::new(BodyBudget::new(PUBLIC)),
-        }
+fn sender(request: &Request<Body>, rule: &RpcRule) -> Sender {
+    if *rule.access == AccessRule::Internal {
+        return Sender::Service;
     }
-}
-
-/// Whose message is read.
-enum Sender {
-    /// A service of this platform, for itself.
-    Service,
-    Known(CommunityId, [u8; 32]),
-    Public(Option<ClientAddress>),
-}
-
-impl Sender {
-    fn of(request: &Request<Body>, rule: &RpcRule) -> Self {
-        if *rule.access == AccessRule::Internal {
-            return Self::Service;
-        }
-        let caller = request.extensions().get::<Arc<Caller>>();
-        let credential = Credential::from_metadata(request.headers());
-        match (caller, credential) {
-            (Some(caller), Ok(Some(credential))) => {
-                Self::Known(caller.community, credential.digest())
-            }
-            (None, _) | (_, Ok(None) | Err(_)) => {
-                Self::Public(request.extensions().get::<ClientAddress>().copied())
-            }
-        }
+    let extensions = request.extensions();
+    match (extensions.get::<Arc<Caller>>(), extensions.get()) {
+        (Some(caller), Some(digest)) => Sender::Known(caller.community, *digest),
+        (None, _) | (_, None) => Sender::Public(extensions.get().copied()),
     }
 }
 
@@ -81,22 +43,14 @@ impl Around for RequestBodyLayer {
         let Some(rule) = rule.filter(|_| over_a_socket) else {
             return Box::pin(service.call(request));
         };
-        let sender = Sender::of(&request, rule);
-        let limit = rule.max_request + PREFIX;
-        let budgets = self.clone();
+        let (sender, limit) = (sender(&request, rule), rule.max_request + PREFIX);
+        let bodies = self.0.clone();
         // The clone that was made ready must be the one that is called.
         let next = service.clone();
         let mut service = std::mem::replace(service, next);
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let read = match sender {
-                Sender::Service => budgets.known.read(body, limit, (), ()).await,
-                Sender::Known(community, digest) => {
-                    budgets.known.read(body, limit, community, digest).await
-                }
-                Sender::Public(address) => budgets.public.read(body, limit, address, address).await,
-            };
-            match read {
+            match bodies.read(body, limit, sender).await {
                 Ok(body) => {
                     let body = Body::new(Full::new(body));
                     service.call(Request::from_parts(head, body)).await

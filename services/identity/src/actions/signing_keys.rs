@@ -48,12 +48,7 @@ impl Identity {
         let transaction = self.0.database.begin().await?;
         // Processes that start together must find each other's key.
         signing_keys::lock(&transaction).await?;
-        let keys = signing_keys::current(&transaction).await?;
-        if keys.is_empty() {
-            self.add_signing_key(&transaction).await?;
-        } else {
-            self.first_that_opens(&keys)?;
-        }
+        self.signing_key(&transaction).await?;
         Database::commit(transaction).await
     }
 
@@ -118,13 +113,7 @@ impl Identity {
         connection: &impl ConnectionTrait,
         user: &users::Model,
     ) -> Result<Token> {
-        let mut keys = signing_keys::current(connection).await?;
-        if keys.is_empty() {
-            // Somebody has deleted them from the database.
-            self.add_signing_key(connection).await?;
-            keys = signing_keys::current(connection).await?;
-        }
-        let (key_id, private) = self.first_that_opens(&keys)?;
+        let (key_id, private) = self.signing_key(connection).await?;
         let issued_at = Timestamp::now();
         let expires_at = Timestamp::from_millis(issued_at.as_secs() * 1000).plus(jwt::LIFETIME);
         let claims = Claims {
@@ -148,6 +137,17 @@ impl Identity {
         let sealed = self.0.sealer.seal(pair.as_ref(), &place)?;
         signing_keys::insert(transaction, key_id, public, sealed).await?;
         Ok(key_id)
+    }
+
+    /// The key that signs: a new one where there is none, also because somebody has deleted them from
+    /// the database.
+    async fn signing_key(&self, connection: &impl ConnectionTrait) -> Result<(KeyId, PrivateKey)> {
+        let mut keys = signing_keys::current(connection).await?;
+        if keys.is_empty() {
+            self.add_signing_key(connection).await?;
+            keys = signing_keys::current(connection).await?;
+        }
+        self.first_that_opens(&keys)
     }
 
     /// The first of the keys that opens, so that one that was damaged keeps nobody from logging in.

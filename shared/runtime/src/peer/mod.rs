@@ -65,7 +65,7 @@ impl Peer {
     ///   only when it is [`Remote::repeatable`], and as long as not too many calls fail.
     /// * A call that cannot be made is answered UNAVAILABLE with a retry hint, within 2 seconds when
     ///   no replica can be reached.
-    /// * Requests are read whole, at most 8 MiB: a method whose requests are a stream cannot be
+    /// * Requests are read whole, at most 1 MiB: a method whose requests are a stream cannot be
     ///   called. Answers may be streams.
     ///
     /// # Errors

@@ -16,10 +16,10 @@ use super::{
     metrics::FailureCounters,
     pool::Pool,
 };
-use crate::{Error, Reason, Result, deadline};
+use crate::{Error, Reason, Result, body::too_large, deadline};
 
-/// The largest request, in bytes.
-const MAX_REQUEST: usize = 8 * 1024 * 1024;
+/// The largest request, in bytes: services read no larger ones.
+const MAX_REQUEST: usize = 1024 * 1024;
 
 /// Attempts of a call that may reach a server, at most.
 const TRIES: usize = 3;
@@ -141,7 +141,7 @@ impl Message {
         let body = Limited::new(body, MAX_REQUEST).collect().await;
         let body = body.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                Error::new(Reason::BodyTooLarge, "The request is over 8 MiB")
+                too_large(MAX_REQUEST)
             } else {
                 Error::bug(format!("a request could not be encoded: {error}"))
             }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr};
 use bytes::Bytes;
 use guildhall_runtime::{
     Result, Shutdown, metrics,
-    serve::{self, Serving},
+    serve::{self, ConnectionLimits, Serving},
 };
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -19,6 +19,12 @@ use crate::process::{listen, url_of};
 
 /// Readings at a time: a client that asks too often waits, and costs the process nothing.
 static READING: Semaphore = Semaphore::const_new(1);
+
+/// Few ask, and the files that the process may open are for others.
+const CONNECTIONS: ConnectionLimits = ConnectionLimits {
+    total: 64,
+    per_address: 64,
+};
 
 /// Serves `GET /metrics` of a process that calls itself `service` on an address of its own, until
 /// it ends, also while it drains; where it is reached. Without an address nothing is served.
@@ -34,6 +40,7 @@ pub async fn serve(address: Option<SocketAddr>, service: &'static str) -> Result
     let url = url_of(&listener, false)?;
     let serving = Serving {
         name: "metrics",
+        limits: CONNECTIONS,
         ..Serving::default()
     };
     let service =
