@@ -265,3 +265,25 @@ async fn a_flood_of_frames_that_carry_nothing_ends_its_connection() {
         timeout(LONG, answers).await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn who_goes_on_sending_after_an_error_is_not_read_for_long() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // A stream of the server's own numbers, which clients cannot open.
+    const WRONG: [u8; 10] = [0, 0, 1, 1, 4, 0, 0, 0, 2, 0x82];
+    let server = Server::start(ConnectionLimits::default(), Patience::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(PREFACE).await.unwrap();
+    stream.write_all(&SETTINGS).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    tokio::spawn(async move { while matches!(reader.read(&mut [0; 4096]).await, Ok(1..)) {} });
+    let (mut sent, frames) = (0, WRONG.repeat(1_000));
+    let flood = async {
+        while writer.write_all(&frames).await.is_ok() {
+            sent += frames.len();
+        }
+    };
+    timeout(LONG, flood).await.expect("it is read for ever");
+    // What the system buffers is in it.
+    assert!(sent < 16 * 1024 * 1024, "{sent} bytes were read");
+}

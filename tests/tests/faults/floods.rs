@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use bytes::Bytes;
-use guildhall_testkit::{Options, Platform};
+use guildhall_testkit::{Options, Platform, grpc::connect};
 use h2::{
     SendStream,
     client::{ResponseFuture, SendRequest},
@@ -14,6 +14,8 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 /// What memory may grow by, in MiB.
 const GROWTH: u64 = 64;
@@ -156,6 +158,26 @@ async fn half_sent_messages_of_grpc_do_not_add_up() {
         channels.send().await.expect(200);
         assert!(began.elapsed() < Duration::from_secs(10));
     }
+}
+
+#[tokio::test]
+async fn streams_that_need_no_credential_are_few_for_an_address() {
+    let options = Options {
+        demo: false,
+        ..Options::default()
+    };
+    let platform = Platform::start_with(options).await;
+    let mut health = HealthClient::new(connect(platform.grpc()).await);
+    let mut held = Vec::new();
+    let refused = loop {
+        match health.watch(HealthCheckRequest::default()).await {
+            Ok(stream) => held.push(stream),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!((held.len(), refused.code()), (100, Code::ResourceExhausted));
+    let check = health.check(HealthCheckRequest::default()).await;
+    check.expect("a check is no stream");
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ async fn a_setting_that_makes_no_sense_is_named() {
         (&["--log", "=="], "--log"),
         (&["--nats-replicas", "2"], "--nats-replicas"),
         (&["--nats-replicas", "0"], "--nats-replicas"),
+        (&["--max-connections", "0"], "--max-connections"),
+        (&["--public-url", "https://u:p@x.example"], "--public-url"),
         (&["--no-such-flag"], "--no-such-flag"),
         (&["no-such-command"], "no-such-command"),
         (&["bootstrap"], "--community"),

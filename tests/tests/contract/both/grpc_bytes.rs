@@ -9,6 +9,7 @@ use guildhall_testkit::grpc::signed;
 use guildhall_tests::{Community, Differences};
 use http_body_util::Full;
 use tonic::{Code, Status, body::Body, codec::CompressionEncoding, metadata::MetadataValue};
+use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
 /// A message as gRPC frames it: not compressed, with its length before it.
@@ -75,6 +76,44 @@ async fn bytes_that_are_no_message_are_the_callers_mistake() {
     }
     differences.assert_none();
     community.fingerprint().await.assert_is(&before);
+}
+
+#[tokio::test]
+async fn a_message_is_as_large_as_its_method_takes_also_when_it_is_unpacked() {
+    let community = Community::start().await;
+    let rpcs = RpcTable::load().unwrap();
+    let mut differences = Differences::default();
+    for (path, rule) in rpcs.iter() {
+        let outsiders = match *rule.access {
+            AccessRule::Internal => continue,
+            AccessRule::Public | AccessRule::Credential { .. } => {
+                credential(&community, &rule.access)
+            }
+        };
+        let message = vec![0xff; rule.max_request + 1];
+        let status = answer(&community, path, &outsiders, framed(&message)).await;
+        let right = reason(&status).as_deref() == Some("BODY_TOO_LARGE");
+        differences.expect(right, path, format!("{status:?}"));
+    }
+    differences.assert_none();
+
+    let key = format!("Bearer {}", community.demo.api_key);
+    let client = ChannelServiceClient::new(community.services.clone());
+    let mut client = client.send_compressed(CompressionEncoding::Gzip);
+    let request = GetChannelRequest {
+        channel: "a".repeat(8 * 1024 * 1024),
+    };
+    let refused = client.get_channel(signed(request, &key)).await.unwrap_err();
+    assert_eq!(
+        reason(&refused).as_deref(),
+        Some("BODY_TOO_LARGE"),
+        "{refused:?}"
+    );
+}
+
+fn reason(status: &Status) -> Option<String> {
+    let info = status.get_details_error_info();
+    info.map(|info| info.reason)
 }
 
 #[tokio::test]

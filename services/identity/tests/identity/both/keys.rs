@@ -316,3 +316,12 @@ async fn a_signing_key_that_does_not_open_keeps_nobody_from_logging_in() {
         assert!(!test.is_refused(Scheme::Bearer, &token).await);
     }
 }
+
+#[tokio::test]
+async fn who_deletes_all_signing_keys_from_the_database_ends_tokens_and_no_logins() {
+    let test = TestIdentity::new().await;
+    let home = test.community("Home").await;
+    test.sql("DELETE FROM signing_keys").await.unwrap();
+    let (_, token) = test.member(&home, "ann", Role::Member).await;
+    assert!(!test.is_refused(Scheme::Bearer, &token).await);
+}

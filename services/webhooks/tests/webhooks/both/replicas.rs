@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::StreamExt;
 use guildhall_data::Database;
 use guildhall_proto::webhooks::v1::DeliveryStatus;
 use guildhall_runtime::Timestamp;
@@ -161,38 +160,4 @@ async fn a_process_that_stops_ends_what_it_began() {
     let waiting = deliveries.iter().filter(|d| d.next_attempt_time.is_some());
     assert_eq!(waiting.count(), 2, "the rest is left to others at once");
     assert!(receiver.is_quiet().await);
-}
-
-/// Run it alone, in release: `cargo test --release -p guildhall-webhooks --test webhooks -- replicas
-/// --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn deliveries_are_at_least_a_third_as_many_as_of_a_bare_client() {
-    const NUMBER: usize = 5_000;
-    let (fixture, receiver) = (Fixture::new().await, Receiver::start().await);
-    let url = receiver.url("hook");
-    let client = reqwest::Client::new();
-    let began = Instant::now();
-    let body = "x".repeat(500);
-    let calls = (0..NUMBER).map(|_| client.post(&url).body(body.clone()).send());
-    let calls = futures::stream::iter(calls).buffer_unordered(32);
-    calls
-        .for_each(|answer| async { drop(answer.unwrap().bytes().await) })
-        .await;
-    let bare = NUMBER as f64 / began.elapsed().as_secs_f64();
-    receiver.calls(NUMBER).await;
-
-    let replica = fixture.replica(timing(&[])).await;
-    let (id, _) = replica.webhook(url).await;
-    let messages: Vec<_> = (0..NUMBER)
-        .map(|n| fixture.message(&n.to_string()))
-        .collect();
-    replica.hear(&messages).await;
-    let began = Instant::now();
-    receiver.calls(NUMBER).await;
-    let ours = NUMBER as f64 / began.elapsed().as_secs_f64();
-    let delivered = |delivery: &_| status(delivery) == DeliveryStatus::Success;
-    replica.newest(&id, delivered).await;
-    println!("{ours:.0} deliveries a second, {bare:.0} bare calls");
-    assert!(ours * 3.0 >= bare);
 }

@@ -7,7 +7,10 @@ use guildhall_proto::events::v1::Event;
 use guildhall_runtime::{Shutdown, Timestamp};
 use guildhall_testkit::TestDatabase;
 use prost::Message;
-use tokio::{runtime::Runtime, time::sleep};
+use tokio::{
+    runtime::Runtime,
+    time::{sleep, timeout},
+};
 
 use crate::ledger::{Ledger, POISON, Source, rows, run, storage};
 
@@ -101,13 +104,17 @@ async fn an_event_that_cannot_be_handled_holds_up_its_own_key_alone() {
     source.post("bob", &["2"]).await;
     ledger.pages_of(4).await;
 
-    let waiting = loop {
-        let waiting = parked::list(&ledger.database, 10).await.unwrap();
-        if waiting.len() == 3 {
-            break waiting;
+    let look = async {
+        loop {
+            let waiting = parked::list(&ledger.database, 10).await.unwrap();
+            if waiting.len() == 3 {
+                return waiting;
+            }
+            sleep(Duration::from_millis(20)).await;
         }
-        sleep(Duration::from_millis(20)).await;
     };
+    let waiting = timeout(Duration::from_secs(20), look).await;
+    let waiting = waiting.expect("three events are parked");
     assert!(waiting.iter().all(|parked| parked.key == "ann"));
     assert!(waiting[0].tries > 1 && waiting[0].error.contains("poison"));
     assert_eq!((waiting[1].tries, &*waiting[1].error), (0, ""));
